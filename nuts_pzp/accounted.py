@@ -1,0 +1,111 @@
+"""What is accounted for, one class per event (spec audit 1.3), and the receipt that it was.
+
+Events carry references, never content. How an event becomes a NEN 7513 record is the audit room's affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .exchange import Access, Attempt, Inquiry, Source
+from .outcome import Gap, Permit, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """disclosure.decision, yes. `policy` is the hash of the policy bundle that said so."""
+
+    attempt: Attempt
+    access: Access
+    grounds: tuple[Permit, ...]
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """disclosure.decision, no (or consult refused); also the result, for nothing else follows."""
+
+    attempt: Attempt
+    stop: Stop
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosed:
+    """disclosure.result: which resources left, which were withheld, or why none."""
+
+    attempt: Attempt
+    references: tuple[str, ...]
+    withheld: tuple[str, ...]
+    stop: Stop | None
+    digest: str = ""
+    """Hex SHA-256 of the body that leaves; empty when none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """consult.intent: before anything about the patient leaves, pseudonyms included."""
+
+    attempt: Attempt
+    inquiry: Inquiry
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """consult.sources: whom we are about to ask, and whom we could not find."""
+
+    attempt: Attempt
+    inquiry: Inquiry
+    sources: tuple[Source, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """consult.received: one per source, the counterpart of that source's Disclosed."""
+
+    attempt: Attempt
+    inquiry: Inquiry
+    source: Source
+    references: tuple[str, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """consult.result: what the EHR is about to get. With it, what was shown can be proved without storing it."""
+
+    attempt: Attempt
+    inquiry: Inquiry
+    complete: bool
+    references: tuple[str, ...]
+    missing: tuple[str, ...]
+    """URA of each source that failed or refused in whole or part; `localization` when finding them failed."""
+    digest: str
+    """Hex SHA-256 of the canonical overview."""
+    rules: str
+    """Version of the merge rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The logging itself and administration: `audit.opened`, `audit.closed`, `audit.verify`, `policy.activated`, ..."""
+
+    code: str
+    detail: tuple[tuple[str, str], ...] = ()
+
+
+Decision = Allowed | Denied
+Event = Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Kept
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt(Generic[E]):
+    """Proof that the record of this event is durable. Only the ledger makes one."""
+
+    event: E
+    index: int
+    record_id: str

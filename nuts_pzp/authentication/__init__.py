@@ -1,0 +1,1 @@
+"""Authentication (authenticatie): who speaks to us, and in whose name we speak."""

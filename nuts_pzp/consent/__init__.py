@@ -1,0 +1,1 @@
+"""Sharing consent (toestemming om te delen): may this holder make this patient's data available to this user?"""

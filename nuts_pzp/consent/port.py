@@ -1,0 +1,29 @@
+"""Sharing consent: one source's verdict (spec consent 7). PZP directives are never read as sharing consent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..exchange import Access
+from ..outcome import Outcome, Permit
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """DENY = Deny, NO_OPINION = Unknown, ERROR = Unavailable or a Deny whose reason says it is no decision."""
+
+    outcome: Outcome[Permit]
+    explicit: bool
+    """True when the patient's own recorded choice lies behind it."""
+    specificity: int
+    """0 (general) to 4 (this holder, this user, this context); unknown origin: 0 for a Permit, 4 for a Deny."""
+    cacheable_for: float = 0.0
+
+
+class ConsentSource(Protocol):
+    """One place where a choice may be recorded. Asks about exactly this access; one question, no shopping."""
+
+    async def ask(self, access: Access, /) -> Verdict:
+        """Never raises for what the outside does wrong; that is an Unavailable outcome."""
+        ...

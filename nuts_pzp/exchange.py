@@ -1,0 +1,149 @@
+"""The values that travel from room to room. They belong to no room, so no room imports another."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from .fhir.bundle import Resource
+from .fhir.request import FhirRequest
+from .identity import Bsn, Organization, Patient, Professional, Purpose, Ura
+from .outcome import Gathered, Outcome
+
+Headers = Mapping[str, str]
+
+Signer = Callable[[str, str], Awaitable[Outcome[Headers]]]
+"""(method, absolute URL) -> the headers that authorize that one call. A callable, because the node holds the DPoP key.
+
+Awaiting it again with the same arguments makes a fresh proof. A Stop means: do not send.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified requester. `claims` are the token's extra claims, for the policy only; `token_digest` is SHA-256."""
+
+    organization: Organization
+    professional: Professional | None
+    scopes: frozenset[str]
+    purpose: Purpose
+    emergency_reason: str | None
+    claims: Mapping[str, str]
+    means: str
+    """How the caller proved itself: `nuts-bearer`, `nuts-dpop`, `mtls`. For the audit."""
+    token_digest: bytes = field(repr=False, default=b"")
+    expires: float = 0.0
+    """Unix time after which nothing may be served on this token; 0 for means without one."""
+    certificate: str = ""
+    """Hex SHA-256 of the client certificate, empty without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One verified caller asks one canonical request about one patient. What consent, policy and audit see."""
+
+    caller: Caller
+    request: FhirRequest
+    patient: Patient
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is known when a request stops half way; only the audit takes it."""
+
+    correlation: str
+    caller: Caller | None = None
+    request: FhirRequest | None = None
+    patient: Patient | None = None
+    address: str = ""
+    """The peer's IP address, for the audit."""
+    trace: str = ""
+    """W3C traceparent, as received or made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The treatment relation as the user declares it. Logged as declared, never as verified (design D6)."""
+
+    kind: str
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the EHR wrote in its request; parsed, nothing verified against who it is."""
+
+    bsn: Bsn
+    birth_date: date
+    professional: Professional
+    purpose: Purpose
+    reason: str | None
+    relation: Relation | None
+    targets: tuple[Ura, ...]
+    deadline: float
+    """Seconds for the whole consultation."""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A data user's question, held against who it proved to be."""
+
+    caller: Caller
+    professional: Professional
+    bsn: Bsn
+    birth_date: date = field(repr=False)
+    purpose: Purpose
+    emergency_reason: str | None
+    relation: Relation | None
+    targets: tuple[Ura, ...]
+    deadline: float
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What came in at a door: credentials only, nothing verified. `certificate` is DER."""
+
+    correlation: str
+    authorization: str = field(repr=False)
+    dpop: str | None = field(repr=False)
+    certificate: bytes | None = field(repr=False)
+    method: str
+    url: str
+    """The external URL from settings plus the path; never from Host. No query."""
+    address: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A candidate: may have data. Never clearance, never an address."""
+
+    ura: Ura
+    found_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A holder with a checked address. `base` is its FHIR base without trailing slash."""
+
+    holder: Organization
+    base: str
+    authorization_server: str | None
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one source gave. Failed: gaps only. Empty: neither. Partial: both."""
+
+    source: Source
+    got: Gathered[Resource]
+    seconds: float = 0.0
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """`Type/id/_history/version` (or `Type/id`) of each resource, in the order received."""
+        return tuple(resource.reference for resource in self.got.items)

@@ -1,0 +1,1 @@
+"""Forwarding: send a canonical request to a FHIR server."""

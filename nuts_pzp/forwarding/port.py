@@ -1,0 +1,39 @@
+"""Forwarding: send a canonical request to a FHIR server; bounded, no redirects, cancel closes (design D1, D13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..exchange import Signer
+from ..fhir.request import FhirRequest
+from ..outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class FhirAnswer:
+    """A 2xx answer: UTF-8 JSON bytes, at most 8 MiB, and the continuation of a further page, relative to the base.
+
+    `next` is what `FhirRequest.continuation` takes; it is None when there is no further page. A next link to another
+    origin or outside the base never gets here: it is a Stop.
+    """
+
+    status: int
+    body: bytes = field(repr=False)
+    next: str | None = field(repr=False, default=None)
+
+
+class FhirServer(Protocol):
+    """One base URL: the tenant's own server, or another holder's gateway with its signer."""
+
+    async def send(self, request: FhirRequest, /) -> Outcome[FhirAnswer]:
+        """Non-2xx, an OperationOutcome body, wrong media type, oversize, timeout: each its own Stop, never a raise."""
+        ...
+
+
+class Connector(Protocol):
+    """Makes FhirServers for addresses found at run time."""
+
+    def to(self, base: str, signer: Signer, /) -> FhirServer:
+        """The address is checked against `outbound.allowed_networks` before anything is dialled."""
+        ...

@@ -1,0 +1,56 @@
+"""A tenant's house: its rooms, furnished. Built by assembly, looked up once at the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .addressing.port import Directory
+from .audit.port import Audit
+from .authentication.port import Credentials, Gatekeeper
+from .authorization.port import Policy
+from .consent.profile import SharingConsent
+from .forwarding.port import Connector, FhirServer
+from .identity import Tenant
+from .localization.port import Locator
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What disclose needs. `base` is this tenant's external FHIR base, `page_key` seals its page tokens (32 bytes)."""
+
+    tenant: Tenant
+    base: str
+    page_key: bytes
+    network: Gatekeeper
+    directory: Directory
+    records: FhirServer
+    consent: SharingConsent
+    policy: Policy
+    audit: Audit
+
+    def __repr__(self) -> str:
+        return f"Holding({self.tenant.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Consulting:
+    """What consult needs."""
+
+    tenant: Tenant
+    ehr: Gatekeeper
+    locator: Locator
+    directory: Directory
+    credentials: Credentials
+    connector: Connector
+    audit: Audit
+    source_deadline: float = 8.0
+    """Seconds that one source gets at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One tenant. A consult-only tenant has no Holding and nothing demands one."""
+
+    tenant: Tenant
+    holding: Holding | None
+    consulting: Consulting | None

@@ -1,0 +1,1 @@
+"""Localization (lokalisatie): which organisations may hold PZP data of this patient."""

@@ -1,0 +1,1 @@
+"""Overview: what PZP means. Items, statements, merge, conflicts, words. Pure."""

@@ -1,0 +1,1 @@
+"""Adapters: the wire of each outside system, behind the ports it serves."""

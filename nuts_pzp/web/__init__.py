@@ -1,0 +1,1 @@
+"""The doors: listeners, TLS, and what each face of the gateway says."""
