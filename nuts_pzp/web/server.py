@@ -1,0 +1,216 @@
+"""One listener: uvicorn's HTTP protocol, held to stricter manners, with the peer's certificate in the scope.
+
+Trusts nothing of what arrives: header size, count and time, body time, one Host, an origin-form target (design D12,
+spec decision-api 3.10). Several listeners run on one event loop. The sandbox uses the same builder for its twins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from asyncio import TimerHandle
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+MAX_TARGET = 8 * 1024
+MAX_HEADERS = 32 * 1024
+MAX_HEADER_COUNT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """PEM files of a listener. With `client_roots` a client certificate is verified; `client_required` demands one."""
+
+    certificate: Path
+    key: Path
+    client_roots: Path | None = None
+    client_required: bool = False
+
+    def context(self) -> ssl.SSLContext:
+        """Return a TLS 1.2+ server context; raises OSError or ssl.SSLError on unreadable files."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(str(self.certificate), str(self.key))
+        if self.client_roots:
+            context.load_verify_locations(cafile=str(self.client_roots))
+            context.verify_mode = ssl.CERT_REQUIRED if self.client_required else ssl.CERT_OPTIONAL
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: `head` for the request line and headers, `body` for the body, `idle` between requests."""
+
+    head: float = 10.0
+    body: float = 30.0
+    idle: float = 60.0
+
+
+class _Guarded(HttpToolsProtocol):
+    """uvicorn's protocol plus limits. Breaking one closes the connection: there is no request to answer."""
+
+    patience = Patience()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        self.certificate: bytes | None = tls.getpeercert(binary_form=True) if tls is not None else None
+        self._timer: TimerHandle | None = None
+        self._weight = 0
+        self._refused = False
+        self._wait(self.patience.head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._refused:
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["client_certificate"] = self.certificate  # type: ignore[typeddict-unknown-key]
+        self._weight = 0
+        self._wait(self.patience.head)
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_TARGET:
+            self._refuse("Request target too long.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._weight += len(name) + len(value) + 4
+        if self._weight > MAX_HEADERS or len(self.headers) >= MAX_HEADER_COUNT:
+            self._refuse("Request headers too large.")
+        elif not self._refused:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._refused:
+            return
+        hosts = sum(1 for name, _ in self.headers if name == b"host")
+        if hosts != 1 or not self.url.startswith(b"/") or self.url.startswith(b"//"):
+            self._refuse("One Host header and an origin-form target are required.")
+            return
+        self._wait(self.patience.body)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._refused:
+            self._wait(None)
+            super().on_message_complete()
+
+    def _refuse(self, why: str) -> None:
+        if not self._refused:
+            self._refused = True
+            self.send_400_response(why)
+
+    def _wait(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Server:
+    """One bound, listening app. `start` returns the port; `stop` lets running requests finish for a few seconds."""
+
+    def __init__(
+        self, app: App, *, host: str, port: int, tls: ServerTls | None = None, patience: Patience | None = None
+    ) -> None:
+        patience = patience or Patience()
+        self._config = Config(
+            app,
+            http=type("_Patient", (_Guarded,), {"patience": patience}),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=int(patience.idle),
+        )
+        self._config.load()
+        self._ssl = tls.context() if tls else None
+        self._host, self._port = host, port
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
+        self._clock: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 before `start` when it is chosen freely."""
+        return self._port
+
+    async def start(self) -> int:
+        """Bind and listen; raises OSError when the address is taken."""
+        loop = asyncio.get_running_loop()
+        self._tick()
+        self._server = await loop.create_server(
+            self._connection,
+            self._host,
+            self._port,
+            ssl=self._ssl,
+            ssl_handshake_timeout=5.0 if self._ssl else None,
+            backlog=1024,
+        )
+        for listener in self._server.sockets:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = self._server.sockets[0].getsockname()[1]
+        self._clock = asyncio.create_task(self._date())
+        return self._port
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Stop accepting, ask connections to finish, cancel what is left after `grace` seconds; idempotent."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        if self._clock:
+            self._clock.cancel()
+        server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            _, late = await asyncio.wait(list(self._state.tasks), timeout=grace)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+        for connection in list(self._state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg]
+            config=self._config, server_state=self._state, app_state={}
+        )
+        return protocol
+
+    def _tick(self) -> None:
+        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+
+    async def _date(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self._tick()
