@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Protocol
 
 from .fhir.bundle import Resource
 from .fhir.request import FhirRequest
@@ -13,11 +14,16 @@ from .outcome import Gathered, Outcome
 
 Headers = Mapping[str, str]
 
-Signer = Callable[[str, str], Awaitable[Outcome[Headers]]]
-"""(method, absolute URL) -> the headers that authorize that one call. A callable, because the node holds the DPoP key.
 
-Awaiting it again with the same arguments makes a fresh proof. A Stop means: do not send.
-"""
+class Signer(Protocol):
+    """Authorizes calls to one source, one at a time. A callable, because the node holds the DPoP key."""
+
+    async def __call__(self, method: str, url: str, /, *, fresh: bool = False) -> Outcome[Headers]:
+        """Return the headers for that one call to that absolute URL; awaited again, it makes a fresh proof.
+
+        `fresh` asks for a new token: say so once, after the source answered 401. A Stop means: do not send.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
