@@ -1,0 +1,234 @@
+"""Settings: one YAML file per deployment, one per tenant. Unknown keys are refused by name (design D14).
+
+A slot of a tenant's house is `function: {kind: <adapter>, ...}`: the adapter owns the rest of its settings. Secrets are
+never inline: they stand in files (`*_file`) or in the environment (`*_env`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from .identity import NotAnIdentifier, Organization, Tenant, Ura
+from .outside import Outbound
+from .web.server import ServerTls
+
+
+class SettingsError(Exception):
+    """Names the file and the key, and says what would be right. Carries no values."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ListenerSettings(_Strict):
+    """Where one listener binds. `url` is how others reach it: origin and prefix, never taken from Host."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)]
+    url: str = ""
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    client_roots_file: Path | None = None
+    client_required: bool = False
+
+    def tls(self, folder: Path) -> ServerTls | None:
+        """Return the TLS of this listener, or None for plain http."""
+        if self.certificate_file is None or self.key_file is None:
+            return None
+        roots = folder / self.client_roots_file if self.client_roots_file else None
+        return ServerTls(folder / self.certificate_file, folder / self.key_file, roots, self.client_required)
+
+
+class Listeners(_Strict):
+    """The doors. Each has its own bind address; nothing of one is reachable on another (design D12)."""
+
+    network: ListenerSettings | None = None
+    ehr: ListenerSettings | None = None
+    operations: ListenerSettings
+
+
+class FileAnchor(_Strict):
+    """Signed checkpoints, appended to a file on another volume."""
+
+    kind: Literal["file"]
+    path: Path
+    every_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+
+
+class AuditSettings(_Strict):
+    """The ledger of this deployment. `keys` holds the signing, encryption and lookup keys, 0600."""
+
+    kind: Literal["sqlite"] = "sqlite"
+    path: Path
+    keys: Path
+    anchor: FileAnchor | None = None
+    accept_any_filesystem: bool = False
+
+
+class OutboundSettings(_Strict):
+    """What may be dialled: public addresses only, unless networks are listed."""
+
+    allowed_networks: tuple[str, ...] = ()
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ipaddress.ip_network(network)
+        return networks
+
+    def outbound(self) -> Outbound:
+        """Return the rule that adapters dial by."""
+        return Outbound(tuple(ipaddress.ip_network(network) for network in self.allowed_networks))
+
+
+class LogSettings(_Strict):
+    """The application's own log: JSON lines on standard error, masked."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Deployment(_Strict):
+    """One process: its name (in the origin of the audit log), doors, ledger, and the folder of its tenants."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,60}$")]
+    listeners: Listeners
+    audit: AuditSettings
+    state: Path
+    tenants: Path
+    outbound: OutboundSettings = OutboundSettings()
+    log: LogSettings = LogSettings()
+
+
+class OrganizationSettings(_Strict):
+    """The care organisation itself; `type` is a code of 2.16.840.1.113883.2.4.15.1060."""
+
+    ura: str
+    type: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,3}$")]
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    phone: str = ""
+
+    @field_validator("ura")
+    @classmethod
+    def _ura(cls, ura: str) -> str:
+        try:
+            return Ura.parse(ura).value
+        except NotAnIdentifier as error:
+            raise ValueError(str(error)) from None
+
+
+class SlotSettings(BaseModel):
+    """A place in the house: the adapter's kind, and settings that only the adapter knows."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The adapter's own settings."""
+        return dict(self.model_extra or {})
+
+
+class ConsentSourceSettings(SlotSettings):
+    """A consent source and its weight in the combination."""
+
+    required: bool = True
+    authoritative: bool = True
+
+
+class ConsentSettings(_Strict):
+    """Which legal profile combines which sources. No source at all refuses the start."""
+
+    profile: str = "nl-pzp-strict"
+    sources: Annotated[tuple[ConsentSourceSettings, ...], Field(min_length=1)]
+
+
+class DiscloseSettings(_Strict):
+    """What a data holder needs."""
+
+    authentication: SlotSettings
+    records: SlotSettings
+    consent: ConsentSettings
+    policy: SlotSettings
+    page_key_file: Path | None = None
+
+
+class ConsultSettings(_Strict):
+    """What a data user needs."""
+
+    ehr: SlotSettings
+    localization: Annotated[tuple[SlotSettings, ...], Field(min_length=1)]
+    credentials: SlotSettings
+    connector: SlotSettings
+    source_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
+
+
+class TenantSettings(_Strict):
+    """One care organisation. A flow that is not named here is not offered, and nothing demands it."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+    organization: OrganizationSettings
+    addressing: SlotSettings
+    disclose: DiscloseSettings | None = None
+    consult: ConsultSettings | None = None
+
+    def tenant(self) -> Tenant:
+        """Return the identity of this tenant."""
+        own = self.organization
+        return Tenant(self.id, Organization(Ura(own.ura), own.type, own.name, own.phone))
+
+
+_Model = TypeVar("_Model", bound=_Strict)
+
+
+def read_deployment(file: Path) -> Deployment:
+    """Read and check the deployment file; raise SettingsError that names the key."""
+    return _read(file, Deployment)
+
+
+def read_tenant(file: Path) -> TenantSettings:
+    """Read and check one tenant file; raise SettingsError that names the key."""
+    settings = _read(file, TenantSettings)
+    if settings.id != file.stem:
+        raise SettingsError(f"{file.name}: id must be the file's own name, {file.stem}")
+    return settings
+
+
+def _read(file: Path, model: type[_Model]) -> _Model:
+    try:
+        loaded = yaml.safe_load(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{file}: there is no such file") from None
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{file}: cannot be read") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise SettingsError(f"{file.name}: not YAML{where}") from None
+    if not isinstance(loaded, dict):
+        raise SettingsError(f"{file.name}: a mapping of settings is expected")
+    try:
+        return model.model_validate(loaded)
+    except ValidationError as error:
+        raise SettingsError(f"{file.name}: {in_words(error)}") from None
+
+
+def in_words(error: ValidationError, prefix: str = "") -> str:
+    """Say which keys are wrong and what would be right; never the values."""
+    said = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        key = prefix + ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            said.append(f"{key}: unknown key (remove it or check its spelling)")
+        elif problem["type"] == "missing":
+            said.append(f"{key}: is missing")
+        else:
+            said.append(f"{key}: {problem['msg']}")
+    return "; ".join(said)
