@@ -21,6 +21,8 @@ class FhirAnswer:
     status: int
     body: bytes = field(repr=False)
     next: str | None = field(repr=False, default=None)
+    base: str = field(repr=False, default="")
+    """The server's own FHIR base, no trailing slash: absolute references are held against it and never leave with it."""
 
 
 class FhirServer(Protocol):
