@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Literal, Protocol
 
 from .fhir.bundle import Resource
 from .fhir.request import FhirRequest
@@ -66,6 +66,7 @@ class Attempt:
     """The peer's IP address, for the audit."""
     trace: str = ""
     """W3C traceparent, as received or made."""
+    flow: Literal["disclose", "consult"] = "disclose"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""Consult (raadplegen): account, localize, address, account, ask each source, merge, account, reply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..accounted import Addressed, Consulted, Denied, Intended, Receipt, Received
+from ..exchange import Answer, Asked, Attempt, Inquiry, Presented
+from ..house import Consulting
+from ..outcome import Deny, Gap, Outcome, Stop, Unavailable, Unknown
+from ..overview.merge import RULES, Overview, digest, merge
+from .inquiry import inquire
+from .source import answers
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One source's answer, accounted: may be streamed."""
+
+    receipt: Receipt[Received]
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The end of a consultation: the overview, or why there is none."""
+
+    receipt: Receipt[Consulted] | Receipt[Denied]
+    content: Outcome[Overview]
+
+
+async def consult(
+    house: Consulting, presented: Presented, asked: Outcome[Asked], now: datetime
+) -> AsyncGenerator[Arrived | Complete, None]:
+    """Yield each source as it arrives, then the whole. A door that does not stream takes the last."""
+    attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace, flow="consult")
+    inquiry = await _inquiry(house, presented, asked)
+    if isinstance(inquiry, Deny | Unknown | Unavailable):
+        yield Complete(await house.audit.append(Denied(attempt, inquiry)), inquiry)
+        return
+
+    intended = await house.audit.append(Intended(attempt, inquiry))
+    holders = await house.locator.locate(intended)
+    sources = await house.directory.sources(holders.items)
+    missing = holders.gaps + sources.gaps
+    addressed = await house.audit.append(Addressed(attempt, inquiry, sources.items, missing))
+
+    if not sources.items and (stop := _cannot_tell(missing)):
+        yield Complete(await house.audit.append(Denied(attempt, stop)), stop)
+        return
+
+    given: list[Answer] = []
+    async with aclosing(answers(house, addressed)) as arriving:
+        async for answer in arriving:
+            given.append(answer)
+            received = Received(attempt, inquiry, answer.source, answer.references, answer.got.gaps)
+            yield Arrived(await house.audit.append(received), answer)
+
+    overview = merge(given, missing, now=now, asked=(inquiry.bsn, inquiry.birth_date))
+    yield Complete(await house.audit.append(_consulted(attempt, inquiry, given, missing, overview)), overview)
+
+
+async def _inquiry(house: Consulting, presented: Presented, asked: Outcome[Asked]) -> Outcome[Inquiry]:
+    """Who asks comes first: a stranger is not told what is wrong with the question."""
+    caller = await house.ehr.verify(presented)
+    if isinstance(caller, Deny | Unknown | Unavailable):
+        return caller
+    if isinstance(asked, Deny | Unknown | Unavailable):
+        return asked
+    return inquire(caller, asked)
+
+
+def _cannot_tell(missing: tuple[Gap, ...]) -> Stop | None:
+    """When localization itself failed and no source is known otherwise, the answer is never "no sources"."""
+    return next((gap.stop for gap in missing if gap.where == "localization"), None)
+
+
+def _consulted(
+    attempt: Attempt, inquiry: Inquiry, given: list[Answer], missing: tuple[Gap, ...], overview: Overview
+) -> Consulted:
+    incomplete = {answer.source.holder.ura.value for answer in given if not answer.got.complete}
+    incomplete |= {gap.where for gap in missing}
+    return Consulted(
+        attempt,
+        inquiry,
+        complete=overview.complete,
+        references=tuple(f"{answer.source.holder.ura}:{ref}" for answer in given for ref in answer.references),
+        missing=tuple(sorted(incomplete)),
+        digest=digest(overview),
+        rules=RULES,
+    )
