@@ -87,6 +87,8 @@ class Organization:
     type: str
     name: str
     phone: str = ""
+    other_types: tuple[str, ...] = ()
+    """What else the directory says it is. A token selects exactly one of `type` and these; nobody tries them in turn."""
 
 
 class Assurance(Enum):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 import ssl
 import time
@@ -21,6 +22,10 @@ import httpx
 
 from .identity import Tenant
 from .outcome import Outcome
+
+# Both log whole URLs (at info) and headers (at debug): pseudonyms and bearer tokens. No log level turns that on.
+for _chatty in ("httpx", "httpcore"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 
 class Trouble(Enum):
