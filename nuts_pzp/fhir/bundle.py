@@ -1,9 +1,23 @@
-"""Reading Bundles without models: entries, links, references, raw bytes kept as they came. Pure."""
+"""Reading Bundles without models: entries, links, references, raw bytes kept as they came. Pure.
+
+Trusts nothing: whatever the bytes are, the answer is a Bundle or a Stop, never an exception. What is inside a resource
+is not looked at beyond its type, id and version.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
+
+from ..outcome import Outcome, Unavailable
+from ..reasons import Reason
+
+Mode = Literal["match", "include", "outcome"]
+
+NESTING = 4
+"""Bundles within Bundles that are opened; deeper ones stay closed and are kept as a resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +28,134 @@ class Resource:
     id: str
     version: str
     url: str
-    mode: Literal["match", "include", "outcome"]
+    mode: Mode
     raw: bytes = field(repr=False)
 
     @property
     def reference(self) -> str:
         """`Type/id/_history/version`, or `Type/id` when the source gives no version."""
         return f"{self.type}/{self.id}/_history/{self.version}" if self.version else f"{self.type}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What one answer holds: its resources in order, its links as (relation, url), its own claim of a total."""
+
+    type: str
+    resources: tuple[Resource, ...]
+    links: tuple[tuple[str, str], ...] = ()
+    total: int | None = None
+
+    def link(self, relation: str) -> str | None:
+        """Return the first link of that relation (`self`, `next`)."""
+        return next((url for name, url in self.links if name == relation), None)
+
+
+class _Head(msgspec.Struct):
+    """The fields that say what a resource is; anything may be in them."""
+
+    resourceType: Any = None
+    id: Any = None
+    meta: Any = None
+
+
+class _Entry(msgspec.Struct):
+    fullUrl: Any = None
+    resource: msgspec.Raw = msgspec.Raw()
+    search: Any = None
+
+
+class _Body(msgspec.Struct):
+    type: Any = None
+    total: Any = None
+    link: Any = None
+    entry: list[msgspec.Raw] | None = None
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+_ENTRY = msgspec.json.Decoder(_Entry)
+_BODY = msgspec.json.Decoder(_Body)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_MODES: dict[object, Mode] = {"match": "match", "include": "include", "outcome": "outcome"}
+
+
+def read_bundle(raw: bytes, base: str) -> Outcome[Bundle]:
+    """Read a Bundle of any type, or a single resource, into a Bundle.
+
+    `base` is the source's FHIR base without trailing slash (empty when unknown): an entry without fullUrl gets its URL
+    from it. Nested Bundles are opened. An entry whose resource is no JSON object is kept as a resource without type.
+    Unavailable SOURCE_BROKEN when the bytes are no JSON, no FHIR resource, or a Bundle whose entries are no list.
+    """
+    try:
+        head = _HEAD.decode(raw)
+    except _BROKEN:
+        return _broken("not a JSON object")
+    if not isinstance(head.resourceType, str) or not head.resourceType:
+        return _broken("no resourceType")
+    if head.resourceType != "Bundle":
+        return Bundle("", (_resource(raw, None, None, base),))
+    try:
+        body = _BODY.decode(raw)
+    except _BROKEN:
+        return _broken("a Bundle whose entries are no list")
+    resources: list[Resource] = []
+    links = _links(body.link)
+    _collect(body, base, 1, resources, links)
+    total = body.total if isinstance(body.total, int) and not isinstance(body.total, bool) else None
+    return Bundle(_text(body.type), tuple(resources), tuple(links), total)
+
+
+def _broken(detail: str) -> Unavailable:
+    return Unavailable(Reason.SOURCE_BROKEN, detail=detail)
+
+
+def _collect(body: _Body, base: str, depth: int, into: list[Resource], links: list[tuple[str, str]]) -> None:
+    for raw_entry in body.entry or ():
+        try:
+            entry = _ENTRY.decode(raw_entry)
+        except _BROKEN:
+            into.append(Resource("", "", "", "", "match", bytes(raw_entry)))
+            continue
+        given = bytes(entry.resource)
+        if given in (b"", b"null"):
+            continue
+        found = _resource(given, entry.fullUrl, entry.search, base)
+        inner = _nested(found) if found.type == "Bundle" and depth < NESTING else None
+        if inner is None:
+            into.append(found)
+        else:
+            links += _links(inner.link)
+            _collect(inner, base, depth + 1, into, links)
+
+
+def _nested(found: Resource) -> _Body | None:
+    try:
+        return _BODY.decode(found.raw)
+    except _BROKEN:
+        return None
+
+
+def _resource(raw: bytes, full_url: object, search: object, base: str) -> Resource:
+    try:
+        head = _HEAD.decode(raw)
+    except _BROKEN:
+        head = _Head()
+    kind, logical_id = _text(head.resourceType), _text(head.id)
+    version = _text(head.meta.get("versionId")) if isinstance(head.meta, dict) else ""
+    url = _text(full_url) or "/".join(part for part in (base, kind, logical_id) if part)
+    mode = _MODES.get(search.get("mode"), "match") if isinstance(search, dict) and _plain(search) else "match"
+    return Resource(kind, logical_id, version, url, "outcome" if kind == "OperationOutcome" else mode, raw)
+
+
+def _plain(search: dict[str, Any]) -> bool:
+    return isinstance(search.get("mode"), str)
+
+
+def _links(given: object) -> list[tuple[str, str]]:
+    if not isinstance(given, list):
+        return []
+    return [(_text(one.get("relation")), _text(one.get("url"))) for one in given if isinstance(one, dict)]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
