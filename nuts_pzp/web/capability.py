@@ -1,0 +1,48 @@
+"""The gateway's own CapabilityStatement: what the policy bundle lists, in this tenant's name. Public, no patient."""
+
+from __future__ import annotations
+
+import orjson
+
+from .. import __version__
+from ..house import Holding
+
+
+def statement(house: Holding) -> bytes:
+    """Return the CapabilityStatement as FHIR JSON. It lists exactly what parsing enforces."""
+    resources = []
+    for resource_type, offered in sorted(house.policy.capability.resources.items()):
+        resources.append(
+            {
+                "type": resource_type,
+                "interaction": [{"code": code} for code in sorted(offered.interactions)],
+                "searchInclude": sorted(offered.includes),
+                "searchParam": [{"name": name, "type": _kind(name)} for name in sorted(offered.params)],
+            }
+        )
+    return orjson.dumps(
+        {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": "2026-11-22",
+            "kind": "instance",
+            "software": {"name": "nuts-pzp", "version": __version__},
+            "implementation": {"description": house.tenant.organization.name, "url": house.base},
+            "fhirVersion": "4.0.1",
+            "format": ["application/fhir+json"],
+            "rest": [
+                {
+                    "mode": "server",
+                    "documentation": "Patient is searched by POST on BSN only. Every answer is about one patient.",
+                    "resource": [{key: value for key, value in one.items() if value} for one in resources],
+                }
+            ],
+        }
+    )
+
+
+def _kind(parameter: str) -> str:
+    """The search parameter's type."""
+    if parameter in ("patient", "subject", "questionnaire"):
+        return "reference"
+    return "reference" if parameter == "reason-reference" else "token"
