@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..identity import BSN_SYSTEM, eleven_test
 from ..outcome import Outcome
+from ..reasons import Reason
+from . import envelope
+from .parameters import ID, drop_format, patient_bound_search, patient_search
+from .wire import Refused, decode, written
 
 Interaction = Literal["search-type", "read", "capabilities"]
+Via = Literal["GET", "POST"]
 Parameter = tuple[str, tuple[str, ...]]
-"""(name with modifier, values joined by OR, unescaped). A repeated name (AND) is a further Parameter."""
+r"""(name with modifier, values joined by OR). A repeated name (AND) is a further Parameter.
+
+Commas in values are unescaped; `\|`, `\$` and `\\` stay escaped, so that `system|code` and a code with a bar differ.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class FhirRequest:
     resource_type: str
     id: str | None = None
     params: tuple[Parameter, ...] = field(default=(), repr=False)
-    via: Literal["GET", "POST"] = "GET"
+    via: Via = "GET"
     """How a search travels: POST `_search` keeps parameters out of URLs; Patient searches are POST only."""
     continuation: str | None = field(default=None, repr=False)
     """A further page: the upstream's own next link, relative to its base. Only a gateway or server room sets it."""
@@ -59,16 +69,155 @@ class FhirRequest:
         return tuple(values for key, values in self.params if key == name)
 
 
+_TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
+_CONTINUATION = re.compile(r"(?:/[A-Za-z0-9._~!$'()*,:@=+-]+)*/?(?:\?[A-Za-z0-9._~!$'()*,;:@/?%&=+|-]*)?")
+
+_POSTED = (("content-type", envelope.FORM),)
+_MASKED = frozenset({"identifier", "patient", "subject", "_id"})
+
+_NEVER = frozenset({"List", "Composition", "Bundle"})
+_WITHOUT_PATIENT = frozenset(
+    {"Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "Endpoint", "Substance"}
+)
+
+
 def parse(raw: RawRequest, capability: Capability, base: str) -> Outcome[FhirRequest]:
-    """Deny ambiguity and whatever the capability does not list. `base` is the tenant's own external FHIR base."""
-    raise NotImplementedError
+    """Return the one meaning of a request, or Deny. `base` is the tenant's own external FHIR base, no trailing slash.
+
+    Refused: whatever the capability does not list, names no patient or more than one, or can be read in two ways.
+    The Deny's detail names the rule and never a value. Source: spec decision-api 3.
+    """
+    try:
+        envelope.check(raw)
+        return _parse(raw, capability, base)
+    except Refused as refused:
+        return refused.stop
+
+
+def _parse(raw: RawRequest, capability: Capability, base: str) -> FhirRequest:
+    steps = _steps(raw.path)
+    search = raw.method == "POST"
+    if search != (len(steps) == 2 and steps[1] == "_search"):
+        raise Refused(Reason.REQUEST_METHOD, "POST is for _search, and _search for POST")
+    given = drop_format(envelope.given_parameters(raw))
+    if steps == ["metadata"]:
+        _expect_none(given)
+        return FhirRequest("capabilities", "CapabilityStatement")
+    listed = _listed(steps, capability)
+    if len(steps) == 2 and not search:
+        return _read(steps, given, listed)
+    return _search(steps[0], given, listed, base, "POST" if search else "GET")
+
+
+def _steps(path: str) -> list[str]:
+    if not path.startswith("/") or ";" in path or len(path) > 512:
+        raise Refused(Reason.REQUEST_MALFORMED, "not a path below the FHIR base")
+    steps = [decode(step) for step in path[1:].split("/")]
+    if any(not step or "/" in step or "\\" in step for step in steps):
+        raise Refused(Reason.REQUEST_MALFORMED, "an empty step, or a step that holds a separator")
+    return steps
+
+
+def _listed(steps: list[str], capability: Capability) -> ResourceCapability:
+    resource_type = steps[0]
+    if len(steps) > 2 or not _TYPE.fullmatch(resource_type):
+        raise Refused(Reason.REQUEST_UNSUPPORTED, "neither a search nor a read")
+    if resource_type in _NEVER or resource_type in _WITHOUT_PATIENT:
+        raise Refused(Reason.RESOURCE_REFUSED, "a type that is never released by itself")
+    listed = capability.resources.get(resource_type)
+    if listed is None:
+        raise Refused(Reason.REQUEST_UNSUPPORTED, "a type that the capability does not list")
+    return listed
+
+
+def _read(steps: list[str], given: list[tuple[str, str]], listed: ResourceCapability) -> FhirRequest:
+    resource_type, logical_id = steps
+    if not ID.fullmatch(logical_id):
+        raise Refused(Reason.REQUEST_MALFORMED, "neither a search nor a read")
+    if "read" not in listed.interactions:
+        raise Refused(Reason.RESOURCE_REFUSED, "a type that is not read by itself")
+    _expect_none(given)
+    return FhirRequest("read", resource_type, logical_id)
+
+
+def _search(
+    resource_type: str, given: list[tuple[str, str]], listed: ResourceCapability, base: str, via: Via
+) -> FhirRequest:
+    if "search-type" not in listed.interactions:
+        raise Refused(Reason.RESOURCE_REFUSED, "a type that is not searched")
+    if via == "GET" and (listed.post_only or resource_type == "Patient"):
+        raise Refused(Reason.REQUEST_METHOD, "a search that is posted only")
+    if resource_type == "Patient":
+        params = patient_search(given)
+    else:
+        params = patient_bound_search(given, listed, base)
+    return FhirRequest("search-type", resource_type, params=params, via=via)
+
+
+def _expect_none(given: list[tuple[str, str]]) -> None:
+    if given:
+        raise Refused(Reason.REQUEST_UNSUPPORTED, "a parameter where none is expected")
 
 
 def encode(request: FhirRequest) -> RawRequest:
-    """Write the request anew; `path` starts with `/` and is relative to the FHIR base."""
-    raise NotImplementedError
+    """Write the request anew, relative to the FHIR base.
+
+    `path` starts with `/`; only a further page at the base itself has an empty one. A Patient search is always posted.
+    Raises ValueError on what `parse` could not have made: an id, a type, a value or a continuation that would change
+    the target.
+    """
+    if request.continuation is not None:
+        if not stays_below(request.continuation):
+            raise ValueError("a continuation that leaves the base")
+        path, _, query = request.continuation.partition("?")
+        return RawRequest("GET", path, query, (), b"")
+    if request.interaction == "capabilities":
+        return RawRequest("GET", "/metadata", "", (), b"")
+    if not _TYPE.fullmatch(request.resource_type):
+        raise ValueError("not a resource type")
+    if request.interaction == "read":
+        if request.id is None or not ID.fullmatch(request.id):
+            raise ValueError("not a resource id")
+        return RawRequest("GET", f"/{request.resource_type}/{request.id}", "", (), b"")
+    text = "&".join([written(name, values) for name, values in request.params])
+    if request.via == "GET" and request.resource_type != "Patient":
+        return RawRequest("GET", f"/{request.resource_type}", text, (), b"")
+    return RawRequest("POST", f"/{request.resource_type}/_search", "", _POSTED, text.encode("ascii"))
+
+
+def stays_below(continuation: str) -> bool:
+    """True when a further page's address, relative to the base, is plain path steps and a query and stays below it."""
+    path = continuation.partition("?")[0]
+    return (
+        len(continuation) <= 8192
+        and _CONTINUATION.fullmatch(continuation) is not None
+        and not any(step in (".", "..") for step in path.split("/"))
+    )
 
 
 def template(request: FhirRequest) -> str:
-    """The request for the audit and for logs: values of identifier, patient, subject, _id and ids become `#patient`."""
-    raise NotImplementedError
+    """The request for the audit and for logs: values of identifier, patient, subject, _id and ids become `#patient`.
+
+    So does any other value that could be a BSN. A further page ends in `_page=#page`.
+    """
+    if request.interaction == "capabilities":
+        return "GET metadata"
+    if request.interaction == "read":
+        return f"GET {request.resource_type}/#patient"
+    posted = request.via == "POST" or request.resource_type == "Patient"
+    where = f"POST {request.resource_type}/_search" if posted else f"GET {request.resource_type}"
+    shown = [f"{name}={_shown(name, values)}" for name, values in request.params]
+    if request.continuation is not None:
+        shown.append("_page=#page")
+    return f"{where}?{'&'.join(shown)}" if shown else where
+
+
+def _shown(name: str, values: tuple[str, ...]) -> str:
+    if name.partition(":")[0].partition(".")[0] in _MASKED:
+        return "#patient"
+    return ",".join(["#patient" if _could_be_bsn(value) else value for value in values])
+
+
+def _could_be_bsn(value: str) -> bool:
+    system, _, code = value.rpartition("|")
+    return eleven_test(code) and (not system or system == BSN_SYSTEM)

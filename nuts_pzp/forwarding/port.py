@@ -22,7 +22,7 @@ class FhirAnswer:
     body: bytes = field(repr=False)
     next: str | None = field(repr=False, default=None)
     base: str = field(repr=False, default="")
-    """The server's own FHIR base, no trailing slash: absolute references are held against it and never leave with it."""
+    """The server's FHIR base, no trailing slash: absolute references are held against it and never leave with it."""
 
 
 class FhirServer(Protocol):

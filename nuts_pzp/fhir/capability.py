@@ -1,0 +1,58 @@
+"""From a policy bundle's CapabilityStatement to a Capability: what may be asked at all. Pure.
+
+Trusts the statement as reviewed code (design D5); read at start, so a mistake refuses the start. It is an allow-list:
+interactions other than read and search-type grant nothing here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from .request import Capability, ResourceCapability
+
+
+class NotACapability(ValueError):
+    """The bytes are not a CapabilityStatement of one FHIR server."""
+
+
+def read_capability(statement: bytes) -> Capability:
+    """Return what a JSON CapabilityStatement lists under its one server `rest`, by resource type.
+
+    A search parameter's name is as it is sent, modifier included (`description:in`). Patient is searched by POST only,
+    whatever the statement says (spec decision-api 3.8). Raises NotACapability on anything else.
+    """
+    try:
+        document = json.loads(statement)
+        if document["resourceType"] != "CapabilityStatement":
+            raise NotACapability("not a CapabilityStatement")
+        rests = [rest for rest in document["rest"] if rest["mode"] == "server"]
+        if len(rests) != 1:
+            raise NotACapability("not exactly one rest of mode server")
+        resources = [(str(resource["type"]), _resource(resource)) for resource in rests[0]["resource"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, NotACapability):
+            raise
+        raise NotACapability(f"not a CapabilityStatement: {type(error).__name__}") from error
+    if len({name for name, _ in resources}) != len(resources):
+        raise NotACapability("a resource type listed twice")
+    return Capability(dict(resources), hashlib.sha256(statement).hexdigest())
+
+
+def _resource(resource: dict[str, object]) -> ResourceCapability:
+    return ResourceCapability(
+        interactions=_strings(resource, "interaction", "code"),
+        params=_strings(resource, "searchParam", "name"),
+        includes=_strings(resource, "searchInclude", None),
+        post_only=resource["type"] == "Patient",
+    )
+
+
+def _strings(resource: dict[str, object], name: str, key: str | None) -> frozenset[str]:
+    listed = resource.get(name, [])
+    if not isinstance(listed, list):
+        raise NotACapability(f"{name} is not a list")
+    found = [one[key] if key else one for one in listed]
+    if not all(isinstance(one, str) for one in found):
+        raise NotACapability(f"{name} holds something that is not text")
+    return frozenset(found)

@@ -1,0 +1,115 @@
+"""What surrounds a FHIR request: method, headers, body. Says where the parameters are: in exactly one place. Pure.
+
+Trusts nothing. Media types are parsed, not matched; whatever could make another party read a different request
+(a method override, an encoded body, a second length) is refused (spec decision-api 3.1, 3.5, 3.10).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..reasons import Reason
+from .wire import Refused, pairs
+
+if TYPE_CHECKING:
+    from .request import RawRequest
+
+MAX_BODY = 64 * 1024
+MAX_QUERY = 16 * 1024
+
+FORM = "application/x-www-form-urlencoded"
+_JSON = frozenset({"application/fhir+json", "application/json", "application/json+fhir", "text/json"})
+_ACCEPTED = _JSON | {"application/*", "*/*"}
+_OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
+_REROUTES = frozenset({"x-original-url", "x-rewrite-url"})
+_ONCE = frozenset({"host", "content-type", "content-length", "content-encoding", "transfer-encoding"})
+_WATCHED = _ONCE | _OVERRIDES | _REROUTES | {"accept"}
+
+
+def check(raw: RawRequest) -> None:
+    """Refuse methods, headers and sizes that no request of ours has."""
+    if len(raw.body) > MAX_BODY or len(raw.query) > MAX_QUERY:
+        raise Refused(Reason.REQUEST_TOO_BIG, "more than 64 KiB of body or 16 KiB of query")
+    if raw.method not in ("GET", "POST"):
+        raise Refused(Reason.REQUEST_METHOD, "only GET, and POST of a search")
+    given = _watched(raw)
+    if not _OVERRIDES.isdisjoint(given):
+        raise Refused(Reason.REQUEST_METHOD, "a method override")
+    if not _REROUTES.isdisjoint(given):
+        raise Refused(Reason.REQUEST_AMBIGUOUS, "a header that names another URL")
+    _check_body(raw, given)
+    if raw.method == "POST":
+        _check_form(given.get("content-type", ""))
+    if "accept" in given and not _accepts_json(given["accept"]):
+        raise Refused(Reason.REQUEST_MEDIA_TYPE, "only JSON is spoken here")
+
+
+def given_parameters(raw: RawRequest) -> list[tuple[str, str]]:
+    """Return the decoded pairs from the one place where they may be; anything in the other place is refused."""
+    if raw.method == "GET":
+        if raw.body:
+            raise Refused(Reason.REQUEST_AMBIGUOUS, "a GET with a body")
+        return pairs(raw.query, form=False)
+    if raw.query:
+        raise Refused(Reason.REQUEST_AMBIGUOUS, "a POST search with parameters in its URL")
+    try:
+        text = raw.body.decode("ascii")
+    except UnicodeDecodeError:
+        raise Refused(Reason.REQUEST_MALFORMED, "a form body that is not percent-encoded") from None
+    return pairs(text, form=True)
+
+
+def is_json(text: str) -> bool:
+    """True when a `_format` value asks for FHIR JSON; a `+` may have become a space on the way."""
+    return text == "json" or text.replace(" ", "+") in _JSON
+
+
+def _watched(raw: RawRequest) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in raw.headers:
+        if name in _WATCHED:
+            if name in found and name in _ONCE:
+                raise Refused(Reason.REQUEST_AMBIGUOUS, f"more than one {name} header")
+            found[name] = f"{found[name]},{value}" if name in found else value
+    return found
+
+
+def _check_body(raw: RawRequest, given: dict[str, str]) -> None:
+    length, transfer = given.get("content-length"), given.get("transfer-encoding")
+    if length is not None and transfer is not None:
+        raise Refused(Reason.REQUEST_AMBIGUOUS, "a body with two lengths")
+    if length is not None and length.strip() != str(len(raw.body)):
+        raise Refused(Reason.REQUEST_AMBIGUOUS, "a content length that is not that of the body")
+    if transfer is not None and (transfer.strip().lower() != "chunked" or raw.method == "GET"):
+        raise Refused(Reason.REQUEST_AMBIGUOUS, "a transfer encoding")
+    if given.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Refused(Reason.REQUEST_MEDIA_TYPE, "an encoded body")
+
+
+def _check_form(content_type: str) -> None:
+    media, parameters = _media(content_type)
+    if media != FORM:
+        raise Refused(Reason.REQUEST_MEDIA_TYPE, f"a search is posted as {FORM}")
+    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
+        raise Refused(Reason.REQUEST_MEDIA_TYPE, "only the charset utf-8")
+
+
+def _accepts_json(accept: str) -> bool:
+    for one in accept.split(","):
+        media, parameters = _media(one)
+        if media in _ACCEPTED and parameters.get("q", "1").strip("0.") != "":
+            return True
+    return False
+
+
+def _media(text: str) -> tuple[str, dict[str, str]]:
+    """Return a media type and its parameters, lower case; a parameter given twice makes it no media type at all."""
+    media, *rest = text.split(";")
+    parameters: dict[str, str] = {}
+    for one in rest:
+        name, _, value = one.partition("=")
+        name = name.strip().lower()
+        if name in parameters:
+            return "", {}
+        parameters[name] = value.strip().strip('"').lower()
+    return media.strip().lower(), parameters
