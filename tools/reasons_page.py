@@ -14,7 +14,7 @@ def page() -> str:
     lines = [
         "# Reasons",
         "",
-        "Every refusal and every gap has one stable code. Other organisations see only the outward face (HTTP status and",
+        "Every refusal and every gap has one stable code. Other organisations see only the outward face (HTTP status,",
         "FHIR issue type); the code itself stands in the audit log and in what the own EHR, IT and the officer see.",
         "This page is made from the catalogue by `python tools/reasons_page.py`; a test holds them together.",
         "",
