@@ -1,0 +1,77 @@
+"""One question at a time per key, and a small memory of the answers.
+
+Several callers with the same key share one flight. A caller that is cancelled leaves; the flight goes on for the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class Flights(Generic[K, T]):
+    """The questions under way."""
+
+    def __init__(self) -> None:
+        """Nothing is under way."""
+        self._under_way: dict[K, asyncio.Task[T]] = {}
+
+    async def join(self, key: K, ask: Callable[[], Awaitable[T]]) -> T:
+        """Await the flight of that key, started with `ask` when there is none. What it raises, every waiter gets."""
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(_run(ask))
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _landed(self, key: K, task: asyncio.Task[T]) -> None:
+        self._under_way.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # all waiters may have left; asking marks it as seen
+
+
+async def _run(ask: Callable[[], Awaitable[T]]) -> T:
+    return await ask()
+
+
+class Memory(Generic[K, T]):
+    """At most `size` values, each until its own Unix time; the one used longest ago makes room."""
+
+    def __init__(self, size: int) -> None:
+        """Empty."""
+        self._size = size
+        self._held: OrderedDict[K, tuple[T, float]] = OrderedDict()
+
+    def get(self, key: K, now: float) -> T | None:
+        """Return the value while it may still be used."""
+        entry = self._held.get(key)
+        if entry is None:
+            return None
+        if now >= entry[1]:
+            del self._held[key]
+            return None
+        self._held.move_to_end(key)
+        return entry[0]
+
+    def put(self, key: K, value: T, until: float) -> None:
+        """Hold the value until that Unix time."""
+        self._held[key] = (value, until)
+        self._held.move_to_end(key)
+        while len(self._held) > self._size:
+            self._held.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._held)
