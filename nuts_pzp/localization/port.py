@@ -13,5 +13,5 @@ class Locator(Protocol):
     """Asks a register by pseudonym. Takes the receipt, so nothing is asked unaccounted."""
 
     async def locate(self, intended: Receipt[Intended], /) -> Gathered[Holder]:
-        """Return each holder once. A register that could not be asked is a gap at `localization`, never an empty list."""
+        """Return each holder once. A register that could not be asked is a gap at `localization`, never nothing."""
         ...
