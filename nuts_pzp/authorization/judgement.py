@@ -1,0 +1,82 @@
+"""Judgements: what an engine said, and the Policy that is made of a bundle and an engine.
+
+Room: authorization. The engine is behind `Judge`; anything but `allow` exactly true is a Deny (design D5).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..exchange import Access
+from ..fhir.request import Capability
+from ..identity import Organization
+from ..outcome import Deny, Evidence, Outcome, Permit, Unavailable, Unknown
+from ..reasons import Reason
+from .bundle import Bundle, grammar
+from .question import asked
+
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
+_MOST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`allow`, and the policy's own words against it (its rule `reasons`, if it has one). Words hold no values."""
+
+    allow: bool
+    words: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of a refusal: the role when the policy says so, else the policy as such."""
+        return Reason.POLICY_ROLE if "role" in self.words else Reason.POLICY_DENY
+
+
+def judged(allow: Any, reasons: Any) -> Judgement:
+    """Make a judgement of what an engine returned: only the value true allows, only plain words are kept."""
+    if allow is True:
+        return Judgement(True)
+    words = reasons if isinstance(reasons, list | tuple | set | frozenset) else ()
+    kept = sorted(word for word in words if isinstance(word, str) and _WORD.fullmatch(word))
+    return Judgement(False, tuple(kept[:_MOST]))
+
+
+class Judge(Protocol):
+    """An engine that holds one bundle."""
+
+    async def judge(self, question: bytes, /) -> Outcome[Judgement]:
+        """Evaluate the policy input. Deny POLICY_ERROR when the engine fails, Unavailable when it cannot be reached."""
+        ...
+
+
+class BundlePolicy:
+    """The Policy port over a bundle and a judge, for one holder."""
+
+    def __init__(self, bundle: Bundle, holder: Organization, judge: Judge) -> None:
+        self.bundle = bundle
+        self._holder, self._judge = holder, judge
+        self._capability = grammar(bundle)
+        self._basis = f"policy:{bundle.name}"
+        self._evidence = (Evidence(self._basis, bundle.version, bundle.digest),)
+
+    @property
+    def capability(self) -> Capability:
+        """What the parser lets through for this policy."""
+        return self._capability
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the bundle."""
+        return self.bundle.digest
+
+    async def evaluate(self, access: Access, consent: Permit, /) -> Outcome[Permit]:
+        """Permit only when the policy's `allow` is exactly true. `consent` is the proof that consent is settled."""
+        question = asked(access, self.bundle.stated, self._holder)
+        judgement = await self._judge.judge(question)
+        if isinstance(judgement, Deny | Unknown | Unavailable):
+            return judgement
+        if not judgement.allow:
+            return Deny(judgement.reason, self._evidence, " ".join(judgement.words))
+        return Permit(self._basis, self._evidence)

@@ -1,0 +1,41 @@
+"""The embedded policy engine: Rego evaluated in this process by regorus (design D5, spec stack 3).
+
+Serves authorization. Nothing leaves the process. Kind `regorus` of slot `authorization`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...authorization.bundle import OWN, load, shipped
+from ...authorization.judgement import BundlePolicy
+from ...outside import Surroundings
+from .engine import EngineAbsent, RegorusJudge, TestsFailed, run_tests
+
+__all__ = ["EngineAbsent", "RegorusJudge", "RegorusSettings", "TestsFailed", "build", "run_tests"]
+
+
+class RegorusSettings(BaseModel):
+    """`bundle_folder`: a region's policy instead of our own. `roles_file`: its role table. `memo`: answers kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    bundle_folder: Path | None = None
+    roles_file: Path | None = None
+    memo: Annotated[int, Field(ge=0, le=1_000_000)] = 4096
+
+
+def build(settings: Mapping[str, Any], around: Surroundings) -> BundlePolicy:
+    """Load the bundle, run its tests, return the policy of one holder.
+
+    Raises EngineAbsent without the engine's wheel, NotABundle or TestsFailed for a bundle that may not be used.
+    """
+    chosen = RegorusSettings.model_validate(dict(settings))
+    folder = around.path(chosen.bundle_folder) if chosen.bundle_folder else shipped(OWN)
+    bundle = load(folder, around.path(chosen.roles_file) if chosen.roles_file else None)
+    if failed := [name for name, passed in run_tests(bundle) if not passed]:
+        raise TestsFailed(f"policy {bundle.name} fails its own test {failed[0]} ({len(failed)} failed)")
+    return BundlePolicy(bundle, around.tenant.organization, RegorusJudge(bundle, chosen.memo))
