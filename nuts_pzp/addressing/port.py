@@ -17,5 +17,5 @@ class Directory(Protocol):
         ...
 
     async def sources(self, holders: tuple[Holder, ...], /) -> Gathered[Source]:
-        """Return a source per holder with an active, current FHIR endpoint; each other one is a gap named by its URA."""
+        """Return a source per holder with an active, current FHIR endpoint; each other is a gap named by its URA."""
         ...
