@@ -1,0 +1,117 @@
+"""`nuts-pzp policy`: decide one call offline, and run a policy's own tests (design section 5).
+
+Exit codes: 0 a decision was made (allow or not), or every test passed; 1 a test failed, or there is none; 2 the input
+is not JSON, cannot be read, or the policy cannot be loaded. No BSN is printed: answers hold no values of the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from ..authorization.bundle import NotABundle, load, shipped
+from ..authorization.knooppunt import DEFAULT_SCOPES, LARGEST, Unparsable
+from ..authorization.offline import Loaded, decide
+from ..systems.regorus import EngineAbsent, RegorusJudge, TestsFailed, run_tests
+
+app = typer.Typer(no_args_is_help=True, help="Access policies: decide offline, run their tests.")
+
+InputFile = Annotated[Path, typer.Option("--input", help="INPUT.json; `-` reads standard input.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the decision API.")]
+Policies = Annotated[list[Path] | None, typer.Option("--policy", help="Another policy folder; may be repeated.")]
+Scopes = Annotated[list[str] | None, typer.Option("--scope", help="SCOPE=POLICY, before pzp-gf=pzp; may be repeated.")]
+Roles = Annotated[Path | None, typer.Option("--roles", help="A role table instead of the default one.")]
+Folder = Annotated[Path | None, typer.Argument(help="A policy folder; the project's own without one.")]
+
+
+@app.command("decide")
+def run_decide(
+    given: InputFile,
+    as_json: AsJson = False,
+    policy: Policies = None,
+    scope: Scopes = None,
+    roles: Roles = None,
+) -> None:
+    """Decide one call of the decision API. The patient and the consent in its context are taken as facts."""
+    try:
+        loaded = _loaded(policy or [], roles)
+        document = asyncio.run(decide(_content(given), loaded, _scopes(scope or [])))
+    except Unparsable as error:
+        _stop(f'{error}; expected {{"input": {{"subject": ..., "request": ..., "context": ...}}}}')
+    except (NotABundle, TestsFailed, EngineAbsent) as error:
+        _stop(str(error))
+    except OSError as error:
+        _stop(f"cannot read a file: {error.strerror}")
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    print("allow" if document["allow"] is True else "deny")
+    for line in _lines(document):
+        print(line)
+
+
+@app.command("test")
+def run_test(folder: Folder = None, roles: Roles = None) -> None:
+    """Run the tests of a policy and print a line for each; one that is not true fails."""
+    try:
+        bundle = load(folder or shipped(), roles)
+        results = list(run_tests(bundle))
+    except (NotABundle, TestsFailed, EngineAbsent) as error:
+        _stop(str(error))
+    except OSError as error:
+        _stop(f"cannot read a file: {error.strerror}")
+    for name, passed in results:
+        print(f"{'PASS' if passed else 'FAIL'}  {name}")
+    failed = sum(not passed for _, passed in results)
+    print(f"{bundle.name} {bundle.version} {bundle.digest}: {len(results) - failed} passed, {failed} failed")
+    if failed or not results:
+        raise typer.Exit(1)
+
+
+def _loaded(folders: list[Path], roles: Path | None) -> dict[str, Loaded]:
+    """Load our own policy and the folders given; a later one replaces an earlier one of the same name."""
+    bundles = [load(shipped(), roles), *(load(folder) for folder in folders)]
+    return {bundle.name: Loaded(bundle, RegorusJudge(bundle, memo=0)) for bundle in bundles}
+
+
+def _scopes(pairs: list[str]) -> Mapping[str, str]:
+    mapping = dict(DEFAULT_SCOPES)
+    for pair in pairs:
+        scope, equals, name = pair.partition("=")
+        if not (scope and equals and name):
+            _stop("--scope is written SCOPE=POLICY")
+        mapping[scope] = name
+    return mapping
+
+
+def _content(path: Path) -> bytes:
+    if str(path) == "-":
+        return sys.stdin.buffer.read(LARGEST + 1)
+    with path.open("rb") as opened:
+        return opened.read(LARGEST + 1)
+
+
+def _lines(document: Mapping[str, object]) -> list[str]:
+    lines = [str(document["error"])] if "error" in document else []
+    policies = document["policies"]
+    assert isinstance(policies, dict)
+    for name, ruling in policies.items():
+        lines.append(f"{name}: {'allow' if ruling['allow'] else 'deny'}")
+        lines += [f"  {_tagged(reason)}" for reason in ruling["reasons"]]
+    return lines
+
+
+def _tagged(reason: Mapping[str, str]) -> str:
+    code = f"{reason['code']} {reason['reason']}" if "reason" in reason else reason["code"]
+    return f"{code}: {reason['description']}"
+
+
+def _stop(text: str) -> NoReturn:
+    print(text, file=sys.stderr)
+    raise typer.Exit(2)
