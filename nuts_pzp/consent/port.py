@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..exchange import Access
-from ..outcome import Outcome, Permit
+from ..outcome import Outcome, Permit, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +26,25 @@ class ConsentSource(Protocol):
 
     async def ask(self, access: Access, /) -> Verdict:
         """Never raises for what the outside does wrong; that is an Unavailable outcome."""
+        ...
+
+
+@runtime_checkable
+class Repeatable(Protocol):
+    """A source whose verdict may serve another request of the same token (design D3)."""
+
+    def sameness(self, access: Access, /) -> bytes | None:
+        """Every field of the question this access leads to, unambiguously; equal bytes are the same question.
+
+        None when there is no question to repeat. Holds the BSN: never log it.
+        """
+        ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A source that can tell, before it knows the patient, that it would not ask now (design D4: breaker first)."""
+
+    def resting(self) -> Unavailable | None:
+        """Changes nothing."""
         ...

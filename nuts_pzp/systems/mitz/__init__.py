@@ -1,0 +1,1 @@
+"""Mitz (VZVZ), the national register of sharing choices: the closed question, asked by or for the data holder."""

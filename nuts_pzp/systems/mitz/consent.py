@@ -1,0 +1,221 @@
+"""Mitz as a source of sharing consent: from a verified access to one closed question, and back to a verdict.
+
+Trusts the caller as the gatekeeper and the directory confirmed it, and this holder's own settings; takes nothing of a
+question from the request (spec consent 1.4, 4.5, 6.1). What cannot be asked truthfully is not asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from ...consent.port import Verdict
+from ...exchange import Access
+from ...identity import Assurance, Organization, Professional, Purpose
+from ...outcome import Deny, Outcome, Permit, Unavailable
+from ...outside import Outbound, Peer, Surroundings, TlsFiles
+from ...reasons import Reason
+from . import codes
+from .answer import Rules
+from .client import ClosedQuestion, why_not
+from .flaw import Flaw
+from .question import NotAQuestion, Party, Question, Responsible
+
+PERMIT_SERVES = 60.0
+DENY_SERVES = 30.0
+"""Seconds that one decision may serve the same question of the same token (design D3, spec consent 6.6)."""
+
+_log = structlog.get_logger("nuts_pzp.mitz")
+
+_RoleCode = Annotated[str, StringConstraints(pattern=r"\A[0-9]{2}\.[0-9]{3}\Z")]
+_TypeCode = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9]{1,10}\Z")]
+_Oid = Annotated[str, StringConstraints(pattern=r"\A[0-2](\.(0|[1-9][0-9]{0,15})){1,30}\Z")]
+
+
+class MitzSettings(BaseModel):
+    """`consent: {kind: mitz, ...}`. Over https all three files are needed; http only speaks to loopback."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    """Mitz' base URL; the path of the closed question is added."""
+    roots_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    roles: dict[str, _RoleCode] = Field(min_length=1)
+    """Role text as the users of this region word it -> UZI role code. Case and outer spaces do not matter."""
+    professional_id_root: _Oid | None = None
+    """The OID that makes the ids of professionals without a UZI number unique. Without it: not asked."""
+    user_types: frozenset[_TypeCode] = frozenset()
+    """Organization types that may ask besides the national list, such as the region's code for ambulance services."""
+    expect_action: str | None = codes.ANSWER_ACTION
+    require_relates_to: bool = False
+
+    @model_validator(mode="after")
+    def _has_its_files(self) -> Self:
+        files = (self.roots_file, self.certificate_file, self.key_file)
+        if self.url.lower().startswith("https:") and not all(files):
+            raise ValueError("mitz needs roots_file, certificate_file and key_file: mutual TLS only")
+        if self.url.lower().startswith("http:") and any(files):
+            raise ValueError("mitz over plain http (loopback only) takes no roots_file, certificate_file or key_file")
+        return self
+
+
+class MitzConsent:
+    """The closed question as a source for one holder. Permits are explicit and general, denies of unknown origin."""
+
+    def __init__(
+        self, holder: Organization, settings: MitzSettings, client: ClosedQuestion, tls: TlsFiles | None, out: Outbound
+    ) -> None:
+        """Raise NotAQuestion when the holder itself cannot be named in a question."""
+        self._holder = Party(holder.ura, holder.type)
+        self._roles = {_plain(text): code for text, code in settings.roles.items()}
+        self._root = settings.professional_id_root
+        self._types = codes.ORGANIZATION_TYPES | settings.user_types
+        self._url, self._client, self._tls, self._outbound = settings.url, client, tls, out
+
+    async def ask(self, access: Access, /) -> Verdict:
+        """Ask Mitz once. What cannot be asked is a Deny, what failed an Unavailable; neither may be reused."""
+        question = self.question(access)
+        if isinstance(question, Deny):
+            return Verdict(question, explicit=False, specificity=4)
+        found = await self._client.ask(question)
+        if isinstance(found, Unavailable):
+            _tell(found)
+            return Verdict(found, explicit=False, specificity=4)
+        reason = why_not(found)
+        if reason is None:
+            permit = Permit("explicit-consent:mitz", (found.evidence,))
+            return Verdict(permit, explicit=True, specificity=0, cacheable_for=PERMIT_SERVES)
+        decided = reason in (Reason.MITZ_DENY, Reason.MITZ_PARTIAL)
+        deny = Deny(reason, (found.evidence,))
+        return Verdict(deny, explicit=False, specificity=4, cacheable_for=DENY_SERVES if decided else 0.0)
+
+    def sameness(self, access: Access, /) -> bytes | None:
+        """Every field of the question but its MessageID, as a JSON list."""
+        asked = self.question(access)
+        if isinstance(asked, Deny):
+            return None
+        who = asked.professional
+        fields = (
+            *(asked.bsn.value, asked.holder.ura.value, asked.holder.type, asked.user.ura.value, asked.user.type),
+            *(who.root, who.authority, who.id, who.role, who.mandated, asked.purpose.value, *asked.categories),
+        )
+        return json.dumps(fields).encode()
+
+    def resting(self) -> Unavailable | None:
+        """The breaker is open or Mitz asked for patience: then nobody's question is sent."""
+        return self._client.resting()
+
+    def question(self, access: Access) -> Question | Deny:
+        """Make the one question of this access: PZP is GGC002, and Mitz is only ever asked about explicit consent.
+
+        An emergency cannot be told to Mitz: it is asked as treatment. COC says that consent may be presumed, which no
+        claim here proves, so it is refused rather than asked (spec consent 4.4, 6.1).
+        """
+        caller = access.caller
+        if caller.organization.ura == self._holder.ura:
+            return Deny(Reason.OWN_ORGANIZATION)
+        if caller.purpose not in (Purpose.TREATMENT, Purpose.EMERGENCY):
+            return Deny(Reason.PURPOSE_NOT_ALLOWED)
+        if not caller.organization.type or caller.professional is None:
+            return Deny(Reason.CONSENT_ATTRIBUTES)
+        if caller.organization.type not in self._types:
+            return Deny(Reason.CONSENT_CATEGORY)
+        try:
+            who = self._responsible(caller.professional)
+            if isinstance(who, Deny):
+                return who
+            user = Party(caller.organization.ura, caller.organization.type)
+            return Question(uuid.uuid4(), access.patient.bsn, self._holder, user, who, Purpose.TREATMENT)
+        except NotAQuestion as error:
+            return Deny(Reason.CONSENT_ATTRIBUTES, detail=str(error))
+
+    def _responsible(self, professional: Professional) -> Responsible | Deny:
+        """Under a mandate the one who gave it is responsible, and both are named (spec consent 1.4)."""
+        responsible = professional.mandated_by or professional
+        if not responsible.id or not responsible.role or not professional.id or responsible.mandated_by:
+            return Deny(Reason.CONSENT_ATTRIBUTES)
+        role = self._roles.get(_plain(responsible.role))
+        if role is None:
+            return Deny(Reason.CONSENT_ROLE_UNMAPPED)
+        mandated = professional.id if responsible is not professional else None
+        if (responsible.assurance is Assurance.UZI) is not (professional.assurance is Assurance.UZI):
+            return Deny(Reason.CONSENT_ATTRIBUTES, detail="mandate between professionals of two registers")
+        if responsible.assurance is Assurance.UZI:
+            return Responsible(responsible.id, role, mandated)
+        if self._root is None:
+            return Deny(Reason.CONSENT_ATTRIBUTES, detail="no professional_id_root for ids outside the UZI register")
+        authority = codes.UZI_AUTHORITY if self._root == codes.UZI_ROOT else ""
+        return Responsible(responsible.id, role, mandated, self._root, authority)
+
+    async def start(self) -> None:
+        """Nothing to begin: connections are made when there is a question."""
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def health(self) -> Outcome[str]:
+        """Connect and shake hands, ask nothing. When Mitz refuses our certificate it closes the connection."""
+        parts = urlsplit(self._url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            async with asyncio.timeout(2.0):
+                address = await self._outbound.resolve(host, port)
+                if address is None:
+                    return Unavailable(Reason.MITZ_UNAVAILABLE, detail="address-not-allowed")
+                return await _handshake(address, port, host, self._tls)
+        except (OSError, TimeoutError) as error:
+            kind = "tls" if isinstance(error, ssl.SSLError) else "connection-refused"
+            return Unavailable(Reason.MITZ_UNAVAILABLE, detail=kind)
+
+
+async def _handshake(address: str, port: int, host: str, tls: TlsFiles | None) -> Outcome[str]:
+    context = tls.context() if tls else None
+    reader, writer = await asyncio.open_connection(
+        address, port, ssl=context, server_hostname=host if context else None
+    )
+    try:
+        # In TLS 1.3 a refused client certificate is told after the handshake: wait for what should not come.
+        await asyncio.wait_for(reader.read(1), 0.1)
+    except TimeoutError:
+        return "reachable"
+    finally:
+        writer.transport.abort()
+    return Unavailable(Reason.MITZ_UNAVAILABLE, detail="closed-after-handshake")
+
+
+def build(settings: Mapping[str, Any], around: Surroundings) -> MitzConsent:
+    """Make the adapter of one tenant. Raises pydantic's ValidationError, ValueError or OSError on what cannot work."""
+    own = MitzSettings.model_validate(dict(settings))
+    tls = None
+    if own.roots_file and own.certificate_file and own.key_file:
+        tls = TlsFiles(around.path(own.roots_file), around.path(own.certificate_file), around.path(own.key_file))
+    client = ClosedQuestion(Peer(own.url, around.outbound, tls=tls), Rules(own.expect_action, own.require_relates_to))
+    return MitzConsent(around.tenant.organization, own, client, tls, around.outbound)
+
+
+def _plain(role: str) -> str:
+    return " ".join(role.split()).casefold()
+
+
+def _tell(stop: Unavailable) -> None:
+    """One line for operations: the reason and the class of error. No content, no identifiers but our MessageID."""
+    suspicious = any(stop.detail == flaw.value for flaw in Flaw if flaw.is_suspicious)
+    _log.error(
+        "mitz.no_answer",
+        reason=stop.reason.code,
+        error_class=stop.detail,
+        message_id=stop.evidence[0].reference if stop.evidence else "",
+        alarm="security" if suspicious else "operations",
+    )
