@@ -165,7 +165,7 @@ class Chart:
         return self.add("Consent", "ACP-TreatmentDirective", self._consent(provision, date, "treatment"), changes)
 
     def directive(self, kind: str, date: str | None, *changes: Change) -> Ref:
-        """Write a wilsverklaring; `kind` is a code of the directive list (NR, VOL, EU ...); the document is a tiny PDF."""
+        """Write a wilsverklaring; `kind` is a code of the directive list (NR, VOL, EU); the document is a tiny PDF."""
         provision: Json = {"code": [concept(DIRECTIVE, kind)]}
         body = self._consent(provision, date, "adr")
         body["sourceAttachment"] = {"contentType": "application/pdf", "title": f"wilsverklaring {kind}", "data": _PDF}
