@@ -1,0 +1,129 @@
+"""What may be dialled, with which TLS, and why there is no answer (design D13)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+class Trouble(Enum):
+    """Why there is no answer. None of these ever permits anything."""
+
+    ADDRESS = "address-not-allowed"
+    REFUSED = "connection-refused"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    REDIRECT = "redirect"
+    OVERSIZE = "oversize"
+    BROKEN = "broken"
+    OPEN = "breaker-open"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files: roots to trust (never the public ones by default), and our client certificate with its key."""
+
+    roots: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return a TLS 1.2+ client context that checks host names; raise OSError or ssl.SSLError for bad files."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.roots:
+            context.load_verify_locations(cafile=str(self.roots))
+        else:
+            context.load_default_certs()
+        if self.certificate:
+            context.load_cert_chain(str(self.certificate), str(self.key) if self.key else None)
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What may be dialled. Public addresses only, unless networks are listed; plain http only when all are loopback."""
+
+    allowed_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    @property
+    def loopback_only(self) -> bool:
+        """True when every listed network is loopback: then, and only then, plain http may be spoken."""
+        return bool(self.allowed_networks) and all(network.is_loopback for network in self.allowed_networks)
+
+    def permits(self, address: str) -> bool:
+        """True when this IP address may be dialled, and so may the IPv4 address that an IPv6 one leads to."""
+        try:
+            ip = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        inner = _leads_to(ip)
+        if inner is not None and isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+            return self._permits(inner)
+        return self._permits(ip) and (inner is None or self._permits(inner))
+
+    def _permits(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        if self.allowed_networks:
+            return any(ip in network for network in self.allowed_networks if network.version == ip.version)
+        return ip.is_global and not ip.is_multicast
+
+    def refuses(self, url: str) -> str | None:
+        """Say why a URL may not be used (in words, without the URL), or None. Does not resolve names."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            return "not a URL"
+        if parts.scheme not in ("https", "http") or not parts.hostname:
+            return "not an absolute http(s) URL"
+        if parts.username is not None or parts.password is not None:
+            return "a URL with a user name"
+        if parts.scheme == "http" and not self.loopback_only:
+            return "plain http outside a loopback-only deployment"
+        if parts.fragment or parts.query:
+            return "a base URL with a query or fragment"
+        if port == 0:
+            return "port 0"
+        try:
+            literal = ipaddress.ip_address(parts.hostname)
+        except ValueError:
+            return None
+        return None if self.permits(str(literal)) else "an address outside outbound.allowed_networks"
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...] | Trouble:
+        """Resolve a name now. ADDRESS when any of its addresses may not be dialled, REFUSED when it has none.
+
+        Whoever dials, dials one of these and does not resolve again: a name that is rebound in between gains nothing.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return Trouble.REFUSED
+        addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        if not addresses:
+            return Trouble.REFUSED
+        return addresses if all(self.permits(address) for address in addresses) else Trouble.ADDRESS
+
+    async def resolve(self, host: str, port: int) -> str | None:
+        """Return the first address of a name, or None when it has none or any of them may not be dialled."""
+        found = await self.addresses(host, port)
+        return None if isinstance(found, Trouble) else found[0]
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _leads_to(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address within an IPv6 one: mapped, 6to4 or NAT64."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return None
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour
