@@ -103,6 +103,8 @@ class Deployment(_Strict):
     state: Path
     tenants: Path
     outbound: OutboundSettings = OutboundSettings()
+    adapters: tuple[str, ...] = ()
+    """Distribution names of adapters that are not ours and may be used."""
     log: LogSettings = LogSettings()
 
 

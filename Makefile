@@ -1,0 +1,62 @@
+# The targets a contributor knows. Everything runs in .venv, made by `make setup` from the hashed lock.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: setup demo test check test-long bench interop-nuts interop-fhir interop-opa lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo        run the main job in a simulated region"
+	@echo "make test        all tests that need nothing but Python"
+	@echo "make check       lint, types, imports, docs"
+	@echo "make test-long   long and large versions of the tests"
+	@echo "make bench       the benchmark table"
+	@echo "make interop-nuts | interop-fhir | interop-opa   against counterparts named by environment variables"
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) tools/setup.py "$(VENV)"
+	@touch $(STAMP)
+
+setup: $(STAMP)
+
+demo: setup
+	@$(BIN)/nuts-pzp demo
+
+test: setup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long and not interop"
+
+check: setup
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q tests/invariants/test_docs.py tests/invariants/test_repository.py
+
+test-long: setup
+	@$(BIN)/python -m pytest -m "long"
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+interop-nuts: setup
+	@$(BIN)/python -m pytest -rs tests/interop/test_nuts_node.py
+
+interop-fhir: setup
+	@$(BIN)/python -m pytest -rs tests/interop/test_fhir_server.py
+
+interop-opa: setup
+	@$(BIN)/python -m pytest -rs tests/interop/test_opa.py
+
+# Only who changes dependencies needs uv.
+lock:
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
+	  --extra sandbox pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
+	  --extra sandbox --group dev pyproject.toml -o requirements-dev.lock
+	printf 'gordon-to-regorus==0.13.0\n' | uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --python-version 3.11 - -o requirements-engine.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,260 @@
+"""Builds the houses of a deployment and keeps them. Adapters, ours and a region's, are found by entry point.
+
+A slot `function: {kind: <adapter>, ...}` is filled by the entry point of that name in the group `nuts_pzp.<function>`;
+none is named here. Adapters of other distributions must be listed in the deployment file. One tenant's broken file
+fails alone; reload is a swap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import structlog
+from pydantic import ValidationError
+
+from .addressing.port import Directory
+from .audit.ledger.sqlite import Ledger
+from .authentication.port import Credentials, Gatekeeper
+from .authorization.port import Policy
+from .consent.port import ConsentSource
+from .consent.profile import Ranked, SharingConsent
+from .forwarding.port import Connector, FhirServer
+from .house import Consulting, Holding, House
+from .keys import secret
+from .localization.join import Joined
+from .localization.port import Locator
+from .outcome import Deny, Unavailable, Unknown
+from .outside import Living, Outbound, Surroundings
+from .settings import Deployment, SettingsError, SlotSettings, TenantSettings, in_words, read_tenant
+from .web.operations import Check
+
+P = TypeVar("P")
+
+OWN = "nuts-pzp"
+
+_log = structlog.get_logger("nuts_pzp.assembly")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot(Generic[P]):
+    """A place in the house: which settings key, hence which group of entry points."""
+
+    function: str
+
+    def fill(self, chosen: SlotSettings, around: Surroundings, listed: frozenset[str]) -> P:
+        """Return the adapter's port object; raise SettingsError that names the key and says what would be right."""
+        found = _adapters(f"nuts_pzp.{self.function}", listed)
+        entry = found.get(chosen.kind)
+        if entry is None:
+            known = ", ".join(sorted(found)) or "none"
+            raise SettingsError(f"{self.function}.kind: no such adapter is installed and listed (known: {known})")
+        try:
+            factory: Callable[[Mapping[str, Any], Surroundings], P] = entry.load()
+            return factory(chosen.own, around)
+        except ValidationError as error:
+            raise SettingsError(in_words(error, f"{self.function}.")) from None
+        except (ValueError, OSError, ImportError) as error:
+            raise SettingsError(f"{self.function} ({chosen.kind}): {error}") from None
+
+
+def _adapters(group: str, listed: frozenset[str]) -> dict[str, EntryPoint]:
+    return {
+        entry.name: entry
+        for entry in entry_points(group=group)
+        if entry.dist is not None and (entry.dist.name == OWN or entry.dist.name in listed)
+    }
+
+
+AUTHENTICATION = Slot[Gatekeeper]("authentication")
+EHR = Slot[Gatekeeper]("ehr")
+CREDENTIALS = Slot[Credentials]("credentials")
+RECORDS = Slot[FhirServer]("records")
+CONNECTOR = Slot[Connector]("connector")
+CONSENT = Slot[ConsentSource]("consent")
+POLICY = Slot[Policy]("policy")
+LOCALIZATION = Slot[Locator]("localization")
+ADDRESSING = Slot[Directory]("addressing")
+
+
+@dataclass(slots=True)
+class Furnished:
+    """A house with everything in it that has a life of its own, by slot."""
+
+    house: House
+    living: dict[str, Living] = field(default_factory=dict)
+
+    async def start(self) -> None:
+        """Start what lives, in order; stop what was started when one fails."""
+        started: list[Living] = []
+        try:
+            for one in self.living.values():
+                await one.start()
+                started.append(one)
+        except BaseException:
+            await asyncio.gather(*(one.stop() for one in started), return_exceptions=True)
+            raise
+
+    async def stop(self) -> None:
+        """Stop all of it."""
+        await asyncio.gather(*(one.stop() for one in self.living.values()), return_exceptions=True)
+
+    async def checks(self) -> list[Check]:
+        """Ask each how it is."""
+        return [await _check(f"{self.house.tenant.id}: {slot}", one) for slot, one in self.living.items()]
+
+
+async def _check(what: str, one: Living) -> Check:
+    try:
+        async with asyncio.timeout(3):
+            said = await one.health()
+    except TimeoutError:
+        return Check(what, False, "did not answer in time")
+    except Exception as bug:
+        return Check(what, False, type(bug).__name__)
+    if isinstance(said, Deny | Unknown | Unavailable):
+        return Check(what, False, f"{said.reason.code} {said.detail}".strip())
+    return Check(what, True, said)
+
+
+class _Furnishing:
+    """Builds one tenant's house from its settings."""
+
+    def __init__(self, settings: TenantSettings, around: Surroundings, ledger: Ledger, listed: frozenset[str]) -> None:
+        self._settings, self._around, self._ledger, self._listed = settings, around, ledger, listed
+        self._living: dict[str, Living] = {}
+
+    def build(self, network_url: str) -> Furnished:
+        settings, tenant = self._settings, self._around.tenant
+        if settings.disclose is None and settings.consult is None:
+            raise SettingsError("disclose or consult: a tenant offers at least one flow")
+        audit = self._ledger.of(tenant)
+        directory = self._put("addressing", ADDRESSING, settings.addressing)
+        holding = consulting = None
+        if (own := settings.disclose) is not None:
+            if not network_url:
+                raise SettingsError("listeners.network.url: is needed by a tenant that discloses")
+            key_file = self._around.path(own.page_key_file) if own.page_key_file else None
+            holding = Holding(
+                tenant=tenant,
+                base=f"{network_url.rstrip('/')}/{tenant.id}/fhir",
+                page_key=secret(key_file or self._around.state / "page.key"),
+                network=self._put("authentication", AUTHENTICATION, own.authentication),
+                directory=directory,
+                records=self._put("records", RECORDS, own.records),
+                consent=SharingConsent(
+                    own.consent.profile,
+                    tuple(
+                        Ranked(self._put(f"consent.{one.kind}", CONSENT, one), one.required, one.authoritative)
+                        for one in own.consent.sources
+                    ),
+                ),
+                policy=self._put("policy", POLICY, own.policy),
+                audit=audit,
+            )
+        if (user := settings.consult) is not None:
+            consulting = Consulting(
+                tenant=tenant,
+                ehr=self._put("ehr", EHR, user.ehr),
+                locator=Joined(
+                    tuple(self._put(f"localization.{one.kind}", LOCALIZATION, one) for one in user.localization)
+                ),
+                directory=directory,
+                credentials=self._put("credentials", CREDENTIALS, user.credentials),
+                connector=self._put("connector", CONNECTOR, user.connector),
+                audit=audit,
+                source_deadline=user.source_deadline_seconds,
+            )
+        return Furnished(House(tenant, holding, consulting), self._living)
+
+    def _put(self, name: str, slot: Slot[P], chosen: SlotSettings) -> P:
+        port = slot.fill(chosen, self._around, self._listed)
+        if isinstance(port, Living):
+            self._living[name] = port
+        return port
+
+
+class Estate:
+    """All houses of a deployment. `house` is what the doors look up, once per request."""
+
+    def __init__(self, deployment: Deployment, folder: Path, ledger: Ledger) -> None:
+        self._deployment, self._folder, self._ledger = deployment, folder, ledger
+        self._outbound: Outbound = deployment.outbound.outbound()
+        self._houses: dict[str, Furnished] = {}
+        self.broken: dict[str, str] = {}
+        """Tenant files that could not be used, and why, in words without values."""
+
+    def house(self, slug: str) -> House | None:
+        """Return the tenant's house, or None."""
+        found = self._houses.get(slug)
+        return found.house if found else None
+
+    @property
+    def houses(self) -> Iterable[House]:
+        """All houses that stand."""
+        return [one.house for one in self._houses.values()]
+
+    async def start(self) -> None:
+        """Build and start every tenant; raise SettingsError when not one of them can be used."""
+        await self.reload()
+        if not self._houses:
+            why = "; ".join(f"{name}: {said}" for name, said in self.broken.items()) or "no tenant files found"
+            raise SettingsError(f"no tenant can be served: {why}")
+
+    async def reload(self) -> None:
+        """Read the tenant files anew; each house that can be built replaces its predecessor, the others stay."""
+        files = sorted((self._folder / self._deployment.tenants).glob("*.yaml"))
+        broken: dict[str, str] = {}
+        for file in files:
+            try:
+                fresh = self._furnish(file)
+                await fresh.start()
+            except SettingsError as error:
+                broken[file.stem] = str(error)
+                _log.error("tenant.refused", tenant=file.stem, why=str(error))
+                continue
+            except Exception as bug:
+                broken[file.stem] = f"could not be started: {type(bug).__name__}"
+                _log.error("tenant.refused", tenant=file.stem, error=type(bug).__name__)
+                continue
+            former = self._houses.get(file.stem)
+            self._houses[file.stem] = fresh
+            if former:
+                await former.stop()
+        for gone in set(self._houses) - {file.stem for file in files}:
+            await self._houses.pop(gone).stop()
+        self.broken = broken
+
+    def _furnish(self, file: Path) -> Furnished:
+        settings = read_tenant(file)
+        around = Surroundings(
+            tenant=settings.tenant(),
+            outbound=self._outbound,
+            folder=file.parent,
+            state=self._folder / self._deployment.state / settings.id,
+        )
+        around.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        network = self._deployment.listeners.network
+        furnishing = _Furnishing(settings, around, self._ledger, frozenset(self._deployment.adapters))
+        try:
+            return furnishing.build(network.url if network else "")
+        except SettingsError as error:
+            raise SettingsError(f"{file.name}: {error}") from None
+        except ValueError as error:
+            raise SettingsError(f"{file.name}: {error}") from None
+
+    async def checks(self) -> list[Check]:
+        """Say of every slot of every tenant, and of every broken tenant file, how it is."""
+        found = await asyncio.gather(*(one.checks() for one in self._houses.values()))
+        return [Check(name, False, why) for name, why in self.broken.items()] + [
+            check for checks in found for check in checks
+        ]
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        await asyncio.gather(*(one.stop() for one in self._houses.values()))
+        self._houses.clear()

@@ -1,0 +1,107 @@
+"""`nuts-pzp check`: what is configured, what can be reached, what is missing. Sends no BSN and opens no door.
+
+Exit 0 when all works, 1 when something does not, 2 when the settings themselves are wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .. import telemetry
+from ..assembly import Estate
+from ..audit.ledger.ledger import Ledger, LedgerRefused, Options
+from ..settings import Deployment, SettingsError, read_deployment
+from ..web.operations import Check
+from .serve import Config
+
+
+def run(
+    config: Config = Path("deployment.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="As data")] = False,
+) -> None:
+    """Check settings and reachability; nothing is served and no patient is asked about."""
+    telemetry.configure("error")
+    try:
+        deployment = read_deployment(config)
+        found = asyncio.run(_look(deployment, config.resolve().parent))
+    except (SettingsError, LedgerRefused) as error:
+        if as_json:
+            typer.echo(json.dumps({"schema": "nuts-pzp-check/1", "ok": False, "error": str(error)}))
+        else:
+            typer.echo(f"Settings: {error}", err=True)
+        raise typer.Exit(2) from None
+    fine = all(check.ok for check in found)
+    if as_json:
+        typer.echo(json.dumps({"schema": "nuts-pzp-check/1", "ok": fine, "checks": [asdict(check) for check in found]}))
+    else:
+        _show(found)
+    raise typer.Exit(0 if fine else 1)
+
+
+async def _look(deployment: Deployment, folder: Path) -> list[Check]:
+    """Build every house against a ledger of its own that is thrown away: the real one may be in use."""
+    found = [_listener(name, deployment, folder) for name in ("network", "ehr", "operations")]
+    with tempfile.TemporaryDirectory() as scratch:
+        options = Options(
+            name=deployment.name,
+            path=Path(scratch) / "ledger.sqlite",
+            keys=Path(scratch) / "keys",
+            anchor=None,
+            any_filesystem=True,
+        )
+        ledger = await Ledger.open(options)
+        estate = Estate(deployment, folder, ledger)
+        try:
+            await estate.reload()
+            found += await estate.checks()
+            found += [_flows(deployment, estate)]
+        finally:
+            await estate.stop()
+            await ledger.close()
+    anchor = deployment.audit.anchor
+    found.append(
+        Check("audit.anchor", anchor is not None, "a file" if anchor else "none: a rollback of the log goes unseen")
+    )
+    return [check for check in found if check is not None]
+
+
+def _listener(name: str, deployment: Deployment, folder: Path) -> Check:
+    settings = getattr(deployment.listeners, name)
+    if settings is None:
+        return Check(f"listeners.{name}", True, "not offered")
+    try:
+        tls = settings.tls(folder)
+        if tls:
+            tls.context()
+    except OSError as error:
+        return Check(f"listeners.{name}", False, f"TLS files: {error.strerror or 'unusable'}")
+    return Check(f"listeners.{name}", True, "TLS" if tls else "plain http")
+
+
+def _flows(deployment: Deployment, estate: Estate) -> Check:
+    lacking = [
+        f"{house.tenant.id} {flow}"
+        for house in estate.houses
+        for flow, offered, listener in (
+            ("discloses", house.holding, deployment.listeners.network),
+            ("consults", house.consulting, deployment.listeners.ehr),
+        )
+        if offered and listener is None
+    ]
+    return Check("flows", not lacking, "each has its listener" if not lacking else f"no listener: {', '.join(lacking)}")
+
+
+def _show(found: list[Check]) -> None:
+    table = Table("", "what", "says", box=None)
+    for check in found:
+        table.add_row("[green]ok[/]" if check.ok else "[red]no[/]", check.what, check.says)
+    Console().print(table)

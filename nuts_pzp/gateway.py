@@ -1,0 +1,133 @@
+"""One gateway process: the ledger first, then the houses, then the doors; in reverse order at the end.
+
+A listener opens only when what stands behind it can answer; the operations listener opens first, so that readiness can
+say what is being waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from .assembly import Estate
+from .audit.ledger.ledger import Ledger, LedgerRefused, Options
+from .settings import Deployment, ListenerSettings, SettingsError
+from .web.ehr import EhrDoor
+from .web.network import NetworkDoor
+from .web.operations import Check, operations
+from .web.server import App, Server
+
+_log = structlog.get_logger("nuts_pzp.gateway")
+
+
+class Gateway:
+    """Built from settings, started once. `ports` tells where each listener ended up."""
+
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
+        self._deployment, self._folder = deployment, folder
+        self._servers: dict[str, Server] = {}
+        self._ledger: Ledger | None = None
+        self._estate: Estate | None = None
+        self._registry = CollectorRegistry()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of each listener, by name."""
+        return {name: server.port for name, server in self._servers.items()}
+
+    async def start(self) -> None:
+        """Open the ledger, build the houses, open the doors; raise SettingsError with words when it cannot be done."""
+        audit = self._deployment.audit
+        await self._open("operations", operations(self._checks, self._registry), self._deployment.listeners.operations)
+        try:
+            self._ledger = await Ledger.open(_options(self._deployment, self._folder))
+        except LedgerRefused as error:
+            await self.stop()
+            raise SettingsError(f"audit: {error}") from None
+        self._count()
+        estate = self._estate = Estate(self._deployment, self._folder, self._ledger)
+        try:
+            await estate.start()
+            listeners = self._deployment.listeners
+            system = self._ledger.system
+            if listeners.network and any(house.holding for house in estate.houses):
+                await self._open("network", NetworkDoor(estate.house, system, listeners.network.url), listeners.network)
+            if listeners.ehr and any(house.consulting for house in estate.houses):
+                await self._open("ehr", EhrDoor(estate.house, system, listeners.ehr.url), listeners.ehr)
+        except BaseException:
+            await self.stop()
+            raise
+        _log.info("gateway.ready", ports=self.ports, anchor=audit.anchor is not None)
+
+    async def _open(self, name: str, app: App, settings: ListenerSettings) -> None:
+        try:
+            server = Server(app, host=settings.host, port=settings.port, tls=settings.tls(self._folder))
+            await server.start()
+        except OSError as error:
+            raise SettingsError(f"listeners.{name}: {error.strerror or 'cannot be opened'}") from None
+        self._servers[name] = server
+
+    async def _checks(self) -> list[Check]:
+        if self._ledger is None or self._estate is None:
+            return [Check("gateway", False, "starting")]
+        fine, says = self._ledger.health()
+        return [Check("audit", fine, says), *await self._estate.checks()]
+
+    def _count(self) -> None:
+        ledger = self._ledger
+        assert ledger is not None
+        waiting = Gauge("nuts_pzp_audit_waiting", "Records that wait for their commit", registry=self._registry)
+        waiting.set_function(lambda: ledger.waiting)
+
+    async def reload(self) -> None:
+        """Read the tenant files anew."""
+        if self._estate:
+            await self._estate.reload()
+            _log.info("gateway.reloaded", broken=sorted(self._estate.broken))
+
+    async def stop(self) -> None:
+        """Close the doors, then the houses, then the ledger."""
+        for name in ("network", "ehr"):
+            if server := self._servers.pop(name, None):
+                await server.stop()
+        if self._estate:
+            await self._estate.stop()
+        if self._ledger:
+            await self._ledger.close()
+        if server := self._servers.pop("operations", None):
+            await server.stop()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        tasks: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            task = asyncio.create_task(self.reload())
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, done.set)
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        await self.start()
+        try:
+            await done.wait()
+        finally:
+            await self.stop()
+
+
+def _options(deployment: Deployment, folder: Path) -> Options:
+    audit = deployment.audit
+    return Options(
+        name=deployment.name,
+        path=folder / audit.path,
+        keys=folder / audit.keys,
+        anchor=folder / audit.anchor.path if audit.anchor else None,
+        anchor_every=audit.anchor.every_seconds if audit.anchor else 60.0,
+        any_filesystem=audit.accept_any_filesystem,
+    )

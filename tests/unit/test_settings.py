@@ -1,0 +1,74 @@
+"""Settings are refused by name, with words that mend them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nuts_pzp.settings import SettingsError, read_deployment, read_tenant
+
+DEPLOYMENT = """
+name: meerwijck.example
+listeners:
+  operations: {port: 9090}
+audit: {path: ledger.sqlite, keys: keys}
+state: state
+tenants: tenants
+"""
+
+TENANT = """
+id: meerwijck
+organization: {ura: "90000222", type: V6, name: Ziekenhuis Meerwijck}
+addressing: {kind: regional_file, file: region.yaml}
+"""
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_the_least_that_is_needed(tmp_path: Path) -> None:
+    assert read_deployment(written(tmp_path, "d.yaml", DEPLOYMENT)).listeners.operations.port == 9090
+    tenant = read_tenant(written(tmp_path, "meerwijck.yaml", TENANT))
+    assert (tenant.tenant().organization.ura.value, tenant.addressing.own) == ("90000222", {"file": "region.yaml"})
+
+
+WRONG = {
+    "unknown key": (DEPLOYMENT + "colour: blue\n", "colour: unknown key"),
+    "misspelt key deep down": (
+        DEPLOYMENT.replace("port: 9090", "prot: 9090"),
+        "listeners.operations.prot: unknown key",
+    ),
+    "missing key": (DEPLOYMENT.replace("state: state\n", ""), "state: is missing"),
+    "port out of range": (DEPLOYMENT.replace("9090", "90900"), "listeners.operations.port"),
+    "not a network": (DEPLOYMENT + "outbound: {allowed_networks: [all]}\n", "outbound.allowed_networks"),
+    "not YAML": ("name: [", "not YAML at line"),
+    "a list": ("- a\n", "a mapping of settings is expected"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_deployment_file_says_which_key(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_deployment(written(tmp_path, "deployment.yaml", text))
+    assert said in str(error.value)
+    assert "deployment.yaml" in str(error.value)
+
+
+def test_a_value_is_never_repeated(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_tenant(written(tmp_path, "meerwijck.yaml", TENANT.replace("90000222", "geheim-1234")))
+    assert "geheim" not in str(error.value)
+
+
+def test_a_tenant_file_bears_the_tenant_s_name(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="the file's own name"):
+        read_tenant(written(tmp_path, "other.yaml", TENANT))
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such file"):
+        read_deployment(tmp_path / "deployment.yaml")

@@ -1,0 +1,90 @@
+"""The consultation body: what is wrong is named, what stands there is not repeated."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from nuts_pzp.exchange import Asked, Relation
+from nuts_pzp.identity import Bsn, Professional, Purpose, Ura
+from nuts_pzp.outcome import Deny
+from nuts_pzp.reasons import Reason
+from nuts_pzp.web.asked import parse
+
+GOOD: dict[str, Any] = {
+    "patient": {"bsn": "999900006", "birthDate": "1941-03-09"},
+    "professional": {"id": "k-17", "name": "M. Okker", "role": "huisarts"},
+    "purpose": "treatment",
+}
+
+
+def test_the_least_that_can_be_asked() -> None:
+    asked = parse(orjson.dumps(GOOD))
+    assert asked == Asked(
+        bsn=Bsn("999900006"),
+        birth_date=datetime.date(1941, 3, 9),
+        professional=Professional("k-17", "huisarts", "M. Okker"),
+        purpose=Purpose.TREATMENT,
+        reason=None,
+        relation=None,
+        targets=(),
+        deadline=10.0,
+        context="",
+    )
+
+
+def test_everything_that_can_be_asked() -> None:
+    more = GOOD | {
+        "relation": {"kind": "patient", "since": "2026-01-31"},
+        "context": "visit",
+        "sources": ["90000111", "90000222", "90000111"],
+        "deadline_ms": 2500,
+    }
+    asked = parse(orjson.dumps(more))
+    assert isinstance(asked, Asked)
+    assert asked.relation == Relation("patient", datetime.date(2026, 1, 31))
+    assert (asked.targets, asked.deadline) == ((Ura("90000111"), Ura("90000222")), 2.5)
+
+
+def changed(path: str, value: Any) -> bytes:
+    body: dict[str, Any] = orjson.loads(orjson.dumps(GOOD))
+    *way, last = path.split(".")
+    target = body
+    for step in way:
+        target = target[step]
+    target[last] = value
+    return orjson.dumps(body)
+
+
+WRONG = {
+    "not JSON": (b"{", "JSON"),
+    "not UTF-8": (b'{"purpose":"\xff"}', "JSON"),
+    "a list": (b"[]", "object"),
+    "unknown key": (changed("patient.email", "x"), "email"),
+    "bsn as number": (changed("patient.bsn", 999900006), "patient.bsn"),
+    "bsn fails the eleven-test": (changed("patient.bsn", "999900007"), "patient.bsn"),
+    "date that does not exist": (changed("patient.birthDate", "1941-02-30"), "patient.birthDate"),
+    "date in another form": (changed("patient.birthDate", "09-03-1941"), "patient.birthDate"),
+    "no such purpose": (changed("purpose", "curiosity"), "purpose"),
+    "empty professional": (changed("professional.id", " "), "professional.id"),
+    "control character in a name": (changed("professional.name", "a\nb"), "professional.name"),
+    "too long a role": (changed("professional.role", "r" * 201), "professional.role"),
+    "not a URA": (changed("sources", ["90000111x"]), "sources"),
+    "too many sources": (changed("sources", ["90000111"] * 51), "sources"),
+    "no time at all": (changed("deadline_ms", 5), "deadline_ms"),
+    "too much time": (changed("deadline_ms", 60_001), "deadline_ms"),
+    "no such context": (changed("context", "party"), "context"),
+    "relation in free text": (changed("relation", {"kind": "Onze patiënt!"}), "relation.kind"),
+}
+
+
+@pytest.mark.parametrize(("body", "named"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_body_is_refused_and_the_key_named(body: bytes, named: str) -> None:
+    stop = parse(body)
+    assert isinstance(stop, Deny)
+    assert stop.reason in (Reason.BODY_MALFORMED, Reason.REQUEST_BSN)
+    assert named in stop.detail
+    assert "9999" not in stop.detail
