@@ -18,14 +18,16 @@ import structlog
 from pydantic import ValidationError
 
 from .addressing.port import Directory
-from .audit.ledger.sqlite import Ledger
+from .audit.ledger.ledger import Ledger
+from .audit.ledger.tail import Damaged
+from .audit.port import NotRecorded
 from .authentication.port import Credentials, Gatekeeper
 from .authorization.port import Policy
 from .consent.port import ConsentSource
 from .consent.profile import Ranked, SharingConsent
 from .forwarding.port import Connector, FhirServer
 from .house import Consulting, Holding, House
-from .keys import secret
+from .keys import BadKeyFile, secret, secret_or_new
 from .localization.join import Joined
 from .localization.port import Locator
 from .outcome import Deny, Unavailable, Unknown
@@ -142,7 +144,7 @@ class _Furnishing:
             holding = Holding(
                 tenant=tenant,
                 base=f"{network_url.rstrip('/')}/{tenant.id}/fhir",
-                page_key=secret(key_file or self._around.state / "page.key"),
+                page_key=secret(key_file) if key_file else secret_or_new(self._around.state / "page.key"),
                 network=self._put("authentication", AUTHENTICATION, own.authentication),
                 directory=directory,
                 records=self._put("records", RECORDS, own.records),
@@ -244,7 +246,7 @@ class Estate:
             return furnishing.build(network.url if network else "")
         except SettingsError as error:
             raise SettingsError(f"{file.name}: {error}") from None
-        except ValueError as error:
+        except (ValueError, Damaged, BadKeyFile, NotRecorded) as error:
             raise SettingsError(f"{file.name}: {error}") from None
 
     async def checks(self) -> list[Check]:

@@ -13,13 +13,22 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
+from . import __version__
 from .assembly import Estate
-from .audit.ledger.ledger import Ledger, LedgerRefused, Options
+from .audit.ledger.ledger import Condition, Ledger, Place
+from .audit.ledger.sqlite import LedgerInUse, StoreFailed
+from .audit.ledger.tail import Damaged
+from .keys import BadKeyFile
 from .settings import Deployment, ListenerSettings, SettingsError
 from .web.ehr import EhrDoor
 from .web.network import NetworkDoor
 from .web.operations import Check, operations
 from .web.server import App, Server
+
+LEDGER_REFUSED = (LedgerInUse, StoreFailed, Damaged, BadKeyFile)
+
+STALE = 300.0
+"""Seconds without an anchor after which the gateway says that it is not ready (spec audit 4)."""
 
 _log = structlog.get_logger("nuts_pzp.gateway")
 
@@ -44,8 +53,8 @@ class Gateway:
         audit = self._deployment.audit
         await self._open("operations", operations(self._checks, self._registry), self._deployment.listeners.operations)
         try:
-            self._ledger = await Ledger.open(_options(self._deployment, self._folder))
-        except LedgerRefused as error:
+            self._ledger = Ledger.open(_place(self._deployment, self._folder))
+        except LEDGER_REFUSED as error:
             await self.stop()
             raise SettingsError(f"audit: {error}") from None
         self._count()
@@ -74,14 +83,22 @@ class Gateway:
     async def _checks(self) -> list[Check]:
         if self._ledger is None or self._estate is None:
             return [Check("gateway", False, "starting")]
-        fine, says = self._ledger.health()
-        return [Check("audit", fine, says), *await self._estate.checks()]
+        condition = self._ledger.condition()
+        says = condition.trouble or f"room on disk: {condition.room}"
+        return [Check("audit", condition.ready, says), *self._anchored(condition), *await self._estate.checks()]
+
+    def _anchored(self, condition: Condition) -> list[Check]:
+        anchor = self._deployment.audit.anchor
+        if anchor is None:
+            return []
+        age = condition.unanchored_seconds or 0.0
+        return [Check("audit.anchor", age < STALE + anchor.every_seconds, f"{age:.0f} s behind")]
 
     def _count(self) -> None:
         ledger = self._ledger
         assert ledger is not None
         waiting = Gauge("nuts_pzp_audit_waiting", "Records that wait for their commit", registry=self._registry)
-        waiting.set_function(lambda: ledger.waiting)
+        waiting.set_function(lambda: ledger.condition().waiting)
 
     async def reload(self) -> None:
         """Read the tenant files anew."""
@@ -97,7 +114,7 @@ class Gateway:
         if self._estate:
             await self._estate.stop()
         if self._ledger:
-            await self._ledger.close()
+            await self._ledger.aclose()
         if server := self._servers.pop("operations", None):
             await server.stop()
 
@@ -121,13 +138,14 @@ class Gateway:
             await self.stop()
 
 
-def _options(deployment: Deployment, folder: Path) -> Options:
+def _place(deployment: Deployment, folder: Path) -> Place:
     audit = deployment.audit
-    return Options(
-        name=deployment.name,
+    return Place(
         path=folder / audit.path,
         keys=folder / audit.keys,
+        name=deployment.name,
         anchor=folder / audit.anchor.path if audit.anchor else None,
         anchor_every=audit.anchor.every_seconds if audit.anchor else 60.0,
-        any_filesystem=audit.accept_any_filesystem,
+        version=__version__,
+        accept_any_filesystem=audit.accept_any_filesystem,
     )

@@ -18,7 +18,8 @@ from rich.table import Table
 
 from .. import telemetry
 from ..assembly import Estate
-from ..audit.ledger.ledger import Ledger, LedgerRefused, Options
+from ..audit.ledger.ledger import Ledger, Place
+from ..gateway import LEDGER_REFUSED
 from ..settings import Deployment, SettingsError, read_deployment
 from ..web.operations import Check
 from .serve import Config
@@ -33,7 +34,7 @@ def run(
     try:
         deployment = read_deployment(config)
         found = asyncio.run(_look(deployment, config.resolve().parent))
-    except (SettingsError, LedgerRefused) as error:
+    except (SettingsError, *LEDGER_REFUSED) as error:
         if as_json:
             typer.echo(json.dumps({"schema": "nuts-pzp-check/1", "ok": False, "error": str(error)}))
         else:
@@ -51,14 +52,8 @@ async def _look(deployment: Deployment, folder: Path) -> list[Check]:
     """Build every house against a ledger of its own that is thrown away: the real one may be in use."""
     found = [_listener(name, deployment, folder) for name in ("network", "ehr", "operations")]
     with tempfile.TemporaryDirectory() as scratch:
-        options = Options(
-            name=deployment.name,
-            path=Path(scratch) / "ledger.sqlite",
-            keys=Path(scratch) / "keys",
-            anchor=None,
-            any_filesystem=True,
-        )
-        ledger = await Ledger.open(options)
+        place = Path(scratch) / "ledger.sqlite", Path(scratch) / "keys"
+        ledger = Ledger.open(Place(*place, deployment.name, accept_any_filesystem=True))
         estate = Estate(deployment, folder, ledger)
         try:
             await estate.reload()
@@ -66,7 +61,7 @@ async def _look(deployment: Deployment, folder: Path) -> list[Check]:
             found += [_flows(deployment, estate)]
         finally:
             await estate.stop()
-            await ledger.close()
+            await ledger.aclose()
     anchor = deployment.audit.anchor
     found.append(
         Check("audit.anchor", anchor is not None, "a file" if anchor else "none: a rollback of the log goes unseen")
