@@ -21,6 +21,7 @@ from .audit.ledger.tail import Damaged
 from .keys import BadKeyFile
 from .settings import Deployment, ListenerSettings, SettingsError
 from .web.ehr import EhrDoor
+from .web.meter import Meter
 from .web.network import NetworkDoor
 from .web.operations import Check, operations
 from .web.server import App, Server
@@ -62,11 +63,13 @@ class Gateway:
         try:
             await estate.start()
             listeners = self._deployment.listeners
-            system = self._ledger.system
+            system, meter = self._ledger.system, Meter(self._registry)
             if listeners.network and any(house.holding for house in estate.houses):
-                await self._open("network", NetworkDoor(estate.house, system, listeners.network.url), listeners.network)
+                await self._open(
+                    "network", NetworkDoor(estate.house, system, listeners.network.url, meter), listeners.network
+                )
             if listeners.ehr and any(house.consulting for house in estate.houses):
-                await self._open("ehr", EhrDoor(estate.house, system, listeners.ehr.url), listeners.ehr)
+                await self._open("ehr", EhrDoor(estate.house, system, listeners.ehr.url, meter), listeners.ehr)
         except BaseException:
             await self.stop()
             raise

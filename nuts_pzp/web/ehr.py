@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from ..outcome import Deny, Outcome, Stop, Unavailable, Unknown
 from ..overview.merge import as_json
 from ..reasons import Face, Reason
 from . import asked, door
+from .meter import Meter
 
 PATH = "/pzp/v1/consultations"
 JSON = "application/json"
@@ -29,10 +31,11 @@ _log = structlog.get_logger("nuts_pzp.ehr")
 class EhrDoor:
     """An ASGI app. Refusals name their reason: the reader is the tenant's own system."""
 
-    def __init__(self, house: Callable[[str], House | None], system: Audit, url: str) -> None:
-        self._house, self._system, self._url = house, system, url.rstrip("/")
+    def __init__(self, house: Callable[[str], House | None], system: Audit, url: str, meter: Meter) -> None:
+        self._house, self._system, self._url, self._meter = house, system, url.rstrip("/"), meter
 
     async def __call__(self, scope: door.Scope, receive: Any, send: Any) -> None:
+        started = time.perf_counter()
         path = scope["raw_path"].decode("latin-1")
         presented = door.presented(scope, self._url + path)
         try:
@@ -41,8 +44,12 @@ class EhrDoor:
             return
         except NotRecorded:
             _log.error("audit.not-recorded", meldcode=presented.correlation)
+            self._meter.not_recorded()
             response = problem(Unavailable(Reason.NOT_RECORDED), presented.correlation)
         await door.reply(send, response, head=scope["method"] == "HEAD")
+        slug = path[1:].partition("/")[0]
+        tenant = slug if self._house(slug) else ""
+        self._meter.answered("ehr", tenant, response.status, time.perf_counter() - started)
 
     async def _answer(self, scope: door.Scope, receive: Any, path: str, presented: Presented) -> door.Response:
         slug, _, below = path.removeprefix("/").partition("/")

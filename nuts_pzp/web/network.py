@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from ..outcome import Deny, Stop, Unavailable, Unknown
 from ..reasons import Reason
 from . import door
 from .capability import statement
+from .meter import Meter
 
 BODY_LIMIT = 64 * 1024 + 1
 """One byte more than the request rules take, so that they refuse it by their own reason."""
@@ -28,10 +30,11 @@ _log = structlog.get_logger("nuts_pzp.network")
 class NetworkDoor:
     """An ASGI app. `house` finds a tenant by its slug; `system` records refusals whose tenant is unknown."""
 
-    def __init__(self, house: Callable[[str], House | None], system: Audit, url: str) -> None:
-        self._house, self._system, self._url = house, system, url.rstrip("/")
+    def __init__(self, house: Callable[[str], House | None], system: Audit, url: str, meter: Meter) -> None:
+        self._house, self._system, self._url, self._meter = house, system, url.rstrip("/"), meter
 
     async def __call__(self, scope: door.Scope, receive: Any, send: Any) -> None:
+        started = time.perf_counter()
         path = scope["raw_path"].decode("latin-1")
         presented = door.presented(scope, self._url + path)
         try:
@@ -40,10 +43,14 @@ class NetworkDoor:
             return
         except NotRecorded:
             _log.error("audit.not-recorded", meldcode=presented.correlation)
+            self._meter.not_recorded()
             response = door.refused(Reason.NOT_RECORDED, presented.correlation)
         code = (b"x-meldcode", presented.correlation.encode())
         response = door.Response(response.status, response.body, (*response.headers, code), response.media_type)
         await door.reply(send, response, head=scope["method"] == "HEAD")
+        slug = path[1:].partition("/")[0]
+        tenant = slug if self._house(slug) else ""
+        self._meter.answered("network", tenant, response.status, time.perf_counter() - started)
 
     async def _answer(self, scope: door.Scope, receive: Any, path: str, presented: Presented) -> door.Response:
         slug, rest = _split(path)

@@ -42,14 +42,14 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     found = []
     for name, field in model.model_fields.items():
-        inner = [one for one in _models(field.annotation)]
+        inner = _models(field.annotation)
         found += [key for one in inner for key in _keys(one, f"{prefix}{name}.")] or [prefix + name]
     return found
 
 
 def _models(annotation: object) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [] if annotation is settings.SlotSettings else [annotation]
+        return [] if issubclass(annotation, settings.SlotSettings) else [annotation]
     return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]
 
 

@@ -1,0 +1,39 @@
+"""Counts and times of the doors, for operations. Labels are door, tenant and status: nothing about anybody."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Meter:
+    """What a door tells about each answer. Children are cached: a label look-up costs more than the count."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._answers = Counter(
+            "nuts_pzp_answers", "Answers given, by door, tenant and HTTP status", ("door", "tenant", "status"),
+            registry=registry,
+        )  # fmt: skip
+        self._seconds = Histogram(
+            "nuts_pzp_answer_seconds", "Time to answer, by door", ("door",), buckets=_BUCKETS, registry=registry
+        )
+        self._unrecorded = Counter("nuts_pzp_not_recorded", "Answers refused for want of a record", registry=registry)
+        self._children: dict[tuple[str, str, int], Counter] = {}
+        self._doors: dict[str, Histogram] = {}
+
+    def answered(self, door: str, tenant: str, status: int, seconds: float) -> None:
+        """Count one answer. `tenant` is a known slug, or empty: callers cannot make up labels."""
+        key = (door, tenant, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._answers.labels(door, tenant, str(status))
+        child.inc()
+        timed = self._doors.get(door)
+        if timed is None:
+            timed = self._doors[door] = self._seconds.labels(door)
+        timed.observe(seconds)
+
+    def not_recorded(self) -> None:
+        """Count an answer that was refused because its record was not durable."""
+        self._unrecorded.inc()
