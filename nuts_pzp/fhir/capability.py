@@ -16,12 +16,13 @@ class NotACapability(ValueError):
     """The bytes are not a CapabilityStatement of one FHIR server."""
 
 
-def read_capability(statement: bytes) -> Capability:
+def read_capability(statement: bytes, post_only: frozenset[str] = frozenset()) -> Capability:
     """Return what a JSON CapabilityStatement lists under its one server `rest`, by resource type.
 
-    A search parameter's name is as it is sent, modifier included (`description:in`). Patient is searched by POST only,
-    whatever the statement says (spec decision-api 3.8). Raises NotACapability on anything else.
+    A search parameter's name is as it is sent, modifier included (`description:in`). `post_only` names the types that
+    are searched by POST only; Patient always is (spec decision-api 3.8). Raises NotACapability on anything else.
     """
+    posted = post_only | {"Patient"}
     try:
         document = json.loads(statement)
         if document["resourceType"] != "CapabilityStatement":
@@ -29,7 +30,7 @@ def read_capability(statement: bytes) -> Capability:
         rests = [rest for rest in document["rest"] if rest["mode"] == "server"]
         if len(rests) != 1:
             raise NotACapability("not exactly one rest of mode server")
-        resources = [(str(resource["type"]), _resource(resource)) for resource in rests[0]["resource"]]
+        resources = [(str(resource["type"]), _resource(resource, posted)) for resource in rests[0]["resource"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, NotACapability):
             raise
@@ -39,12 +40,12 @@ def read_capability(statement: bytes) -> Capability:
     return Capability(dict(resources), hashlib.sha256(statement).hexdigest())
 
 
-def _resource(resource: dict[str, object]) -> ResourceCapability:
+def _resource(resource: dict[str, object], posted: frozenset[str]) -> ResourceCapability:
     return ResourceCapability(
         interactions=_strings(resource, "interaction", "code"),
         params=_strings(resource, "searchParam", "name"),
         includes=_strings(resource, "searchInclude", None),
-        post_only=resource["type"] == "Patient",
+        post_only=resource["type"] in posted,
     )
 
 

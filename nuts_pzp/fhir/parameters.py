@@ -23,7 +23,7 @@ CHAINS = frozenset({"reason-reference:Procedure.code", "device.type", "device.ty
 """The chained parameters that a PZP query needs (spec pzp-fhir 2.1 and 5), and no others."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
-_ID = r"(?!\.{1,2}\Z)[A-Za-z0-9.-]{1,64}"
+_ID = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9.-]{1,64}"
 ID = re.compile(_ID)
 _PATIENT = re.compile(rf"Patient/({_ID})")
 _SOME_PATIENT = re.compile(r"(?:^|[/|])Patient/", re.IGNORECASE)

@@ -1,0 +1,82 @@
+"""Addresses as seen from outside: the own server's internal address never leaves (design D2).
+
+Trusts the tenant's external FHIR base from settings. Entry URLs, references and document links are rewritten;
+canonical URLs and extension URLs are names, not addresses, and stay.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from ..fhir.request import FhirRequest, encode
+from .belonging import Broken, Head
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How an answer looks from outside: the tenant's external FHIR base, and the URL of a further page or None."""
+
+    base: str
+    further: str | None = field(repr=False, default=None)
+
+
+class Addresses:
+    """The own server's addresses: that of settings, and one more that its entries may be published under."""
+
+    def __init__(self, inside: str, outside: str, published: str | None = None) -> None:
+        self.outside = outside
+        self.bases = tuple({f"{base}/": None for base in (published, inside, outside) if base})
+        self._hidden = tuple(base[:-1] for base in self.bases if base != f"{outside}/")
+
+    def full_url(self, url: str | None, short: str) -> str | None:
+        """Return an entry's URL as seen from outside; Broken when it says that the resource is another server's."""
+        if url is None or url.startswith("urn:"):
+            return url
+        for base in self.bases:
+            if url == base + short:
+                return f"{self.outside}/{short}"
+        raise Broken("an entry from elsewhere")
+
+    def hidden_in(self, body: bytes) -> bool:
+        """True when the bytes hold an internal address, wherever it stands."""
+        escaped = b"\\/" in body if b"\\" in body else False
+        return any(base.encode() in body or (escaped and _escaped(base) in body) for base in self._hidden)
+
+    def readdressed(self, raw: bytes) -> bytes:
+        """Return the bytes with internal addresses made external; the very same object when there is none."""
+        if self.hidden_in(raw):
+            for base in self._hidden:
+                raw = _written(base).sub(lambda found: found[1] + self.outside.encode(), raw)
+        return raw
+
+
+def published_base(url: str | None, found: Head) -> str | None:
+    """Return the base that an entry's URL ends its resource in, or None for none or a `urn:`."""
+    tail = f"/{found.resourceType}/{found.id}"
+    return url[: -len(tail)] if url is not None and "://" in url and url.endswith(tail) else None
+
+
+def self_url(request: FhirRequest, base: str) -> str:
+    """Return the self link of a search; a posted one shows no parameters, for they can hold a BSN."""
+    asked = encode(FhirRequest("search-type", request.resource_type, params=request.params, via=request.via))
+    where = f"{base}/{request.resource_type}"
+    return f"{where}?{asked.query}" if asked.method == "GET" and asked.query else where
+
+
+def _escaped(base: str) -> bytes:
+    r"""An address as some servers write it in JSON: `\/` for a slash."""
+    return base.replace("/", "\\/").encode()
+
+
+@lru_cache(maxsize=256)
+def _written(base: str) -> re.Pattern[bytes]:
+    """The address where it is one: in a reference to a resource, or in the link to a document (Binary)."""
+    here = rb"(?:" + re.escape(base.encode()) + rb"|" + re.escape(_escaped(base)) + rb")"
+    slash = rb"\\?/"
+    resource = slash + rb"[A-Z][A-Za-z]+" + slash + rb"[A-Za-z0-9.-]+"
+    document = slash + rb"Binary" + slash
+    return re.compile(
+        rb'("reference"\s*:\s*"(?=' + here + resource + rb')|"url"\s*:\s*"(?=' + here + document + rb"))" + here
+    )

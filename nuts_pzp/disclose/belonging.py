@@ -1,0 +1,249 @@
+"""Whose is this resource? What the patient room and minimization both ask of the holder's own server's JSON.
+
+Trusts nothing of it: an id, a BSN and a reference count only when they are read in one way (design D2). msgspec
+structs, because every resource that leaves is looked at here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import NoReturn
+
+import msgspec
+
+from ..identity import BSN_SYSTEM, Bsn, NotAnIdentifier, Patient, Standing
+
+
+class Broken(Exception):
+    """The server's answer cannot be read, or can be read in two ways. Carries words without content."""
+
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Broken)
+
+
+def why(error: Exception) -> str:
+    """Word one of UNREADABLE without content: other errors than ours quote what they read."""
+    return str(error) if isinstance(error, Broken) else type(error).__name__
+
+
+class Belongs(Enum):
+    """To whom a resource belongs, seen from the patient of the decision."""
+
+    OURS = "ours"
+    OTHER = "other"
+    NOBODY = "nobody"
+
+
+class _Meta(msgspec.Struct):
+    versionId: str | None = None
+
+
+class _Identifier(msgspec.Struct):
+    system: str | None = None
+    value: str | None = None
+
+
+class Reference(msgspec.Struct):
+    """A FHIR Reference, by address, by identifier or both."""
+
+    reference: str | None = None
+    identifier: _Identifier | None = None
+
+
+class Head(msgspec.Struct):
+    """The parts of a resource that say what it is and whose."""
+
+    resourceType: str
+    id: str | None = None
+    meta: _Meta | None = None
+    patient: Reference | None = None
+    subject: Reference | None = None
+    contained: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def short(self) -> str:
+        """`Type/id`, as others refer to it."""
+        return f"{self.resourceType}/{self.id}"
+
+    @property
+    def reference(self) -> str:
+        """`Type/id/_history/version`, or `Type/id` when the server gives no version: for the audit."""
+        version = self.meta.versionId if self.meta else None
+        return f"{self.resourceType}/{self.id}/_history/{version}" if version else f"{self.resourceType}/{self.id}"
+
+
+class _Person(msgspec.Struct):
+    """A Patient, as far as it says who it is."""
+
+    resourceType: str
+    id: str | None = None
+    identifier: list[_Identifier] | None = None
+    active: bool | None = None
+    birthDate: str | None = None
+    deceasedBoolean: bool | None = None
+    deceasedDateTime: str | None = None
+
+
+_HEAD = msgspec.json.Decoder(Head)
+_PERSON = msgspec.json.Decoder(_Person)
+_CONTAINED = msgspec.json.Decoder(list[msgspec.Raw])
+_CONTAINERS = frozenset({"Bundle", "List", "Composition", "Parameters"})
+
+
+def head(raw: bytes) -> Head:
+    """Read what one resource is and whose. Raises one of UNREADABLE, also for a repeated key."""
+    refuse_repeated_keys(raw)
+    return _HEAD.decode(raw)
+
+
+def refuse_repeated_keys(raw: bytes) -> None:
+    """Read JSON whole; raise Broken when any object in it repeats a key, for two readers could differ."""
+    try:
+        json.loads(raw, object_pairs_hook=_once)
+    except ValueError:
+        raise Broken("not JSON") from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise Broken("a repeated key")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A Patient resource of the holder's own server: its id there, every BSN it carries, in use or not."""
+
+    id: str
+    bsns: frozenset[Bsn]
+    active: bool
+    deceased: bool
+    birth_date: date | None
+
+    def patient(self) -> Patient | None:
+        """Return the patient it is, or None when it does not carry exactly one BSN or is out of use."""
+        if len(self.bsns) != 1 or not self.active:
+            return None
+        standing = Standing.DECEASED if self.deceased else Standing.KNOWN
+        return Patient(next(iter(self.bsns)), self.id, standing, self.birth_date)
+
+
+def person(raw: bytes) -> Person | None:
+    """Read a Patient resource; None for another type. Raises one of UNREADABLE."""
+    refuse_repeated_keys(raw)
+    found = _PERSON.decode(raw)
+    if found.resourceType != "Patient":
+        return None
+    if not found.id:
+        raise Broken("a Patient without an id")
+    return Person(
+        found.id,
+        frozenset(_bsn(one.value) for one in found.identifier or () if one.system == BSN_SYSTEM),
+        found.active is not False,
+        found.deceasedBoolean is True or found.deceasedDateTime is not None,
+        _birth_date(found.birthDate),
+    )
+
+
+def _bsn(value: str | None) -> Bsn:
+    try:
+        return Bsn(value or "")
+    except NotAnIdentifier:
+        _not_one("a BSN that is none")
+
+
+def _birth_date(text: str | None) -> date | None:
+    """A partial date (`1949`) is no birth date to check against."""
+    try:
+        return date.fromisoformat(text) if text and len(text) == 10 else None
+    except ValueError:
+        _not_one("a birth date that is none")
+
+
+def _not_one(what: str) -> NoReturn:
+    raise Broken(what) from None
+
+
+class Whose:
+    """Says of each resource whether it belongs to one patient.
+
+    `bases` are the addresses, each with its last slash, that mean the holder's own server.
+    """
+
+    def __init__(self, patient: Patient, bases: tuple[str, ...]) -> None:
+        self._patient = patient
+        self._bases = bases
+        self._own = f"Patient/{patient.logical_id}"
+
+    def belongs(self, found: Head) -> Belongs:
+        """Return whose a resource other than a Patient is; what it contains may not be another patient's."""
+        if isinstance(found.contained, msgspec.Raw) and not self._may_contain(bytes(found.contained)):
+            return Belongs.OTHER
+        if found.subject is None:
+            return self._of_reference(found.patient)
+        if found.patient is None:
+            return self._of_reference(found.subject)
+        owners = (self._of_reference(found.patient), self._of_reference(found.subject))
+        return next((owner for owner in (Belongs.OTHER, Belongs.OURS) if owner in owners), Belongs.NOBODY)
+
+    def is_person(self, raw: bytes) -> bool:
+        """True when a Patient resource is the patient: this id, this BSN and no other. Raises one of UNREADABLE."""
+        found = person(raw)
+        return found is not None and found.id == self._patient.logical_id and found.bsns == {self._patient.bsn}
+
+    def _of_reference(self, found: Reference | None) -> Belongs:
+        if found is None:
+            return Belongs.NOBODY
+        if found.identifier is not None and found.identifier.system == BSN_SYSTEM:
+            if found.identifier.value != self._patient.bsn.value:
+                return Belongs.OTHER
+            if found.reference is None:
+                return Belongs.OURS
+        return Belongs.NOBODY if found.reference is None else self._of_target(found.reference)
+
+    def _of_target(self, reference: str) -> Belongs:
+        if reference == self._own:
+            return Belongs.OURS
+        target = local(reference, self._bases)
+        if target is None:
+            return Belongs.NOBODY if reference.startswith("#") else Belongs.OTHER
+        if target == self._own:
+            return Belongs.OURS
+        return Belongs.OTHER if target.startswith("Patient/") else Belongs.NOBODY
+
+    def _may_contain(self, raw: bytes) -> bool:
+        for one in _CONTAINED.decode(raw):
+            inner = _HEAD.decode(one)
+            if inner.resourceType in _CONTAINERS or isinstance(inner.contained, msgspec.Raw):
+                return False
+            if inner.resourceType == "Patient":
+                bsns = {mark.value for mark in _PERSON.decode(one).identifier or () if mark.system == BSN_SYSTEM}
+                if not bsns <= {self._patient.bsn.value}:
+                    return False
+            elif Belongs.OTHER in (self._of_reference(inner.patient), self._of_reference(inner.subject)):
+                return False
+        return True
+
+
+def local(reference: str, bases: tuple[str, ...]) -> str | None:
+    """Return `Type/id` of a reference to this server, without version; None when it points elsewhere or within."""
+    if "://" in reference or reference.startswith(("#", "/", "urn:")):
+        own = next((base for base in bases if reference.startswith(base)), None)
+        if own is None:
+            return None
+        reference = reference[len(own) :]
+    return reference.partition("/_history/")[0]
+
+
+def owner_of(raw: bytes, bases: tuple[str, ...]) -> str | None:
+    """Return the logical id of the one Patient of this server that a resource names as its own, or None.
+
+    `bases` as in `Whose`. Raises one of UNREADABLE.
+    """
+    found = head(raw)
+    named = [one.reference for one in (found.patient, found.subject) if one is not None]
+    owners = {local(one, bases) for one in named if one is not None}
+    owner = owners.pop() if len(owners) == 1 else None
+    return owner.removeprefix("Patient/") if owner is not None and owner.startswith("Patient/") else None

@@ -1,0 +1,146 @@
+"""The decision: may this caller make this request about this patient? (The PDP.)
+
+Shared by the disclose flow and the decision API. Cheap and silent checks come first; a question to Mitz is seen by the
+citizen and comes last but one (design section 2). Only values of the expected kind carry on; an exception denies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from dataclasses import dataclass, replace
+
+import structlog
+
+from ..accounted import Allowed, Decision, Denied
+from ..addressing.port import Directory
+from ..exchange import Access, Attempt, Caller
+from ..fhir.request import FhirRequest, RawRequest, parse
+from ..house import Holding
+from ..identity import Organization, Patient, Standing, Tenant
+from ..outcome import Deny, Outcome, Permit, Stop
+from ..reasons import Reason
+from .paging import Opened, asks_for_page, open_page
+from .patient import patient_of
+
+_log = structlog.get_logger("nuts_pzp.disclose")
+
+_STANDING = {Standing.UNKNOWN: Reason.PATIENT_UNKNOWN, Standing.DECEASED: Reason.PATIENT_DECEASED}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked, and for a further page the logical id it was first decided about."""
+
+    request: FhirRequest
+    bound: str | None = None
+
+
+async def decide(house: Holding, attempt: Attempt, who: Outcome[Caller], raw: RawRequest, now: float) -> Decision:
+    """Return Allowed with its grounds, or Denied with the first stop and what was known by then.
+
+    `now` is Unix time in seconds. Whatever goes wrong in a room is a Denied with INTERNAL, logged without content.
+    """
+    deciding = _Deciding(house, attempt, now)
+    try:
+        return await deciding.decided(who, raw)
+    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the policy engine's panics are no Exception
+        return Denied(deciding.attempt, internal(error, attempt.correlation))
+
+
+def internal(error: BaseException, correlation: str) -> Deny:
+    """Log where a room broke, without content, and return the Deny that it is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    kind = type(error).__name__
+    _log.error("disclose.room-broke", error=kind, where=where, meldcode=correlation)
+    return Deny(Reason.INTERNAL, detail=f"{kind} at {where}")
+
+
+class _Deciding:
+    """One decision under way; `attempt` is what is known so far."""
+
+    def __init__(self, house: Holding, attempt: Attempt, now: float) -> None:
+        self.attempt = attempt
+        self._house, self._now = house, now
+
+    async def decided(self, who: Outcome[Caller], raw: RawRequest) -> Decision:
+        """Go through the rooms in order; the first that does not say yes decides."""
+        house = self._house
+        if not isinstance(who, Caller):
+            return self._denied(who)
+        self.attempt = replace(self.attempt, caller=who)
+
+        asked = _asked(house, who, raw, self._now)
+        if not isinstance(asked, _Asked):
+            return self._denied(asked)
+        self.attempt = replace(self.attempt, request=asked.request)
+
+        caller = await confirm(who, house.tenant, house.directory)
+        if not isinstance(caller, Caller):
+            return self._denied(caller)
+        self.attempt = replace(self.attempt, caller=caller)
+
+        if (resting := house.consent.resting()) is not None:
+            return self._denied(resting)
+        patient = await patient_of(asked.request, house.records, house.base)
+        if not isinstance(patient, Patient):
+            return self._denied(patient)
+        self.attempt = replace(self.attempt, patient=patient)
+        if (stop := _standing(patient, asked)) is not None:
+            return self._denied(stop)
+
+        access = Access(caller, asked.request, patient)
+        consent = await house.consent.ask(access)
+        if not isinstance(consent, Permit):
+            return self._denied(consent)
+        policy = await house.policy.evaluate(access, consent)
+        if not isinstance(policy, Permit):
+            return self._denied(policy, house.policy.digest)
+        return Allowed(self.attempt, access, (consent, policy), house.policy.digest)
+
+    def _denied(self, stop: object, policy: str = "") -> Denied:
+        """Only a Stop says why; anything else that is not the expected value is a bug, and denies."""
+        if not isinstance(stop, Stop):
+            stop = Deny(Reason.INTERNAL, detail="a room gave neither its value nor a stop")
+        return Denied(self.attempt, stop, policy)
+
+
+def _asked(house: Holding, caller: Caller, raw: RawRequest, now: float) -> Outcome[_Asked]:
+    """What is asked, one meaning; the gateway's own CapabilityStatement is not a decision."""
+    if caller.expires and now >= caller.expires:
+        return Deny(Reason.TOKEN_INVALID, detail="the token expired on the way")
+    if asks_for_page(raw):
+        opened = open_page(house, caller, raw, now)
+        return _Asked(opened.request, opened.patient) if isinstance(opened, Opened) else opened
+    request = parse(raw, house.policy.capability, house.base)
+    if not isinstance(request, FhirRequest):
+        return request
+    if request.interaction == "capabilities":
+        return Deny(Reason.RESOURCE_REFUSED, detail="capabilities are public and no disclosure")
+    return _Asked(request)
+
+
+async def confirm(caller: Caller, tenant: Tenant, directory: Directory) -> Outcome[Caller]:
+    """Return the caller as the directory knows it; Deny a type it does not list, and the holder asking itself."""
+    claimed = caller.organization
+    if claimed.ura == tenant.organization.ura:
+        return Deny(Reason.OWN_ORGANIZATION)
+    known = await directory.organization(claimed.ura)
+    if not isinstance(known, Organization):
+        return known
+    if known.ura != claimed.ura:
+        return Deny(Reason.ORGANIZATION_UNKNOWN, detail="the directory gave another organization")
+    if not claimed.type or claimed.type not in (known.type, *known.other_types):
+        return Deny(Reason.TYPE_MISMATCH)
+    return replace(caller, organization=replace(known, type=claimed.type))
+
+
+def _standing(patient: Patient, asked: _Asked) -> Deny | None:
+    if patient.standing is not Standing.KNOWN:
+        return Deny(_STANDING[patient.standing])
+    if asked.bound is not None and asked.bound != patient.logical_id:
+        return Deny(Reason.PAGE_TOKEN, detail="a page of another patient")
+    return None

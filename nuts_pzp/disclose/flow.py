@@ -1,0 +1,81 @@
+"""Disclose (beschikbaar stellen): decide, account, forward, minimize, account, reply. (The PEP.)
+
+Trusts its rooms for their values only; what leaves has a receipt (design section 2, rule 4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..accounted import Allowed, Denied, Disclosed, Receipt
+from ..exchange import Attempt, Caller, Presented
+from ..fhir.request import RawRequest
+from ..house import Holding
+from ..outcome import Outcome, Stop
+from .addresses import Outside
+from .decide import decide, internal
+from .minimize import Minimized, minimize
+from .paging import page_url
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What may leave by the network door. Without a receipt there is none."""
+
+    receipt: Receipt[Disclosed] | Receipt[Denied]
+    content: Outcome[Minimized]
+
+
+async def disclose(
+    house: Holding, presented: Presented, raw: RawRequest, clock: Callable[[], float] = time.time
+) -> Reply:
+    """Answer one FHIR request of another organization. Raises NotRecorded, and then nothing may leave.
+
+    `clock` gives Unix time in seconds.
+    """
+    attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace)
+    caller = await _verified(house, presented)
+    decision = await decide(house, attempt, caller, raw, clock())
+
+    if isinstance(decision, Denied):
+        return Reply(await house.audit.append(decision), decision.stop)
+
+    allowed = await house.audit.append(decision)
+    content = await fetch(house, allowed, clock())
+    return Reply(await house.audit.append(_disclosed(decision.attempt, content)), content)
+
+
+async def _verified(house: Holding, presented: Presented) -> Outcome[Caller]:
+    """Nobody is who they say when verifying breaks."""
+    try:
+        return await house.network.verify(presented)
+    except Exception as error:
+        return internal(error, presented.correlation)
+
+
+async def fetch(house: Holding, allowed: Receipt[Allowed], now: float) -> Outcome[Minimized]:
+    """Ask the tenant's own server and minimize; takes the receipt, so nothing is fetched unaccounted."""
+    access = allowed.event.access
+    try:
+        answer = await house.records.send(access.request)
+        if isinstance(answer, Stop):
+            return answer
+        further = page_url(house, access, answer.next, now)
+        if isinstance(further, Stop):
+            return further
+        return minimize(answer, access, Outside(house.base, further))
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        return internal(error, allowed.event.attempt.correlation)
+
+
+def _disclosed(attempt: Attempt, content: Outcome[Minimized]) -> Disclosed:
+    if isinstance(content, Minimized):
+        digest = hashlib.sha256(content.body).hexdigest()
+        return Disclosed(attempt, content.references, content.withheld, None, digest)
+    return Disclosed(attempt, (), (), content)
