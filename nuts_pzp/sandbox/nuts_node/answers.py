@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-MAX_AGE = {"cache-control": "max-age=300"}
+from .state import MAX_AGE
+
+KEPT = {"cache-control": f"max-age={MAX_AGE}"}
 
 
 class OAuthProblem(Exception):
@@ -15,7 +18,7 @@ class OAuthProblem(Exception):
 
     def __init__(self, code: str, description: str) -> None:
         """Both end up on the wire."""
-        super().__init__(f"{code} - {description}")
+        super().__init__(" - ".join(part for part in (code, description) if part))
         self.code, self.description = code, description
 
 
@@ -41,10 +44,10 @@ def problem(status: int, title: str, detail: str) -> Response:
     )
 
 
-def oauth_error(request: Request, error: OAuthProblem) -> Response:
+def oauth_error(request: Request, error: OAuthProblem, headers: Mapping[str, str]) -> Response:
     """Return RFC 6749 JSON to those who speak JSON, an HTML page to everybody else; always 400 or 500."""
     status = 500 if error.code == "server_error" else 400
     spoken = (request.headers.get("accept", ""), request.headers.get("content-type", ""))
     if any("application/json" in header for header in spoken):
-        return JSONResponse({"error": error.code, "error_description": error.description}, status)
-    return HTMLResponse("<!DOCTYPE html><title>Error</title><p>The request failed.</p>", status)
+        return JSONResponse({"error": error.code, "error_description": error.description}, status, headers)
+    return HTMLResponse("<!DOCTYPE html><title>Error</title><p>The request failed.</p>", status, headers)

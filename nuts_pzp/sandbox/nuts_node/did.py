@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from .jose import PublicKey, public_key
-
-CACHED = 300.0
-"""Seconds: the `max-age` a node sends with its documents, and honours."""
 
 _DOCUMENT_TYPES = ("application/json", "application/did+json", "application/did+ld+json")
 _HASHES: Mapping[str, Callable[[], hashes.HashAlgorithm]] = {
@@ -65,24 +61,16 @@ def document(did: str, key_id: str, jwk: Mapping[str, str]) -> dict[str, Any]:
 
 
 class Resolver:
-    """Finds documents: the node's own ones at once, all others over https, kept for five minutes."""
+    """Finds documents: the node's own ones at once, all others over https, every time anew."""
 
     def __init__(self, client: httpx.AsyncClient, own: Callable[[str], dict[str, Any] | None]) -> None:
         """`own` gives the document of a DID this node controls."""
         self._client, self._own = client, own
-        self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
 
     async def document(self, did: str) -> dict[str, Any]:
         """Return the document; raises NotResolved."""
         own = self._own(did)
-        if own is not None:
-            return own
-        kept = self._kept.get(did)
-        if kept and time.monotonic() - kept[0] < CACHED:
-            return kept[1]
-        found = await self._fetch(did)
-        self._kept[did] = (time.monotonic(), found)
-        return found
+        return await self._fetch(did) if own is None else own
 
     async def key(self, key_id: str) -> PublicKey:
         """Return the assertion key of that DID URL; raises NotResolved or NotSigned."""
@@ -93,10 +81,6 @@ class Resolver:
                 if method.get("id") == key_id:
                     return public_key(method.get("publicKeyJwk"))
         raise NotResolved("no such key in the document")
-
-    def forget(self) -> None:
-        """Drop what was kept."""
-        self._kept.clear()
 
     async def _fetch(self, did: str) -> dict[str, Any]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jwt.utils import base64url_encode
 
@@ -13,6 +13,8 @@ from .jose import ALGORITHMS, Jws, NotSigned, SigningKey, digest, parse, public_
 
 _INVALID = "invalid DPoP token"
 _MAX_JTI = 256
+_PATH = "/%:@!$&'()*+,;=~-._"
+"""What stays as it is in a path; everything else is escaped before two are compared."""
 
 
 class NotAProof(ValueError):
@@ -36,8 +38,8 @@ def make(key: SigningKey, *, method: str, url: str, token: str | None, now: floa
     return key.sign(claims, typ="dpop+jwt", jwk={**key.jwk, "alg": "ES256"})
 
 
-def read(text: str) -> Jws:
-    """Parse a proof and check its own signature; raises NotAProof."""
+def read(text: str, now: float) -> Jws:
+    """Parse a proof and check its own signature; raises NotAProof. It may be old, never from the future."""
     try:
         proof = parse(text)
     except NotSigned:
@@ -55,6 +57,9 @@ def read(text: str) -> Jws:
         proof.verify(public_key(jwk))
     except NotSigned:
         raise NotAProof(_INVALID) from None
+    issued = proof.claims.get("iat")
+    if isinstance(issued, int | float) and issued > now:
+        raise NotAProof(f'{_INVALID}\n"iat" not satisfied')
     return _complete(proof)
 
 
@@ -90,4 +95,4 @@ def _stripped(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         raise Panic from None
-    return f"https://{parts.netloc.split(':')[0]}{parts.path}"
+    return f"https://{parts.netloc.split(':')[0]}{quote(parts.path, safe=_PATH)}"

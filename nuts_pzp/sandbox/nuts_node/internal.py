@@ -88,7 +88,7 @@ class InternalApi:
     async def _validate(self, request: Request) -> Response:
         asked = await _json(request)
         try:
-            proof = dpop.read(str(asked.get("dpop_proof", "")))
+            proof = dpop.read(str(asked.get("dpop_proof", "")), self._state.clock())
         except dpop.NotAProof as error:
             return JSONResponse({"valid": False, "reason": f"failed to parse DPoP header: {error}"})
         try:

@@ -80,7 +80,6 @@ class NutsNodeTwin:
     def restart(self) -> None:
         """Come back without the tokens given out; those got elsewhere are still served to the gateway."""
         self.state.restart()
-        self._resolver.forget()
         self._requester.forget()
 
     async def close(self) -> None:

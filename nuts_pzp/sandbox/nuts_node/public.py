@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from .answers import MAX_AGE, OAuthProblem, oauth_error, read_form
+from .answers import KEPT, OAuthProblem, oauth_error, problem, read_form
 from .did import Resolver
 from .jose import ALGORITHMS
 from .state import State
 from .token_endpoint import definitions, token
 
+_NOT_KEPT = {"cache-control": "no-cache", "pragma": "no-store"}
 _ALG = {"alg_values_supported": list(ALGORITHMS)}
 _PROOF = {"proof_type_values_supported": ["JsonWebSignature2020"]}
 _FORMATS = {"jwt_vp_json": _ALG, "jwt_vc_json": _ALG, "ldp_vc": _PROOF, "ldp_vp": _PROOF}
@@ -56,12 +57,15 @@ class PublicApi:
             "vp_formats_supported": _FORMATS,
             "vp_formats": _FORMATS,
         }
-        return JSONResponse(metadata, headers=MAX_AGE)
+        return JSONResponse(metadata, headers=KEPT)
 
     async def _definition(self, request: Request) -> Response:
-        scope = request.query_params.get("scope", "")
+        scope = request.query_params.get("scope")
+        if scope is None:
+            text = "Invalid format for parameter scope: query parameter 'scope' is required"
+            return problem(400, "Operation failed", text)
         if not scope:
-            return JSONResponse({}, headers=MAX_AGE)
+            return JSONResponse({}, headers=KEPT)
         owner = request.query_params.get("wallet_owner_type", "organization")
         try:
             owners = self._state.policy.get(scope)
@@ -70,8 +74,8 @@ class PublicApi:
             if owner not in definitions(self._state.policy, scope):
                 raise OAuthProblem("invalid_request", f"no presentation definition found for '{owner}' wallet")
         except OAuthProblem as error:
-            return oauth_error(request, error)
-        return JSONResponse(owners[owner], headers=MAX_AGE)
+            return oauth_error(request, error, KEPT)
+        return JSONResponse(owners[owner], headers=KEPT)
 
     async def _token(self, request: Request) -> Response:
         form = await read_form(request)
@@ -79,14 +83,14 @@ class PublicApi:
         try:
             answer = await token(self._state, self._resolver, subject, form, proof)
         except OAuthProblem as error:
-            return oauth_error(request, error)
-        return JSONResponse(answer, headers={"cache-control": "no-cache", "pragma": "no-store"})
+            return oauth_error(request, error, _NOT_KEPT)
+        return JSONResponse(answer, headers=_NOT_KEPT)
 
     async def _document(self, request: Request) -> Response:
         tail = f":iam:{request.path_params['name']}"
         for subject in self._state.subjects.values():
             if subject.did.endswith(tail):
-                return JSONResponse(subject.document, headers=MAX_AGE)
+                return JSONResponse(subject.document, headers=KEPT)
         return Response(status_code=404)
 
     async def _status(self, _: Request) -> Response:

@@ -16,6 +16,8 @@ from .jose import SigningKey
 TOKEN_LIFE = 900
 NONCE_LIFE = 10.0
 CACHE_OFFSET = 30
+MAX_AGE = 300
+"""Seconds that a node asks others to keep its metadata and definitions, and keeps theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ async def token(state: State, resolver: Resolver, subject: str, form: Mapping[st
         raise OAuthProblem("invalid_request", "presentation audience/domain is missing or does not match")
     fulfilled = _fulfil(definitions(state.policy, form["scope"]), submission, presentation)
     _burn_nonce(state, presentation)
-    bound = _proof(proof)
+    bound = _proof(proof, state.clock())
     await _verify(presentation, resolver, state.clock())
     return _grant(state, subject, form, presentation, fulfilled, bound)
 
@@ -132,28 +132,28 @@ def _burn_nonce(state: State, presentation: Presentation) -> None:
         raise OAuthProblem("invalid_request", "presentation nonce has already been used")
 
 
-def _proof(text: str) -> Jws | None:
+def _proof(text: str, now: float) -> Jws | None:
     """Read the proof; neither its URL, its age nor whose key it is are compared here."""
     if not text:
         return None
     try:
-        return dpop.read(text)
+        return dpop.read(text, now)
     except dpop.NotAProof:
         raise OAuthProblem("invalid_dpop_proof", "DPoP header is invalid") from None
 
 
 async def _verify(presentation: Presentation, resolver: Resolver, now: float) -> None:
     """Check signatures and times of the presentation and its credentials."""
-    failed = OAuthProblem("invalid_request", "presentation(s) or credential(s) verification failed")
     begins, ends = presentation.jws.claims["nbf"], presentation.jws.claims["exp"]
-    if begins > now + SKEW or ends <= now - SKEW:
-        raise failed
     try:
+        if begins > now + SKEW or ends <= now - SKEW:
+            raise NotVerified("presentation not valid at given time")
         presentation.jws.verify(await resolver.key(presentation.jws.key_id))
         for credential in presentation.credentials:
             await verify(credential, signer=presentation.signer, resolver=resolver, now=now)
-    except (NotSigned, NotResolved, NotVerified):
-        raise failed from None
+    except (NotSigned, NotResolved, NotVerified) as error:
+        text = f"presentation(s) or credential(s) verification failed: {error}"
+        raise OAuthProblem("invalid_request", text) from None
 
 
 def _grant(

@@ -14,11 +14,10 @@ import httpx
 from . import dpop
 from .answers import OAuthProblem, Refused
 from .credentials import Credential, self_attest
-from .did import CACHED
 from .jose import NotSigned
 from .matching import BadDefinition, NoMatch, match, submission
 from .presentation import Shape, make
-from .state import CACHE_OFFSET, Expiring, State, Subject
+from .state import CACHE_OFFSET, MAX_AGE, Expiring, State, Subject
 
 _JSON = {"accept": "application/json"}
 
@@ -118,15 +117,19 @@ class Requester:
             raise Refused(502, "failed to retrieve presentation definition") from None
 
     async def _get(self, url: str) -> dict[str, Any]:
-        """Fetch a JSON object, or the one fetched less than five minutes ago."""
+        """Fetch a JSON object, or the one fetched less than five minutes ago.
+
+        Version 6.2 does not say that it wants JSON here, so an OAuth error comes back as a page it cannot read: a scope
+        the other side does not know ends as 502, not as 400.
+        """
         held = self._fetched.get(url)
         if held is None:
-            answer = await self._client.get(url, headers=_JSON)
+            answer = await self._client.get(url, headers={"accept": ""})
             answer.raise_for_status()
             held = answer.json()
             if not isinstance(held, dict):
                 raise ValueError("not a JSON object")
-            self._fetched.put(url, held, CACHED)
+            self._fetched.put(url, held, MAX_AGE)
         found: dict[str, Any] = held
         return found
 
@@ -134,7 +137,7 @@ class Requester:
         try:
             answer = await self._client.post(endpoint, data=dict(form), headers=dict(headers))
             if answer.status_code != 200:
-                raise _remote(answer, otherwise=500)
+                raise _refusal(answer) if answer.status_code == 400 else _remote(answer, otherwise=500)
             given = answer.json()
             if not isinstance(given.get("access_token"), str) or not isinstance(given.get("token_type"), str):
                 raise NotSigned("no token")
@@ -142,6 +145,12 @@ class Requester:
             raise Refused(500, "failed to request access token") from None
         answered: dict[str, Any] = given
         return answered
+
+
+def _refusal(answer: httpx.Response) -> Exception:
+    """Any JSON object with status 400 counts as an OAuth error of the token endpoint, one without `error` too."""
+    body = answer.json()
+    return OAuthProblem(str(body.get("error", "")), str(body.get("error_description", "")))
 
 
 def _remote(answer: httpx.Response, *, otherwise: int) -> Exception:
