@@ -1,0 +1,110 @@
+"""Anchors: signed checkpoints kept where the ledger is not, so that a rollback of the whole ledger shows.
+
+A file anchor on another volume: one JSON line per note, appended and synced, never rewritten. Trusts only that whoever
+can rewrite the ledger cannot rewrite this file; the notes prove themselves (spec audit 3.6).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from .canonical import timestamp
+from .ledger.checkpoint import BadCheckpoint, Checkpoint, VerifierKey
+
+_LARGEST_LINE = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """One line of the anchor: when the gateway wrote it, and the note as signed."""
+
+    line: int
+    at: str
+    note: bytes
+
+    @property
+    def origin(self) -> str:
+        """The first line of the note: which log it speaks of, unproven."""
+        return self.note.split(b"\n", 1)[0].decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorLines:
+    """What an anchor file holds. A torn line is one a crash cut short; it proves nothing and accuses nobody."""
+
+    notes: tuple[Anchored, ...]
+    torn: tuple[int, ...]
+
+    def of(self, origin: str) -> tuple[Anchored, ...]:
+        """Return the notes that speak of this log."""
+        return tuple(one for one in self.notes if one.origin == origin)
+
+
+class FileAnchor:
+    """Appends notes to a file; each append is synced before it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, notes: list[bytes], microseconds: int) -> None:
+        """Append these notes with the time; OSError when that is not durable."""
+        at = timestamp(microseconds)
+        lines = b"".join(orjson.dumps({"at": at, "note": note.decode()}) + b"\n" for note in notes)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self.path, flags, 0o640)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                lines = b"\n" + lines  # end a line that a crash tore
+            while lines:
+                lines = lines[os.write(descriptor, lines) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def read(self) -> AnchorLines:
+        """Read the file; without a file there are no notes."""
+        return read(self.path) if self.path.exists() else AnchorLines((), ())
+
+
+def read(path: Path) -> AnchorLines:
+    """Read an anchor file, keeping what parses and naming what does not; OSError when it cannot be read."""
+    notes: list[Anchored] = []
+    torn: list[int] = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line:
+            continue
+        one = _parse(number, line)
+        if one is None:
+            torn.append(number)
+        else:
+            notes.append(one)
+    return AnchorLines(tuple(notes), tuple(torn))
+
+
+def _parse(number: int, line: bytes) -> Anchored | None:
+    if len(line) > _LARGEST_LINE:
+        return None
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("at"), str) or not isinstance(found.get("note"), str):
+        return None
+    return Anchored(number, found["at"], found["note"].encode())
+
+
+def checkpoints(lines: AnchorLines, key: VerifierKey) -> list[Checkpoint]:
+    """Return what this key's log was anchored as; BadCheckpoint, with the line, when a note is not genuine."""
+    found = []
+    for one in lines.of(key.name):
+        try:
+            found.append(key.open(one.note))
+        except BadCheckpoint as error:
+            raise BadCheckpoint(f"anchor line {one.line}: {error}") from None
+    return found

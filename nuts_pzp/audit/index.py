@@ -1,0 +1,193 @@
+"""The search index: derived from the ledger, in a file and a thread of its own, never in a commit (spec audit 3.5).
+
+May be wrong or lost without harm: it is rebuilt from the records. Holds no BSN, only its keyed lookup value.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from ..identity import Bsn
+from .seal import Seal, Sealed
+
+_log = structlog.get_logger("nuts_pzp.audit.index")
+_BATCH = 200
+_PAUSE = 0.5
+_REST = 0.008
+"""Seconds between two batches: the index may lag, the ledger may not wait."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log_index(tenant TEXT, idx INTEGER, ts TEXT, patient_hmac BLOB, key_ver TEXT,
+  user_key TEXT, org TEXT, kind TEXT, code TEXT, outcome TEXT, reason TEXT, btg INTEGER, corr TEXT,
+  PRIMARY KEY(tenant, idx));
+CREATE INDEX IF NOT EXISTS by_patient ON log_index(tenant, patient_hmac);
+CREATE INDEX IF NOT EXISTS by_correlation ON log_index(tenant, corr);
+CREATE INDEX IF NOT EXISTS by_user ON log_index(tenant, user_key);
+CREATE TABLE IF NOT EXISTS index_state(tenant TEXT PRIMARY KEY, next INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What to look for; what is left empty matches everything. `user` is `URA|employee id`, times are RFC 3339 UTC."""
+
+    bsn: Bsn | None = None
+    correlation: str = ""
+    user: str = ""
+    org: str = ""
+    outcome: str = ""
+    since: str = ""
+    until: str = ""
+    after: int = -1
+    limit: int = 200
+
+
+class SearchIndex:
+    """Follows the ledger of one file. `seals` are the tenants' keys, looked up as tenants come."""
+
+    def __init__(self, ledger: Path, seals: Mapping[str, Seal]) -> None:
+        self._ledger, self._seals = ledger, seals
+        self.path = ledger.with_name(ledger.name + ".index")
+        self._turn = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="audit-index", daemon=True)
+        self._next: dict[str, int] = {}
+
+    @property
+    def done(self) -> int:
+        """How many records of all logs are in the index."""
+        return sum(self._next.copy().values())
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is not indexed yet is indexed after the next start."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def rebuild(self) -> None:
+        """Throw the index away; it fills again from the first record."""
+        with self._turn:
+            self._forget()
+            self._next = {}
+
+    def _forget(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def find(self, tenant: str, criteria: Criteria) -> list[int]:
+        """Return the indexes of matching records, oldest first, as far as the index has come."""
+        clauses, values = ["tenant = ?", "idx > ?"], [tenant, criteria.after]
+        for clause, value in _clauses(criteria):
+            clauses.append(clause)
+            values.append(value)
+        if criteria.bsn:
+            seal = self._seals.get(tenant)
+            lookups = list(seal.lookups(criteria.bsn).values()) if seal else []
+            clauses.append(f"patient_hmac IN ({','.join('?' * len(lookups))})")
+            values.extend(lookups)
+        query = f"SELECT idx FROM log_index WHERE {' AND '.join(clauses)} ORDER BY idx LIMIT ?"  # noqa: S608 (fixed clauses)
+        with self._turn, closing(self._opened()) as database:
+            return [row[0] for row in database.execute(query, [*values, criteria.limit])]
+
+    def advance(self) -> int:
+        """Index one batch of every log; return how many records that were."""
+        with self._turn:
+            try:
+                with closing(self._opened()) as index, closing(_read_only(self._ledger)) as ledger:
+                    return sum(self._follow(index, ledger, tenant) for tenant in list(self._seals))
+            except sqlite3.DatabaseError as error:
+                _log.error("audit.index", error=getattr(error, "sqlite_errorname", type(error).__name__))
+                self._next = {}
+                if not isinstance(error, sqlite3.OperationalError):
+                    self._forget()  # not a database any more: begin anew
+                return 0
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._stopping.wait(_REST if self.advance() else _PAUSE)
+
+    def _opened(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        if not self._next:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.executescript(_SCHEMA)
+            self._next = dict(database.execute("SELECT tenant, next FROM index_state"))
+            self.path.chmod(0o600)
+        database.execute("PRAGMA synchronous=NORMAL")
+        return database
+
+    def _follow(self, index: sqlite3.Connection, ledger: sqlite3.Connection, tenant: str) -> int:
+        start = self._next.get(tenant, 0)
+        found = ledger.execute(
+            "SELECT idx, body FROM log_record WHERE tenant = ? AND idx >= ? ORDER BY idx LIMIT ?",
+            (tenant, start, _BATCH),
+        ).fetchall()
+        if not found:
+            self._next.setdefault(tenant, start)
+            return 0
+        rows = [(tenant, idx, *_columns(self._seals[tenant], orjson.loads(body))) for idx, body in found]
+        index.execute("BEGIN")
+        index.executemany(f"INSERT OR REPLACE INTO log_index VALUES ({','.join('?' * 13)})", rows)  # noqa: S608
+        index.execute("INSERT OR REPLACE INTO index_state VALUES (?, ?)", (tenant, found[-1][0] + 1))
+        index.execute("COMMIT")
+        self._next[tenant] = found[-1][0] + 1
+        return len(found)
+
+
+def _clauses(criteria: Criteria) -> list[tuple[str, Any]]:
+    given = (
+        ("corr = ?", criteria.correlation),
+        ("user_key = ?", criteria.user),
+        ("org = ?", criteria.org),
+        ("outcome = ?", criteria.outcome),
+        ("ts >= ?", criteria.since),
+        ("ts < ?", criteria.until),
+    )
+    return [(clause, value) for clause, value in given if value]
+
+
+def _columns(seal: Seal, record: dict[str, Any]) -> tuple[Any, ...]:
+    year = record["ts"][:4]
+    requester = record.get("org", {}).get("requester", {}).get("ura", "")
+    user = record.get("user", {}).get("id", "")
+    return (
+        record["ts"],
+        _lookup(seal, record, year),
+        year,
+        f"{requester}|{user}" if user else "",
+        requester,
+        record["event"]["kind"],
+        record["event"]["code"],
+        record["outcome"]["kind"],
+        record["outcome"].get("reason", ""),
+        int(bool(record.get("checks", {}).get("btg"))),
+        record.get("correlation", ""),
+    )
+
+
+def _lookup(seal: Seal, record: dict[str, Any], year: str) -> bytes | None:
+    """Return the lookup value of the record's patient; None without a patient or once its key is destroyed."""
+    patient = record.get("patient")
+    if not patient:
+        return None
+    try:
+        return seal.lookup(Bsn(seal.open(patient["kid"], f"{record['id']}|bsn", patient["enc"])), year)
+    except Sealed:
+        return None
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)

@@ -1,0 +1,270 @@
+"""The ledger of one deployment: a log per tenant and one of its own, one file, one writer (spec audit 3, design D10).
+
+Opens only what verifies: the tail against the signed head, the head against the anchor. Says when it opened, closed,
+lost room on the disk, and every hour how far each log had come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from ...accounted import Event, Kept, Receipt
+from ...identity import Tenant
+from ...keys import BadKeyFile, signer_or_new, write_private
+from ..anchors import FileAnchor, checkpoints
+from ..canonical import MONOTONIC, WALL, Clock, OutsideProfile
+from ..index import SearchIndex
+from ..page import Draft
+from ..port import NotRecorded
+from ..record import SYSTEM, Scribe
+from ..seal import Seal
+from .checkpoint import BadCheckpoint, NoteSigner
+from .disk import Reserve, Space, Thresholds, filesystem, is_durable
+from .log import Log
+from .merkle import Frontier
+from .sqlite import Connect, SqliteStore, StoreFailed, connect
+from .tail import TAIL, Damaged, verified_frontier
+from .upkeep import Upkeep
+from .writer import Limits, Waiting, Writer
+
+E = TypeVar("E", bound=Event)
+_log = structlog.get_logger("nuts_pzp.audit")
+_START = 10.0
+"""Seconds that the first and last records of a log may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a ledger lives and how it behaves. `name` is the gateway's, and the start of every origin."""
+
+    path: Path
+    keys: Path
+    name: str
+    anchor: Path | None = None
+    anchor_every: float = 60.0
+    epoch: int = 1
+    version: str = ""
+    accept_any_filesystem: bool = False
+    limits: Limits = field(default_factory=Limits)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+    def origin(self, whose: str) -> str:
+        """Return the origin of a log: that of a URA, or of the system."""
+        return f"{self.name}/nuts-pzp/{whose}/{self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the ledger is, for readiness and metrics. Seconds and counts; nothing about anybody."""
+
+    trouble: str | None
+    waiting: int
+    room: str
+    unanchored_seconds: float | None
+    """How long the oldest record without an anchor has been there; None without an anchor."""
+    index_lag: int
+
+    @property
+    def ready(self) -> bool:
+        """True when a record would be taken."""
+        return self.trouble is None
+
+
+class TenantAudit:
+    """One tenant's log behind the port `Audit`. Bound to the running loop of whoever awaits it."""
+
+    def __init__(self, log: Log, scribe: Scribe, writer: Writer) -> None:
+        self.log, self._scribe, self._writer = log, scribe, writer
+        self._deadline = writer.limits.deadline
+
+    async def append(self, event: E, /) -> Receipt[E]:
+        """Return when the record is durable; raise NotRecorded after two seconds, or at once when it cannot be.
+
+        Whoever is cancelled while waiting does not take the record back: it is written all the same.
+        """
+        draft = self.draft(event)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        self._writer.submit(Waiting(self.log, draft, future, loop))
+        timer = loop.call_later(self._deadline, _late, future)
+        try:
+            index = await future
+        finally:
+            timer.cancel()
+        return Receipt(event, index, draft.id)
+
+    def draft(self, event: Event) -> Draft:
+        """Write the event down as a record; NotRecorded when it cannot be written canonically or not sealed."""
+        try:
+            return self._scribe.draft(event)
+        except (OutsideProfile, BadKeyFile) as error:
+            raise NotRecorded(str(error)) from None
+
+    def keep(self, code: str, detail: Mapping[str, str], *, anyway: bool = False) -> Future[int]:
+        """Queue a record of the logging itself from any thread; the future has its index once durable."""
+        future: Future[int] = Future()
+        draft = self.draft(Kept(code, tuple(sorted(detail.items()))))
+        self._writer.submit(Waiting(self.log, draft, future), anyway=anyway)
+        return future
+
+
+def _late(future: asyncio.Future[int]) -> None:
+    if not future.done():
+        future.set_exception(NotRecorded("the record was not durable in time"))
+
+
+class Ledger:
+    """All logs of a deployment. `of` gives a tenant's; `close` ends it."""
+
+    def __init__(self, place: Place, store: SqliteStore, wall: Clock, monotonic: Clock) -> None:
+        """Use `Ledger.open`."""
+        self.place, self._store, self._wall = place, store, wall
+        self._heads = store.heads()
+        self._anchor = FileAnchor(place.anchor) if place.anchor else None
+        self._audits: dict[str, TenantAudit] = {}
+        self._seals: dict[str, Seal] = {}
+        self._writer = Writer(store, wall, monotonic, place.limits)
+        self._space = Space(place.path.parent, place.thresholds)
+        self._reserve = Reserve(place.path.with_name(place.path.name + ".reserve"), place.thresholds.reserve)
+        self.index = SearchIndex(place.path, self._seals)
+        self.system = self._enter(SYSTEM, None)
+        self._upkeep = Upkeep(self._audits, self._writer, store, self._space, self._reserve, self._anchor, wall)
+
+    @classmethod
+    def open(
+        cls, place: Place, *, wall: Clock = WALL, monotonic: Clock = MONOTONIC, connecting: Connect = connect
+    ) -> Ledger:
+        """Lock, open and verify; LedgerInUse, StoreFailed, Damaged or BadKeyFile refuse the start."""
+        kind = filesystem(place.path.parent if place.path.parent.exists() else Path("/"))
+        if not is_durable(kind):
+            if not place.accept_any_filesystem:
+                raise StoreFailed(f"a file system of type {kind} does not keep what is written to it")
+            _log.warning("audit.filesystem", type=kind)
+        store = SqliteStore(place.path, connecting)
+        try:
+            ledger = cls(place, store, wall, monotonic)
+            ledger._begin()
+        except BaseException:
+            store.close()
+            raise
+        return ledger
+
+    def _begin(self) -> None:
+        self._reserve.hold()
+        system = self.system
+        self._writer.own = lambda code, detail: Waiting(system.log, system.draft(Kept(code, detail)), Future())
+        self._writer.on_commit = self._upkeep.committed
+        self._writer.on_trouble = self._upkeep.in_trouble
+        self._writer.start()
+        try:
+            self._opened(system)
+        except NotRecorded as error:
+            self._writer.stop()
+            raise StoreFailed(str(error)) from None
+        self._upkeep.start(self.place.anchor_every)
+        self.index.start()
+
+    def of(self, tenant: Tenant) -> TenantAudit:
+        """Return the tenant's log, verified and open; Damaged, BadKeyFile or NotRecorded when it cannot be.
+
+        Asked again for the same tenant it gives the same log, under the name the tenant has now.
+        """
+        if tenant.id == SYSTEM:
+            raise ValueError(f"no tenant may be called {SYSTEM}")
+        known = self._audits.get(tenant.id)
+        if known:
+            return TenantAudit(known.log, self._scribe(tenant.id, tenant), self._writer)
+        audit = self._enter(tenant.id, tenant)
+        self._opened(audit)
+        return audit
+
+    def condition(self) -> Condition:
+        """Say how the ledger is."""
+        trouble = self._writer.trouble or self._writer.pressed or ("closed" if self._writer.closed else None)
+        sizes = sum(audit.log.frontier.size for audit in self._audits.values())
+        return Condition(
+            trouble,
+            self._writer.waiting,
+            self._upkeep.room.value,
+            self._upkeep.unanchored(),
+            max(0, sizes - self.index.done),
+        )
+
+    async def aclose(self) -> None:
+        """Close from a running loop, which stays free to hear of its last records."""
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Record the end in every log, anchor, and let go of the file; idempotent."""
+        if self._writer.closed:
+            return
+        self._upkeep.stop()
+        for audit in list(self._audits.values()):
+            try:
+                self._upkeep.sweep(audit, audit.log.frontier.size)
+                audit.keep("audit.closed", {"size": str(audit.log.frontier.size)}).result(_START)
+            except (NotRecorded, TimeoutError) as error:
+                _log.error("audit.not-closed", log=audit.log.tenant, error=str(error))
+        self._writer.stop()
+        self._upkeep.anchor_now()
+        self.index.stop()
+        self._store.fold()
+        self._store.close()
+        self._reserve.release()
+
+    def _opened(self, audit: TenantAudit) -> None:
+        """Record the opening, and for whatever a crash left without a result that nobody knows how it ended."""
+        waiting = self._upkeep.sweep(audit, audit.log.frontier.size)
+        detail = {"size": str(audit.log.frontier.size), "without_result": str(waiting), "version": self.place.version}
+        if audit is self.system:
+            detail["logs"] = ",".join(sorted(head.origin for head in self._heads.values()))
+        try:
+            audit.keep("audit.opened", detail).result(_START)
+        except TimeoutError:
+            raise NotRecorded("the opening of the log was not durable in time") from None
+
+    def _enter(self, tenant: str, whose: Tenant | None) -> TenantAudit:
+        """Verify one log and take it up."""
+        origin = self.place.origin(whose.organization.ura.value if whose else SYSTEM)
+        folder = self.place.keys / tenant
+        signer = NoteSigner(origin, signer_or_new(folder / "signing.key"))
+        self._publish(folder, signer)
+        head = self._heads.get(tenant)
+        if any(one.origin == origin and one.tenant != tenant for one in self._heads.values()):
+            raise Damaged(f"log {tenant}: another tenant's log has the origin {origin}")
+        try:
+            anchored = checkpoints(self._anchor.read(), signer.verifier) if self._anchor else []
+        except BadCheckpoint as error:
+            raise Damaged(f"log {tenant}: the anchor is not genuine: {error}") from None
+        if head:
+            if head.origin != origin:
+                raise Damaged(f"log {tenant}: began as {head.origin}, not as {origin}")
+            frontier = verified_frontier(self._store, head, signer.verifier, anchored, TAIL)
+            log = Log(tenant, signer, frontier, head.note)
+            log.replay(self._store.records(tenant, head.open_from, head.size))
+        elif anchored or self._store.highest(tenant) >= 0:
+            raise Damaged(f"log {tenant}: its head is gone, but {len(anchored)} anchored checkpoints speak of it")
+        else:
+            log = Log(tenant, signer, Frontier(), b"")
+        self._writer.logs[tenant] = log
+        audit = self._audits[tenant] = TenantAudit(log, self._scribe(tenant, whose), self._writer)
+        return audit
+
+    def _scribe(self, tenant: str, whose: Tenant | None) -> Scribe:
+        if tenant not in self._seals:
+            self._seals[tenant] = Seal(self.place.keys / tenant, tenant)
+        node: dict[str, Any] = {"node": self.place.name, "version": self.place.version}
+        return Scribe(whose, self._seals[tenant], node, wall=self._wall)
+
+    def _publish(self, folder: Path, signer: NoteSigner) -> None:
+        """Write the public key beside the private one, for whoever hands it out; it is never read back here."""
+        path = folder / f"audit-{self.place.epoch}.pub"
+        if not path.exists():
+            write_private(path, f"{signer.verifier}\n".encode())
