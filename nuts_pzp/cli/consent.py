@@ -123,5 +123,7 @@ def _bytes(path: Path) -> bytes:
         raise _wrong(f"{path.name}: {error.strerror}") from None
 
 
-def _wrong(why: str) -> typer.BadParameter:
-    return typer.BadParameter(why)
+def _wrong(why: str) -> typer.Exit:
+    """One line on standard error, exit 2."""
+    typer.echo(f"consent read: {why}", err=True)
+    return typer.Exit(2)
