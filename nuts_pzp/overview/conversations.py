@@ -1,0 +1,205 @@
+"""Conversations: who spoke when, and which statements came of it (spec pzp-fhir 3.9).
+
+A conversation is an Encounter with a PZP Procedure, joined both ways, or a form. What names no conversation is placed
+by date and counted as inferred; what has none on its date gets one that says so (`synthetic`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from .attentions import attention
+from .codes import CONVERSATION_CODES
+from .dates import When, read_date
+from .dossier import Dossier, Held, PutAside
+from .form_answers import Answers
+from .form_people import names_present
+from .people import name_of
+from .read_form import DATE, form_author, is_form
+from .records import ENTERED_IN_ERROR, business_ids, codes_in, modified
+from .statements import Attention, Statement
+from .structures import Encounter, Procedure, QuestionnaireResponse, Reference
+
+_NOT_HELD = frozenset({"not-done", "planned", "cancelled"})
+
+
+class Talk(msgspec.Struct):
+    """One conversation of one source while it is put together."""
+
+    source: str
+    when: When | None
+    encounter: str = ""
+    ids: tuple[str, ...] = ()
+    by: list[str] = []
+    present: list[str] = []
+    forms: list[str] = []
+    refs: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    inferred: set[tuple[str, str]] = msgspec.field(default_factory=set)
+    held: bool = True
+    synthetic: bool = False
+    sources: list[str] = []
+    attention: tuple[Attention, ...] = ()
+
+    @property
+    def day(self) -> str:
+        """The calendar day, or the date as written when it is coarser than a day."""
+        return (self.when.day or self.when.text) if self.when else ""
+
+
+def conversations(dossiers: Sequence[Dossier], statements: Sequence[Statement]) -> list[Talk]:
+    """Return every conversation of every source, newest first, with the statements that belong to it."""
+    by_source: dict[str, list[Statement]] = {}
+    for one in statements:
+        by_source.setdefault(one.source, []).append(one)
+    talks: list[Talk] = []
+    for dossier in dossiers:
+        own = by_source.get(dossier.id, [])
+        found = list(_encounters(dossier, {one.encounter for one in own if one.encounter}))
+        _add_forms(dossier, found)
+        _place(dossier.id, own, found)
+        talks += found
+    talks = _joined(talks)
+    talks.sort(key=lambda one: (-one.when.start if one.when else 1 << 62, one.source, one.encounter, one.forms))
+    return talks
+
+
+def _encounters(dossier: Dossier, linked: set[str]) -> Iterator[Talk]:
+    procedures = [(held, one) for held, one in dossier.of(Procedure) if codes_in((one.code,)) & CONVERSATION_CODES]
+    used: set[str] = set()
+    for held, encounter in dossier.of(Encounter):
+        if encounter.status == ENTERED_IN_ERROR:
+            dossier.excluded.append(PutAside(held.ref, "Encounter", ENTERED_IN_ERROR))
+            continue
+        joined = [pair for pair in procedures if _belong(dossier, held, encounter, pair)]
+        used.update(pair[0].ref for pair in joined)
+        if joined or held.ref in linked or _promises(dossier, encounter):
+            yield _talk(dossier, held, encounter, [one for _, one in joined if one.status != ENTERED_IN_ERROR])
+    for held, procedure in procedures:
+        if procedure.status == ENTERED_IN_ERROR:
+            dossier.excluded.append(PutAside(held.ref, "Procedure", ENTERED_IN_ERROR))
+        elif held.ref not in used:
+            yield _talk(dossier, held, None, [procedure])
+
+
+def _belong(dossier: Dossier, held: Held, encounter: Encounter, pair: tuple[Held, Procedure]) -> bool:
+    """Joined both ways: the procedure names the encounter, or the encounter gives the procedure as its reason."""
+    there = dossier.find(pair[1].encounter)
+    reasons = (dossier.find(one) for one in encounter.reason_reference or ())
+    return (there is not None and there.ref == held.ref) or any(one and one.ref == pair[0].ref for one in reasons)
+
+
+def _promises(dossier: Dossier, encounter: Encounter) -> bool:
+    """Say whether its reason is a Procedure that did not come along: the query asked for PZP conversations only."""
+    return any(
+        "Procedure/" in (one.reference or "") and dossier.find(one) is None for one in encounter.reason_reference or ()
+    )
+
+
+def _talk(dossier: Dossier, held: Held, encounter: Encounter | None, procedures: list[Procedure]) -> Talk:
+    people: list[Reference] = []
+    if encounter is not None:
+        people = [one.individual for one in encounter.participant or () if one.individual]
+        people += [encounter.subject] if encounter.subject else []
+    people += [one.actor for procedure in procedures for one in procedure.performer or () if one.actor]
+    by, present = _sides(dossier, people)
+    starts = [encounter.period.start if encounter and encounter.period else None]
+    starts += [one.performed_period.start if one.performed_period else one.performed_date_time for one in procedures]
+    statuses = {encounter.status if encounter else None, *(one.status for one in procedures)}
+    odd = modified(held.content) or any(modified(one) for one in procedures)
+    return Talk(
+        dossier.id,
+        next((when for text in starts if text and (when := read_date(text))), None),
+        held.ref,
+        business_ids(encounter.identifier if encounter else None),
+        by,
+        present,
+        held=not (statuses & _NOT_HELD),
+        sources=[dossier.id],
+        attention=(attention("UNKNOWN_MODIFIER", held.ref),) if odd else (),
+    )
+
+
+def _sides(dossier: Dossier, people: Iterable[Reference]) -> tuple[list[str], list[str]]:
+    """Return who held the conversation and who were there."""
+    by: dict[str, None] = {}
+    present: dict[str, None] = {}
+    for one in people:
+        found = dossier.find(one)
+        kind = found.resource.type if found else (one.reference or "").rpartition("/")[0].rpartition("/")[2]
+        name = name_of(dossier, one, specialty=True)
+        (present if kind in ("Patient", "RelatedPerson") else by)[name] = None
+    return list(by), list(present)
+
+
+def _add_forms(dossier: Dossier, talks: list[Talk]) -> None:
+    """Each form is a conversation by itself, unless the source has an encounter on that day."""
+    encounters = list(talks)
+    for held, form in dossier.of(QuestionnaireResponse):
+        if form.status == ENTERED_IN_ERROR or not is_form(form):
+            continue
+        answers = Answers(form.item)
+        when = read_date(answers.date(DATE))
+        by, present = [name for name in (form_author(answers),) if name], list(names_present(answers))
+        day = when.day if when else ""
+        same = next((one for one in encounters if day and one.day == day), None)
+        if same is None:
+            talks.append(Talk(dossier.id, when, "", (), by, present, [held.ref], sources=[dossier.id]))
+        else:
+            same.forms = sorted([*same.forms, held.ref])
+            same.by = same.by or by
+            same.present = same.present or present
+
+
+def _place(source: str, statements: list[Statement], talks: list[Talk]) -> None:
+    by_form = {ref: one for one in talks for ref in one.forms}
+    by_encounter = {one.encounter: one for one in talks if one.encounter}
+    by_day = {one.day: one for one in reversed(talks) if one.day}
+    for one in statements:
+        when = one.since or one.when
+        mark = (one.source, one.ref)
+        named = by_form.get(one.ref) or by_encounter.get(one.encounter)
+        differs = any(note.code == "ENCOUNTER_DATE_DIFFERS" for note in one.attention)
+        if named is not None and not differs:
+            named.refs.add(mark)
+            continue
+        if when is None:
+            continue
+        day = when.day or when.text
+        if day not in by_day:
+            by_day[day] = Talk(source, when, synthetic=True, sources=[source])
+            talks.append(by_day[day])
+        by_day[day].refs.add(mark)
+        by_day[day].inferred.add(mark)
+
+
+def _joined(talks: list[Talk]) -> list[Talk]:
+    """The same encounter at two sources (equal identifier) is one conversation."""
+    first: dict[str, Talk] = {}
+    result: list[Talk] = []
+    for one in sorted(talks, key=lambda talk: (talk.source, talk.encounter, talk.day, talk.forms)):
+        same = next((first[identifier] for identifier in one.ids if identifier in first), None)
+        if same is None:
+            result.append(one)
+        else:
+            same.sources = sorted({*same.sources, *one.sources})
+            same.refs |= one.refs
+            same.inferred |= one.inferred
+            same.by = list(dict.fromkeys([*same.by, *one.by]))
+            same.present = list(dict.fromkeys([*same.present, *one.present]))
+            same.forms = sorted({*same.forms, *one.forms})
+            same.when = same.when or one.when
+        for identifier in one.ids:
+            first.setdefault(identifier, same or one)
+    return result
+
+
+def latest_by_source(talks: Iterable[Talk]) -> dict[str, str]:
+    """Return the date of each source's latest conversation that was held."""
+    latest: dict[str, When] = {}
+    for one in talks:
+        for source in one.sources if one.held and one.when else ():
+            if one.when and (source not in latest or one.when.start > latest[source].start):
+                latest[source] = one.when
+    return {source: when.day or when.text for source, when in latest.items()}

@@ -1,0 +1,150 @@
+"""The dossier of one source: its resources decoded once, findable by reference, and what could not be read.
+
+Trusts nothing in the bytes: what has another shape than R4 is put aside under its reference, never raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from ..fhir.bundle import Resource
+from ..outcome import Gap
+from .structures import DECODERS, Patient, Reference, Resourced
+from .stu3 import is_stu3
+
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_DIALECTS = ((b"//fhir.iknl.nl/fhir/", "r4-beta3"), (b"//api.iknl.nl/docs/", "r4-rc2"))
+_SUPPORTING = frozenset({"Organization", "Location"})
+
+T = TypeVar("T", bound=Resourced)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one source told. `id` is its URA in the live flow; `phone` is where to call at night."""
+
+    id: str
+    name: str
+    resources: tuple[Resource, ...] = field(repr=False)
+    gaps: tuple[Gap, ...] = ()
+    ura: str = ""
+    phone: str = ""
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """One resource and what it decoded to. `ref` is its absolute URL, or `Type/id` when the source gives none."""
+
+    resource: Resource
+    content: Resourced
+    ref: str
+
+
+class PutAside(msgspec.Struct, frozen=True):
+    """A resource that gives no statement, and why."""
+
+    ref: str
+    type: str
+    reason: str
+
+
+class Dossier:
+    """One source's resources by reference. Filled while it is made; read only after that."""
+
+    __slots__ = ("by_reference", "dialect", "excluded", "held", "id", "patients", "stu3", "told", "unmapped")
+
+    def __init__(self, told: Told) -> None:
+        self.told = told
+        self.id = told.id
+        self.held: list[Held] = []
+        self.patients: list[tuple[Held, Patient]] = []
+        self.by_reference: dict[str, Held] = {}
+        self.unmapped: list[PutAside] = []
+        self.excluded: list[PutAside] = []
+        self.dialect = ""
+        self.stu3 = False
+        for resource in _once(told.resources):
+            self._take(resource)
+
+    def find(self, reference: Reference | None, within: Resourced | None = None) -> Held | None:
+        """Return the resource a reference points at, in this source only; None when it did not come along."""
+        target = reference.reference if reference else None
+        if not target:
+            return None
+        if target.startswith("#"):
+            return _contained(within, target[1:]) if within else None
+        target = target.partition("/_history/")[0]
+        return self.by_reference.get(target) or self.by_reference.get("/".join(target.rsplit("/", 2)[-2:]))
+
+    def of(self, shape: type[T]) -> Iterable[tuple[Held, T]]:
+        """Yield the resources of one shape."""
+        return ((held, held.content) for held in self.held if type(held.content) is shape)
+
+    def _take(self, resource: Resource) -> None:
+        decoder, ref = DECODERS.get(resource.type), reference_of(resource)
+        if decoder is None:
+            if resource.mode == "match" and resource.type not in _SUPPORTING:
+                self.unmapped.append(PutAside(ref, resource.type, "not-pzp" if resource.type else "malformed"))
+            return
+        try:
+            content = decoder.decode(resource.raw)
+        except _BROKEN:
+            self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw, odd=True)
+            self.unmapped.append(PutAside(ref, resource.type, "malformed"))
+            return
+        self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
+        if not self.dialect:
+            self.dialect = next((name for mark, name in _DIALECTS if mark in resource.raw), "")
+        held = Held(resource, content, ref)
+        self.held.append(held)
+        if isinstance(content, Patient):
+            self.patients.append((held, content))
+        if resource.url:
+            self.by_reference[resource.url.partition("/_history/")[0]] = held
+        if resource.id:
+            self.by_reference[f"{resource.type}/{resource.id}"] = held
+
+
+def reference_of(resource: Resource) -> str:
+    """Return how people and machines find the resource again: its absolute URL, else `Type/id`."""
+    if resource.url.startswith(("http://", "https://")):
+        return resource.url
+    if resource.id:
+        return f"{resource.type}/{resource.id}"
+    return resource.url or f"{resource.type or 'resource'} zonder id"
+
+
+def _once(resources: tuple[Resource, ...]) -> list[Resource]:
+    """Keep one version per resource id: the newest that came (spec 3.6 rule 4); sorted, so that order cannot matter."""
+    kept: dict[object, Resource] = {}
+    for resource in resources:
+        key = (resource.type, resource.id) if resource.id else (resource.type, resource.url, resource.raw)
+        if key not in kept or _version(resource) > _version(kept[key]):
+            kept[key] = resource
+    return sorted(kept.values(), key=lambda one: (one.type, one.id, one.url, one.raw))
+
+
+def _version(resource: Resource) -> tuple[int, str, bool, bytes]:
+    number = int(resource.version) if resource.version.isascii() and resource.version[:18].isdigit() else -1
+    return (number, resource.version, resource.mode == "match", resource.raw)
+
+
+def _contained(within: Resourced, local_id: str) -> Held | None:
+    for raw in within.contained or ():
+        try:
+            head = msgspec.json.decode(raw, type=_Head)
+            decoder = DECODERS.get(head.resource_type)
+            if decoder is not None and head.id == local_id:
+                resource = Resource(head.resource_type, local_id, "", "", "include", bytes(raw))
+                return Held(resource, decoder.decode(raw), "")
+        except _BROKEN:
+            continue
+    return None
+
+
+class _Head(msgspec.Struct, rename="camel"):
+    resource_type: str = ""
+    id: str = ""

@@ -1,0 +1,86 @@
+"""People: names of whoever a record points at, and the set of representatives and contacts of one source.
+
+An author who cannot be resolved is "onbekend", never blank (spec pzp-fhir 3.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .codes import NOBODY, PATIENT, RELATIONS, ROLES, SPECIALTIES, normal, quoted
+from .dossier import Dossier
+from .records import text_of
+from .statements import Person
+from .structures import Concept, HumanName, Patient, Practitioner, PractitionerRole, Reference, RelatedPerson, Telecom
+
+
+def human_name(names: Iterable[HumanName | None]) -> str:
+    """Return the first usable name as people write it."""
+    for name in names:
+        if name is None:
+            continue
+        if name.text and name.text.strip():
+            return name.text.strip()
+        parts = [*(name.prefix or ()), *(name.given or ()), name.family]
+        if joined := " ".join(part.strip() for part in parts if part and part.strip()):
+            return joined
+    return ""
+
+
+def name_of(dossier: Dossier, reference: Reference, *, specialty: bool = False) -> str:
+    """Return who a reference points at: by name, else by the reference's own display, else "onbekend"."""
+    found = dossier.find(reference)
+    content = found.content if found is not None else None
+    shown = (reference.display or "").strip() or NOBODY
+    if isinstance(content, Patient):
+        return PATIENT
+    if isinstance(content, RelatedPerson | Practitioner):
+        return human_name(content.name or ()) or shown
+    if isinstance(content, PractitionerRole):
+        return _role_name(dossier, content, shown, specialty=specialty)
+    return PATIENT if content is None and _is_patient(reference) else shown
+
+
+def names_of(dossier: Dossier, references: Iterable[Reference]) -> tuple[str, ...]:
+    """Return each person once, in the order of the record."""
+    return tuple(dict.fromkeys(name_of(dossier, one) for one in references))
+
+
+def person(name: str, relationship: Iterable[Concept], telecom: Iterable[Telecom], **more: str) -> Person:
+    """Make a person from coded relationships: roles and family relation are told apart by code."""
+    roles, relation = [], ""
+    for concept in relationship:
+        for coding in concept.coding or ():
+            code = coding.code or ""
+            if code in ROLES:
+                roles.append(ROLES[code])
+            elif code in RELATIONS:
+                relation = relation or RELATIONS[code]
+            elif code:
+                relation = relation or quoted(code, coding.display or text_of(concept))
+        if not concept.coding and concept.text:
+            relation = relation or quoted("", concept.text)
+    reach = tuple(sorted({one.value.strip() for one in telecom if one.value and one.value.strip()}))
+    return Person(name or NOBODY, relation, tuple(sorted(set(roles))), reach, **more)
+
+
+def identities(persons: Iterable[Person], told_apart: frozenset[str]) -> frozenset[str]:
+    """Return who these are: by name, and by birth date where that is needed to tell namesakes apart."""
+    return frozenset(f"{key}|{one.birth_date}" if (key := normal(one.name)) in told_apart else key for one in persons)
+
+
+def _role_name(dossier: Dossier, role: PractitionerRole, shown: str, *, specialty: bool) -> str:
+    name = name_of(dossier, role.practitioner) if role.practitioner else NOBODY
+    if name == NOBODY:
+        name = shown
+    if not specialty:
+        return name
+    words = ""
+    for concept in role.specialty or ():
+        codes = [coding.code for coding in concept.coding or () if coding.code in SPECIALTIES]
+        words = words or (SPECIALTIES[codes[0] or ""] if codes else text_of(concept).lower())
+    return f"{name}, {words}" if words else name
+
+
+def _is_patient(reference: Reference) -> bool:
+    return "Patient" in (reference.reference or "").split("/")[-2:-1]

@@ -1,0 +1,208 @@
+"""Consent in R4: treatment directives (behandelgrenzen) and advance directives (wilsverklaringen).
+
+Spec pzp-fhir 1.1 and 3.2. A text in the modifier `SpecificationOther` overrules `provision.type`: reading the type
+alone would be a danger to the patient. A permit is never inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .codes import (
+    DENY,
+    DIRECTIVES,
+    ICD_OFF,
+    ICD_OFF_LABEL,
+    ICD_OFF_TEXTS,
+    NO_DECISION,
+    NO_INFORMATION_TEXTS,
+    NOT_DISCUSSED,
+    OTHERWISE,
+    PERMIT,
+    TREATMENT_CATEGORY,
+    TREATMENTS,
+    TREATMENTS_AS_TEXT,
+    UNDECIDED,
+    UNDECIDED_START,
+    UNKNOWN,
+    normal,
+    quoted,
+)
+from .dossier import Held
+from .records import (
+    Dates,
+    Frame,
+    Record,
+    business_ids,
+    codes_in,
+    extension,
+    extension_texts,
+    modified,
+    open_record,
+    same_text,
+    text_of,
+    unknown_modifiers,
+)
+from .statements import Document, Said, Statement
+from .structures import Concept, Consent, Provision, Reference
+
+SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
+_KNOWN = frozenset({SPECIFICATION_OTHER})
+_ENCOUNTER = "ext-EncounterReference"
+_NOTHING = Provision()
+
+
+def read_consent(frame: Frame, held: Held, content: Consent) -> list[Statement] | None:
+    """Return the statements of one Consent; None when it is neither kind of directive."""
+    provision = content.provision or _NOTHING
+    categories, scopes = codes_in(content.category or ()), codes_in((content.scope,))
+    codes = codes_in(provision.code or ())
+    if "acd" in categories or "adr" in scopes:
+        return _advance(frame, held, content, provision)
+    named = bool(codes & TREATMENTS.keys()) or ICD_OFF in codes
+    if TREATMENT_CATEGORY in categories or ("treatment" in scopes and (named or not categories)):
+        return _treatment(frame, held, content, provision)
+    return None
+
+
+def treatment_said(kind: str | None, texts: str) -> Said:
+    """Word a decision on a treatment from its type (`permit`, `deny`, None) and its specification (spec 3.2)."""
+    if texts:
+        folded = normal(texts)
+        if folded in NO_INFORMATION_TEXTS:
+            display = NOT_DISCUSSED if folded == "niet besproken" else UNKNOWN
+            return Said("no-information", "", display, "no-information", texts)
+        if folded.startswith(UNDECIDED_START):
+            return Said("undecided", "", UNDECIDED, "undecided", texts)
+        return Said("conditional", "conditional", OTHERWISE.format(texts), same_text("conditional", texts), texts)
+    if kind == "permit":
+        return Said("permit", "permit", PERMIT, "permit")
+    if kind == "deny":
+        return Said("deny", "deny", DENY, "deny")
+    return Said("no-information", "", NO_DECISION, "no-information")
+
+
+def treatment_keys(concepts: list[Concept], fallback: str) -> dict[str, str]:
+    """Return item key -> label for each treatment named; a treatment in free text is its own item, never likened."""
+    keys: dict[str, str] = {}
+    for concept in concepts or [Concept()]:
+        codes = codes_in((concept,))
+        known = sorted(codes & TREATMENTS.keys())
+        text = text_of(concept)
+        if ICD_OFF in codes or any(mark in normal(text) for mark in ICD_OFF_TEXTS):
+            keys[f"treatment:{ICD_OFF}"] = ICD_OFF_LABEL
+        elif known:
+            keys.update({f"treatment:{code}": TREATMENTS[code] for code in known})
+        else:
+            keys.update([_other(concept, codes, text, fallback)])
+    return keys
+
+
+def _other(concept: Concept, codes: set[str], text: str, fallback: str) -> tuple[str, str]:
+    own = sorted(codes - {"OTH"})
+    if own and own[0] in TREATMENTS_AS_TEXT:
+        text = text or TREATMENTS_AS_TEXT[own[0]]
+    elif own and not concept.text:
+        return f"treatment:other:{own[0]}", f"Overige behandeling: {quoted(own[0], text)}"
+    if text and (concept.text or own):
+        return f"treatment:other:{normal(text)}", f"Overige behandeling: {text}"
+    return f"treatment:other:#{fallback}", "Overige behandeling (niet genoemd welke)"
+
+
+def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision) -> list[Statement]:
+    record = _open(frame, held, content, provision)
+    if record is None:
+        return []
+    modifiers = [*(content.modifier_extension or ()), *(provision.modifier_extension or ())]
+    specified = [one for one in modifiers if one.url == SPECIFICATION_OTHER]
+    texts = "; ".join(one.value_string.strip() for one in specified if one.value_string and one.value_string.strip())
+    _judge_modifiers(record, content, provision, _KNOWN if texts or not specified else frozenset())
+    if texts and provision.type is not None and not record.modified:
+        record.warn("TYPE_AND_SPECIFICATION")
+    said = _unknown_type(provision.type) if not texts else None
+    said = said or treatment_said(provision.type, texts)
+    keys = treatment_keys(provision.code or [], f"{record.source}/{held.resource.id or held.ref}")
+    return [record.says(key, said, label) for key, label in keys.items()]
+
+
+def _unknown_type(kind: str | None) -> Said | None:
+    """A type outside FHIR's two codes is shown in the source's words and never taken for a permit."""
+    if kind is None or kind in ("permit", "deny"):
+        return None
+    return Said("text", kind, quoted(kind, ""), f"type|{kind}")
+
+
+def _judge_modifiers(record: Record, content: Consent, provision: Provision, known: frozenset[str]) -> None:
+    """An unknown modifier anywhere in the record, or an exception inside the provision: no interpretation."""
+    actors = (actor.modifier_extension for actor in provision.actor or ())
+    unknown = (
+        modified(content, known)
+        or unknown_modifiers(provision.modifier_extension, known)
+        or any(unknown_modifiers(one) for one in actors)
+        or bool(provision.provision)
+    )
+    if unknown and not record.modified:
+        record.modified = True
+        record.warn("UNKNOWN_MODIFIER")
+
+
+def _open(
+    frame: Frame, held: Held, content: Consent, provision: Provision, *, may_precede: bool = False
+) -> Record | None:
+    linked = extension(content.extension, _ENCOUNTER)
+    reason = extension(provision.extension, "ext-TreatmentDirective2.ReasonForEnding")
+    dates = Dates(
+        ((content.date_time, "Consent.dateTime"),),
+        linked.value_reference if linked else None,
+        provision.period.end if provision.period else None,
+        "Consent.provision.period.end",
+        (reason.value_string or text_of(reason.value_codeable_concept)) if reason else "",
+        may_precede,
+    )
+    record = open_record(frame, held, content.status, dates, content.patient, known=_KNOWN)
+    if record is not None:
+        record.comment = extension_texts(content.extension, "ext-Comment")
+        record.ids = business_ids(content.identifier)
+        record.parties = tuple(_parties(provision))
+        record.authors = tuple(one for one in record.parties if "Practitioner" in (one.reference or ""))
+    return record
+
+
+def _parties(provision: Provision) -> Iterator[Reference]:
+    for actor in provision.actor or ():
+        if actor.reference is not None and codes_in((actor.role,)) & {"CONSENTER", "RESPRSN"}:
+            yield actor.reference
+
+
+def _advance(frame: Frame, held: Held, content: Consent, provision: Provision) -> list[Statement]:
+    record = _open(frame, held, content, provision, may_precede=True)
+    if record is None:
+        return []
+    _judge_modifiers(record, content, provision, frozenset())
+    attachment, source = content.source_attachment, content.source_reference
+    title = (attachment.title if attachment else None) or (source.display if source else None) or ""
+    document = Document(
+        title,
+        (attachment.content_type if attachment else None) or "",
+        (attachment.url if attachment else None) or (source.reference if source else None) or "",
+    )
+    key, said, label = _directive(provision.code or [], title, f"{record.source}/{held.resource.id or held.ref}")
+    return [record.says(key, said, label, document)]
+
+
+def _directive(concepts: list[Concept], title: str, fallback: str) -> tuple[str, Said, str]:
+    codes, text = codes_in(concepts), next((words for one in concepts if (words := text_of(one))), "")
+    known = sorted((codes & DIRECTIVES.keys()) - {"OTH"})
+    if known:
+        code = known[0]
+        return f"directive:{code}", Said("decision", code, DIRECTIVES[code], code), DIRECTIVES[code]
+    if codes - {"OTH"}:
+        code = min(codes - {"OTH"})
+        display = quoted(code, text)
+        return f"directive:{code}", Said("decision", code, display, code), display
+    free = next((one.text.strip() for one in concepts if one.text and one.text.strip()), "") or title.strip()
+    if free:
+        display = f"Anders: {free}"
+        return f"directive:OTH:{normal(free)}", Said("decision", "OTH", display, same_text("OTH", free)), display
+    display = "Wilsverklaring (soort niet opgegeven)"
+    return f"directive:#{fallback}", Said("decision", "", display, f"#{fallback}"), display

@@ -1,0 +1,208 @@
+"""QuestionnaireResponse of the form "Uniform vastleggen proactieve zorgplanning", R4 (ACP-zib2020).
+
+Only the mapping of linkIds is here (spec pzp-fhir 1.2, 1.3). The date is that of question 963, never `authored`.
+A source that sends only forms gives the same items as one that sends resources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from .attentions import attention
+from .codes import (
+    AGREED,
+    BOOLEANS,
+    EUTHANASIA_POSITIONS,
+    GOALS,
+    ICD_OFF,
+    ICD_OFF_LABEL,
+    PLACES,
+    TREATMENTS,
+    YES_NO,
+    quoted,
+)
+from .dates import apart, read_date
+from .dossier import Held
+from .form_answers import Answers, groups_with
+from .form_people import read_form_people
+from .read_action import ICD_YES
+from .read_consent import treatment_keys, treatment_said
+from .read_observation import coded, free_text, with_words, without_information
+from .read_people import capacity_said
+from .records import Dates, Frame, Record, business_ids, open_record
+from .statements import Said, Statement
+from .structures import Coding, Concept, Question, QuestionnaireResponse
+
+DATE = "963"
+BIRTH_DATE = "967"
+_TREATMENTS = {
+    "1386": ("89666000", "1001", "1002"),
+    "1387": ("40617009", "1388", "1389"),
+    "1390": ("305351004", "1391", "1392"),
+    "1393": ("32485007", "1394", "1395"),
+    "1396": ("281789004", "1397", "1398"),
+    "1399": ("116762002", "1400", "1401"),
+}
+_DECISIONS = {"0": "permit", "2": "deny"}
+_OTHER = frozenset({"1422", "1402"})
+_YEAR = 366
+
+
+def is_form(content: QuestionnaireResponse) -> bool:
+    """Say whether it answers the PZP form, by its canonical, or without one by the form's own questions."""
+    canonical = (content.questionnaire or "").partition("|")[0]
+    if canonical:
+        return canonical.rpartition("/")[2].startswith("ACP-zib2020")
+    given = Answers(content.item).given
+    return DATE in given and not _TREATMENTS.keys().isdisjoint(given)
+
+
+def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[Statement] | None:
+    """Return the statements of one form; None when it is another form."""
+    if not is_form(content):
+        return None
+    answers = Answers(content.item)
+    place = f"QuestionnaireResponse.item[{DATE}]"
+    dates = Dates(((answers.date(DATE) or None, place),), content.encounter)
+    record = open_record(frame, held, content.status, dates, content.subject)
+    if record is None:
+        return []
+    record.form = True
+    record.ids = business_ids([content.identifier] if content.identifier else None)
+    record.author = form_author(answers)
+    if answers.modified and not record.modified:
+        record.modified = True
+        record.warn("UNKNOWN_MODIFIER")
+    authored = read_date(content.authored) if content.authored else None
+    if record.when is not None and authored is not None and apart(record.when, authored) > _YEAR:
+        record.warn("FORM_DATE_FAR_FROM_AUTHORED")
+    _check_birth_date(frame, record, answers)
+    return [
+        *_treatments(record, answers, content.item),
+        *_icd(record, answers),
+        *_wishes(record, answers),
+        *_shared(record, answers),
+        *read_form_people(record, answers),
+    ]
+
+
+def form_author(answers: Answers) -> str:
+    """Return who held the conversation, with function, as the form gives it."""
+    name = " ".join(part for part in (answers.text("968"), answers.text("969"), answers.text("970")) if part)
+    function = next(((one.display or "").strip().lower() for one in answers.codings("1405")), "")
+    return ", ".join(part for part in (name, function) if part)
+
+
+def _check_birth_date(frame: Frame, record: Record, answers: Answers) -> None:
+    written = read_date(answers.date(BIRTH_DATE))
+    known = [content.birth_date for _, content in frame.dossier.patients if content.birth_date]
+    if written is not None and known and not any((written.day or written.text).startswith(one) for one in known):
+        record.warn("FORM_BIRTH_DATE_DIFFERS")
+
+
+def _says(record: Record, key: str, said: Said, comment: str = "", label: str = "") -> Statement:
+    record.comment = comment
+    return record.says(key, said, label)
+
+
+def _decisions(record: Record, key: str, answers: Answers, links: tuple[str, str, str], label: str) -> list[Statement]:
+    """One statement per decision given: a question answered twice is a contradiction, and is shown as one."""
+    question, specification, comment = links
+    texts, statements = answers.text(specification), []
+    for coding in answers.codings(question):
+        statement = _says(record, key, _decided(coding, texts), answers.text(comment), label)
+        if texts and coding.code in _DECISIONS:
+            marks = (*statement.attention, attention("TYPE_AND_SPECIFICATION", record.held.ref))
+            statement = msgspec.structs.replace(statement, attention=marks)
+        statements.append(statement)
+    return statements
+
+
+def _decided(coding: Coding, texts: str) -> Said:
+    """Word BehandelBesluit; a specification overrules the choice, as it does in a Consent."""
+    code = coding.code or ""
+    if texts:
+        return treatment_said(None, texts)
+    if code == "1":
+        return Said("conditional", "conditional", "Anders (niet ingevuld wat)", "conditional|")
+    if code in _DECISIONS:
+        return treatment_said(_DECISIONS[code], "")
+    display = coding.display or ""
+    return without_information(coding) or Said("text", code, quoted(code, display), f"besluit|{code}|{display}")
+
+
+def _treatments(record: Record, answers: Answers, questions: list[Question] | None) -> Iterator[Statement]:
+    for question, (code, specification, comment) in _TREATMENTS.items():
+        links = (question, specification, comment)
+        yield from _decisions(record, f"treatment:{code}", answers, links, TREATMENTS[code])
+    for number, group in enumerate(groups_with(questions, _OTHER)):
+        yield from _others(record, Answers(group), f"{record.source}/{record.held.resource.id}.{number}")
+
+
+def _others(record: Record, group: Answers, fallback: str) -> Iterator[Statement]:
+    """Overige behandelgrenzen: a treatment in own words and its decision, paired by their order in the group."""
+    named = [_named(one.value_coding, one.value_string) for one in group.given.get("1422", ())]
+    decisions = group.codings("1402")
+    for number in range(max(len(named), len(decisions))):
+        concept = named[number] if number < len(named) else Concept()
+        coding = decisions[number] if number < len(decisions) else None
+        if coding is None and not concept.text:
+            continue
+        said = _decided(coding, group.text("1403")) if coding else treatment_said(None, "")
+        for key, label in treatment_keys([concept], f"{fallback}.{number}").items():
+            yield _says(record, key, said, group.text("1404"), label)
+
+
+def _named(coding: Coding | None, text: str | None) -> Concept:
+    return Concept([coding] if coding else None, text.strip() if text and text.strip() else None)
+
+
+def _icd(record: Record, answers: Answers) -> Iterator[Statement]:
+    kind = next((one.display or one.code or "" for one in answers.codings("1008")), "")
+    detail = "; ".join(part for part in (kind, answers.text("1009")) if part)
+    for coding in answers.codings("1006"):
+        said = coded(Concept([coding]), YES_NO)
+        yield _says(record, "icd:present", _yes_no(said), detail)
+    yield from _decisions(record, f"treatment:{ICD_OFF}", answers, ("1005", "", "1010"), ICD_OFF_LABEL)
+
+
+def _yes_no(said: Said) -> Said:
+    """Yes and no compare equal to what resources say, whose value is only "yes"."""
+    if said.display == ICD_YES.display:
+        return ICD_YES
+    return Said(said.kind, said.code, said.display, "no") if said.display == "Nee" else said
+
+
+_CODED = {
+    "999": ("goal:medical-policy", GOALS, ""),
+    "1191": ("obs:395091006", PLACES, "1192"),
+    "1193": ("obs:340171000146104", EUTHANASIA_POSITIONS, "1194"),
+    "1435": ("obs:570801000146104", YES_NO, ""),
+    "1197": ("directive", YES_NO, "1198"),
+    "1199": ("prior-differs", YES_NO, ""),
+    "1201": ("share-agreement", AGREED, ""),
+}
+_TEXTS = {"1190": "obs:153851000146100", "1196": "obs:247751003"}
+
+
+def _wishes(record: Record, answers: Answers) -> Iterator[Statement]:
+    for question, (key, table, explanation) in _CODED.items():
+        comment = answers.text(explanation) if explanation else ""
+        for coding in answers.codings(question):
+            yield _says(record, key, with_words(coded(Concept([coding]), table), comment), comment)
+    for question, key in _TEXTS.items():
+        if answers.given.get(question):
+            yield _says(record, key, free_text(answers.text(question)))
+
+
+def _shared(record: Record, answers: Answers) -> Iterator[Statement]:
+    for question, key, comment in (("1406", "capacity", "1407"), ("1200", "inform-relatives", "")):
+        code = answers.code(question)
+        explanation = answers.text(comment) if comment else ""
+        if code in BOOLEANS:
+            yield _says(record, key, capacity_said(code), explanation)
+        elif code:
+            coding = next(iter(answers.codings(question)), Coding(code=code))
+            yield _says(record, key, coded(Concept([coding]), {}), explanation)

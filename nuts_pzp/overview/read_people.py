@@ -1,0 +1,147 @@
+"""Capacity, representative and first contact in R4: from Patient and RelatedPerson (spec pzp-fhir 1.1, 3.3).
+
+These are undated by nature. Representative and first contact are one statement each per source, whose value is the set
+of persons; Patient.contact repeats RelatedPerson and counts only for persons that are not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .attentions import attention
+from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NO, REPRESENTATIVE_ROLES, YES, YES_NO, normal
+from .dates import is_past, read_date
+from .dossier import Held
+from .people import human_name, person
+from .records import Frame, Record, codes_in, modified, put_aside_other
+from .statements import Attention, Leads, Person, Said, Statement
+from .structures import Patient, Period, RelatedPerson
+
+CONTACTS = {"representative": REPRESENTATIVE_ROLES, "first-contact": frozenset({FIRST_CONTACT_ROLE})}
+_CAPACITY = "LegallyCapable-MedicalTreatmentDecisions"
+
+
+def capacity_said(code: str) -> Said:
+    """Word whether the patient can decide: `1` yes, `0` no."""
+    capable = BOOLEANS[code]
+    return Said("decision", "1" if capable else "0", YES_NO[YES if capable else NO], "yes" if capable else "no")
+
+
+def read_capacity(frame: Frame, held: Held, content: Patient) -> Iterator[Statement]:
+    """Yield what the Patient extension says of capacity; nothing when it says nothing."""
+    for one in content.extension or ():
+        if not one.url.endswith(_CAPACITY):
+            continue
+        record = Record(held, frame.dossier.id, "", Leads.YES)
+        if modified(content):
+            record.modified = True
+            record.warn("UNKNOWN_MODIFIER")
+        subs = {sub.url: sub for sub in one.extension or ()}
+        capable, comment = subs.get("legallyCapable"), subs.get("legallyCapableComment")
+        record.comment = (comment.value_string or "").strip() if comment else ""
+        if capable is not None and capable.value_boolean is not None:
+            yield record.says("capacity", capacity_said("1" if capable.value_boolean else "0"))
+
+
+def read_contacts(frame: Frame) -> Iterator[Statement]:
+    """Yield per role one statement with all persons of this source, and one for each that no longer counts."""
+    dossier = frame.dossier
+    people = [*_related(frame), *_patient_contacts(frame)]
+    for key, roles in CONTACTS.items():
+        current = [one for one in people if one.codes & roles and one.counts]
+        named = {normal(one.person.name) for one in current if one.linked}
+        chosen = [one for one in current if one.linked or normal(one.person.name) not in named]
+        if chosen:
+            yield _together(dossier.id, key, chosen)
+        for one in people:
+            if one.codes & roles and not one.counts:
+                yield _former(dossier.id, key, one)
+
+
+class _Found:
+    """A person, the role codes, whether it still counts, and whether it is a RelatedPerson."""
+
+    __slots__ = ("attention", "codes", "counts", "held", "linked", "person")
+
+    def __init__(self, held: Held, found: Person, codes: set[str], *, counts: bool, linked: bool) -> None:
+        self.held, self.person, self.codes, self.counts, self.linked = held, found, codes, counts, linked
+        self.attention: tuple[Attention, ...] = ()
+
+
+def _related(frame: Frame) -> Iterator[_Found]:
+    for held, content in frame.dossier.of(RelatedPerson):
+        if put_aside_other(frame, held, content.patient):
+            continue
+        codes = codes_in(content.relationship or ())
+        found = person(
+            human_name(content.name or ()),
+            content.relationship or (),
+            content.telecom or (),
+            birth_date=content.birth_date or "",
+            ref=held.ref,
+        )
+        counts = content.active is not False and not _over(frame, content.period)
+        one = _Found(held, found, codes, counts=counts, linked=True)
+        if modified(content):
+            one.attention = (attention("UNKNOWN_MODIFIER", held.ref),)
+        yield one
+
+
+def _patient_contacts(frame: Frame) -> Iterator[_Found]:
+    for held, content in frame.dossier.patients:
+        for contact in content.contact or ():
+            link = next((one for one in contact.extension or () if one.url.endswith("patient-relatedPerson")), None)
+            if link is not None and frame.dossier.find(link.value_reference) is not None:
+                continue
+            found = person(human_name((contact.name,)), contact.relationship or (), contact.telecom or (), ref=held.ref)
+            codes = codes_in(contact.relationship or ())
+            yield _Found(held, found, codes, counts=not _over(frame, contact.period), linked=False)
+
+
+def _over(frame: Frame, period: Period | None) -> bool:
+    end = read_date(period.end) if period and period.end else None
+    return end is not None and is_past(end, frame.now)
+
+
+def contact_said(persons: Iterable[Person]) -> Said:
+    """Word a set of persons: each with relation and ways to reach."""
+    ordered = sorted(persons, key=lambda one: (normal(one.name), one.birth_date, one.ref))
+    return Said(
+        "decision", "", "; ".join(_worded(one) for one in ordered), "|".join(normal(one.name) for one in ordered)
+    )
+
+
+def _worded(one: Person) -> str:
+    words = f"{one.name} ({one.relation.lower()})" if one.relation else one.name
+    return ", ".join((words, *one.telecom))
+
+
+def _together(source: str, key: str, chosen: list[_Found]) -> Statement:
+    chosen = sorted(chosen, key=lambda one: (not one.linked, one.held.ref, normal(one.person.name)))
+    record = Record(chosen[0].held, source, "", Leads.YES)
+    record.attention = tuple(mark for one in chosen for mark in one.attention)
+    persons: dict[str, Person] = {}
+    for one in chosen:
+        who = f"{normal(one.person.name)}|{one.person.birth_date}"
+        persons[who] = _joined(persons[who], one.person) if who in persons else one.person
+    ordered = tuple(persons[who] for who in sorted(persons))
+    return record.says(key, contact_said(ordered), persons=ordered)
+
+
+def _joined(first: Person, other: Person) -> Person:
+    """One person who was written down twice: the union of roles and of ways to reach (spec 3.3)."""
+    return Person(
+        first.name,
+        first.relation or other.relation,
+        tuple(sorted({*first.roles, *other.roles})),
+        tuple(sorted({*first.telecom, *other.telecom})),
+        first.birth_date,
+        first.ref,
+    )
+
+
+def _former(source: str, key: str, one: _Found) -> Statement:
+    record = Record(
+        one.held, source, "inactive", Leads.NEVER, attention=(attention("STATUS_NOT_LEADING", one.held.ref),)
+    )
+    return record.says(key, contact_said((one.person,)), persons=(one.person,))

@@ -1,0 +1,49 @@
+"""All statements of one source, from individual resources of both R4 dialects and from forms (spec pzp-fhir 1).
+
+Selected on resource type and codes, never on `meta.profile`. What matched a query and is no statement is listed as
+unmapped: it is never dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .dossier import Held, PutAside
+from .read_action import read_communication, read_device_use
+from .read_consent import read_consent
+from .read_form import read_form
+from .read_observation import read_goal, read_observation
+from .read_people import read_capacity, read_contacts
+from .records import Frame
+from .statements import Statement
+
+Reader = Callable[[Frame, Held, Any], list[Statement] | None]
+READERS: dict[str, Reader] = {
+    "Consent": read_consent,
+    "Goal": read_goal,
+    "Observation": read_observation,
+    "DeviceUseStatement": read_device_use,
+    "Communication": read_communication,
+    "CommunicationRequest": read_communication,
+    "QuestionnaireResponse": read_form,
+}
+
+
+def read_source(frame: Frame) -> list[Statement]:
+    """Return the statements of one source; excluded and unmapped resources are noted in its dossier."""
+    dossier = frame.dossier
+    statements: list[Statement] = []
+    for held in dossier.held:
+        reader = READERS.get(held.resource.type)
+        if reader is None:
+            continue
+        found = reader(frame, held, held.content)
+        if found is not None:
+            statements += found
+        elif held.resource.mode == "match":
+            dossier.unmapped.append(PutAside(held.ref, held.resource.type, "not-recognized"))
+    for held, patient in dossier.patients:
+        statements += read_capacity(frame, held, patient)
+    statements += read_contacts(frame)
+    return statements

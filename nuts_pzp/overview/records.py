@@ -1,0 +1,264 @@
+"""What all kinds of records share: status, date, patient, modifiers, identifiers (spec pzp-fhir 3.2 to 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from .attentions import attention
+from .codes import UNREADABLE, normal
+from .dates import When, is_future, is_past, read_date
+from .dossier import Dossier, Held, PutAside
+from .statements import Attention, Document, Leads, Person, Said, Statement, ended
+from .structures import (
+    Concept,
+    Encounter,
+    Extension,
+    Identifier,
+    Note,
+    Patient,
+    Reference,
+    Resourced,
+)
+
+_YES, _ENDED, _NEVER = Leads.YES, Leads.AS_ENDED, Leads.NEVER
+ENTERED_IN_ERROR = "entered-in-error"
+STATUSES: dict[str, dict[str, Leads]] = {
+    "Consent": {"active": _YES, "inactive": _ENDED},
+    "Observation": {"final": _YES, "amended": _YES, "corrected": _YES},
+    "Goal": {"active": _YES, "accepted": _YES, "on-hold": _YES, "completed": _ENDED, "cancelled": _ENDED},
+    "QuestionnaireResponse": {"completed": _YES, "amended": _YES},
+    "DeviceUseStatement": {"active": _YES, "completed": _ENDED, "stopped": _ENDED},
+    "Communication": {"completed": _YES, "active": _YES, "revoked": _ENDED},
+    "CommunicationRequest": {"completed": _YES, "active": _YES, "revoked": _ENDED},
+}
+"""Which status may lead, or leads as ended (spec 3.5); any other is shown and never leads."""
+
+
+class Frame(NamedTuple):
+    """What a reader may use: the source's dossier, the clock, and whether another patient's records are dropped."""
+
+    dossier: Dossier
+    now: datetime
+    drop_other_patients: bool
+
+
+class Dates(NamedTuple):
+    """Where a record's date may be: texts with their place, best first; then the linked encounter; and its end."""
+
+    places: tuple[tuple[str | None, str], ...]
+    encounter: Reference | None = None
+    end: str | None = None
+    end_place: str = ""
+    reason: str = ""
+    may_precede: bool = False
+    """A wilsverklaring is dated by its document, which may be older than the conversation."""
+
+
+class Record(msgspec.Struct, gc=False):
+    """The shared part of a record, from which its statements are made."""
+
+    held: Held
+    source: str
+    status: str
+    leads: Leads
+    when: When | None = None
+    date_from: str = ""
+    since: When | None = None
+    end_reason: str = ""
+    end_stated: bool = False
+    encounter: str = ""
+    ids: tuple[str, ...] = ()
+    comment: str = ""
+    parties: tuple[Reference, ...] = ()
+    authors: tuple[Reference, ...] = ()
+    author: str = ""
+    form: bool = False
+    modified: bool = False
+    attention: tuple[Attention, ...] = ()
+
+    def says(
+        self, key: str, said: Said, label: str = "", document: Document | None = None, persons: tuple[Person, ...] = ()
+    ) -> Statement:
+        """Return the statement; a record with an unknown modifier says nothing that can be interpreted."""
+        was = None
+        ref = self.held.ref
+        if self.modified:
+            said = Said("text", "uninterpretable", UNREADABLE, f"uninterpretable {self.source} {ref}")
+        if self.leads is _ENDED:
+            was, said = said, ended(said, self.when, self.end_reason, stated=self.end_stated)
+        resource = self.held.resource
+        return Statement(
+            key,
+            said,
+            self.source,
+            resource.type,
+            resource.id,
+            ref,
+            self.when,
+            self.date_from,
+            self.leads,
+            self.status,
+            self.comment,
+            label,
+            self.encounter,
+            self.form,
+            self.ids,
+            self.parties,
+            self.authors,
+            self.author,
+            self.attention,
+            persons,
+            document,
+            self.since,
+            was,
+        )
+
+    def warn(self, code: str) -> None:
+        """Add an attention to every statement made after this."""
+        self.attention = (*self.attention, attention(code, self.held.ref))
+
+
+def open_record(
+    frame: Frame,
+    held: Held,
+    status: str | None,
+    dates: Dates,
+    subject: Reference | None,
+    known: frozenset[str] = frozenset(),
+) -> Record | None:
+    """Return the shared part, or None after putting the record aside as excluded. `known` are modifiers understood."""
+    dossier, resource = frame.dossier, held.resource
+    if status == ENTERED_IN_ERROR:
+        dossier.excluded.append(PutAside(held.ref, resource.type, ENTERED_IN_ERROR))
+        return None
+    if put_aside_other(frame, held, subject):
+        return None
+    leads = STATUSES[resource.type].get(status or "", _NEVER)
+    record = Record(held, dossier.id, status or "", leads)
+    if _of_another(dossier, subject):
+        record.warn("SUBJECT_DIFFERS")
+    if modified(held.content, known):
+        record.modified = True
+        record.warn("UNKNOWN_MODIFIER")
+    _set_date(frame, record, dates)
+    if record.leads is _NEVER:
+        record.warn("STATUS_NOT_LEADING")
+    elif record.when is not None and is_future(record.when, frame.now):
+        record.leads = _NEVER
+        record.warn("FUTURE_DATE")
+    return record
+
+
+def put_aside_other(frame: Frame, held: Held, subject: Reference | None) -> bool:
+    """Exclude a record of another patient, where those are dropped; say whether it was."""
+    other = frame.drop_other_patients and _of_another(frame.dossier, subject)
+    if other:
+        frame.dossier.excluded.append(PutAside(held.ref, held.resource.type, "other-patient"))
+    return other
+
+
+def modified(content: Resourced, known: frozenset[str] = frozenset()) -> bool:
+    """Say whether a resource bears a modifier that is not in `known`."""
+    return bool(content.implicit_rules) or unknown_modifiers(content.modifier_extension, known)
+
+
+def unknown_modifiers(extensions: list[Extension] | None, known: frozenset[str] = frozenset()) -> bool:
+    """Say whether any of these modifier extensions is not in `known`."""
+    return bool(extensions) and any(one.url not in known for one in extensions or ())
+
+
+def business_ids(identifiers: list[Identifier] | None) -> tuple[str, ...]:
+    """Return `system|value` of each complete identifier."""
+    return tuple(f"{one.system}|{one.value}" for one in identifiers or () if one.system and one.value)
+
+
+def extension(extensions: list[Extension] | None, ending: str) -> Extension | None:
+    """Return the first extension whose URL ends so: the canonical base differs between dialects, the name does not."""
+    return next((one for one in extensions or () if one.url.endswith(ending)), None)
+
+
+def extension_texts(extensions: list[Extension] | None, ending: str) -> str:
+    """Return the texts of all extensions whose URL ends so."""
+    found = (one.value_string for one in extensions or () if one.url.endswith(ending))
+    return "; ".join(text.strip() for text in found if text and text.strip())
+
+
+def notes(given: list[Note] | None) -> str:
+    """Return the texts of all notes."""
+    return "; ".join(one.text.strip() for one in given or () if one.text and one.text.strip())
+
+
+def codes_in(concepts: Iterable[Concept | None]) -> set[str]:
+    """Return every code of these concepts, whatever its system."""
+    return {coding.code for concept in concepts if concept for coding in concept.coding or () if coding.code}
+
+
+def text_of(concept: Concept | None) -> str:
+    """Return the concept's own words: its text, else its first display."""
+    if concept is None:
+        return ""
+    if concept.text and concept.text.strip():
+        return concept.text.strip()
+    return next((one.display.strip() for one in concept.coding or () if one.display and one.display.strip()), "")
+
+
+def _of_another(dossier: Dossier, subject: Reference | None) -> bool:
+    """True when the source gave its Patient and the record points elsewhere."""
+    if subject is None or not subject.reference or subject.reference.startswith("#") or not dossier.patients:
+        return False
+    found = dossier.find(subject)
+    return found is None or type(found.content) is not Patient
+
+
+def _set_date(frame: Frame, record: Record, dates: Dates) -> None:
+    encounter = _encounter(frame.dossier, dates.encounter)
+    if encounter is not None:
+        record.encounter = encounter[0].ref
+    _own_date(record, dates, encounter)
+    end = read_date(dates.end) if dates.end else None
+    if dates.end and end is None:
+        record.warn("DATE_UNREADABLE")
+    over = end is not None and is_past(end, frame.now)
+    if over and record.leads is _YES:
+        record.leads = _ENDED
+    if record.leads is not _ENDED:
+        return
+    record.since, record.end_reason = record.when, dates.reason
+    if end is not None and not is_future(end, frame.now) and (record.when is None or end.start > record.when.start):
+        record.when, record.date_from, record.end_stated = end, dates.end_place, True
+
+
+def _own_date(record: Record, dates: Dates, encounter: tuple[Held, When | None] | None) -> None:
+    for text, place in dates.places:
+        if text:
+            record.when, record.date_from = read_date(text), place
+            if record.when is None:
+                record.warn("DATE_UNREADABLE")
+            elif encounter is not None and encounter[1] is not None:
+                _compare(record, record.when, encounter[1], may_precede=dates.may_precede)
+            return
+    if encounter is not None and encounter[1] is not None:
+        record.when, record.date_from = encounter[1], "encounter"
+
+
+def _compare(record: Record, own: When, talk: When, *, may_precede: bool) -> None:
+    if not own.overlaps(talk) and not (may_precede and talk.later_than(own)):
+        record.warn("ENCOUNTER_DATE_DIFFERS")
+
+
+def _encounter(dossier: Dossier, reference: Reference | None) -> tuple[Held, When | None] | None:
+    found = dossier.find(reference)
+    if found is None or type(found.content) is not Encounter or found.content.status == ENTERED_IN_ERROR:
+        return None
+    content = found.content
+    start = content.period.start if content.period and not modified(content) else None
+    return found, read_date(start) if start else None
+
+
+def same_text(said: str, text: str) -> str:
+    """Return the comparison value of a choice that carries its own words."""
+    return f"{said}|{normal(text)}"

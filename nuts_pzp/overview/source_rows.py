@@ -1,0 +1,122 @@
+"""What became of each source: told everything, part, nothing, refused (spec pzp-fhir 3.6 rule 9, design 7).
+
+A source that failed or refused is never an empty source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from ..outcome import Deny, Gap, Unavailable
+from ..reasons import Face, Reason
+from .dossier import Dossier, Told
+from .shape import Missing, SourceRow
+from .structures import OperationOutcome
+
+Status = Literal["ok", "partial", "failed", "not-authorised", "unsupported-version", "rejected"]
+
+_REASONS = {
+    Reason.SOURCE_TIMEOUT: "timeout",
+    Reason.SOURCE_DOWN: "unreachable",
+    Reason.SOURCE_BROKEN: "unreadable",
+    Reason.SOURCE_TOO_BIG: "too-big",
+    Reason.SOURCE_TRUNCATED: "truncated",
+    Reason.SOURCE_TLS: "tls",
+    Reason.SOURCE_NO_PATIENT: "no-patient",
+    Reason.SOURCE_OTHER_PATIENT: "patient-mismatch",
+    Reason.PATIENT_BIRTH_DATE: "patient-mismatch",
+    Reason.PATIENT_MISMATCH: "patient-mismatch",
+    Reason.SOURCE_VERSION: "unsupported-version",
+    Reason.ADDRESS_NONE: "no-address",
+}
+_REJECTED = frozenset({Reason.SOURCE_OTHER_PATIENT, Reason.PATIENT_BIRTH_DATE, Reason.PATIENT_MISMATCH})
+_REFUSED = frozenset({Reason.TOKEN_REFUSED, Reason.SOURCE_REFUSED, Reason.SOURCE_UNAUTHENTICATED})
+_NOTICES: dict[Status, str] = {
+    "ok": "Volledig",
+    "not-authorised": "Niet vrijgegeven",
+    "rejected": "Persoonsgegevens komen niet overeen",
+    "unsupported-version": "Niet volledig: {who} levert een versie die hier niet gelezen wordt (STU3){call}",
+    "failed": "Niet volledig: {who} antwoordde niet{call}",
+    "partial": "Niet volledig: {who} gaf niet alles{call}",
+}
+
+
+def row(told: Told, dossier: Dossier | None, statements: int, rejected: Gap | None = None) -> SourceRow:
+    """Return a source's row. `rejected` is why the whole source was put aside, if it was."""
+    gaps = (rejected,) if rejected else told.gaps + (_own_errors(dossier) if dossier else ())
+    missing = tuple(sorted((_missing(gap) for gap in gaps), key=lambda one: (one.where, one.code)))
+    status = _status(missing, gave=statements > 0)
+    call = f", bel {told.phone}" if told.phone else ""
+    return SourceRow(
+        told.id,
+        told.ura or None,
+        told.name,
+        told.phone or None,
+        (dossier.dialect or "r4") if dossier and not rejected else None,
+        status,
+        _chief(missing, status).reason if missing else None,
+        statements,
+        _NOTICES[status].format(who=told.name, call=call),
+        missing,
+    )
+
+
+def unaddressed(gaps: Sequence[Gap]) -> list[SourceRow]:
+    """Return a row for each place that could not even be asked: a source without address, or localization itself."""
+    names = sorted({gap.where for gap in gaps})
+    return [row(Told(name, _NAMES.get(name, name), (), _at(name, gaps)), None, 0) for name in names]
+
+
+_NAMES = {"localization": "Lokalisatie (het zoeken van bronnen)"}
+
+
+def _at(name: str, gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    return tuple(gap for gap in gaps if gap.where == name)
+
+
+def _own_errors(dossier: Dossier) -> tuple[Gap, ...]:
+    """An OperationOutcome that speaks of an error means that the answer is not whole."""
+    issues = [issue for _, outcome in dossier.of(OperationOutcome) for issue in outcome.issue or ()]
+    if not any(issue.severity in ("error", "fatal") for issue in issues):
+        return ()
+    refused = any(issue.code in ("forbidden", "security", "login", "suppressed") for issue in issues)
+    stop = Deny(Reason.SOURCE_REFUSED) if refused else Unavailable(Reason.SOURCE_QUERY)
+    return (Gap("OperationOutcome", stop),)
+
+
+def _missing(gap: Gap) -> Missing:
+    reason = gap.stop.reason
+    words = _REASONS.get(reason) or ("not-released" if _refused(gap) else reason.face.issue)
+    return Missing(gap.where, _kind(gap), words, reason.code)
+
+
+def _refused(gap: Gap) -> bool:
+    return gap.stop.reason in _REFUSED or (isinstance(gap.stop, Deny) and gap.stop.reason.face is Face.FORBIDDEN)
+
+
+def _kind(gap: Gap) -> Status:
+    if gap.stop.reason is Reason.SOURCE_VERSION:
+        return "unsupported-version"
+    if gap.stop.reason in _REJECTED:
+        return "rejected"
+    if gap.stop.reason is Reason.SOURCE_NO_PATIENT:
+        return "failed"
+    return "not-authorised" if _refused(gap) else "failed"
+
+
+def _status(missing: tuple[Missing, ...], *, gave: bool) -> Status:
+    if not missing:
+        return "ok"
+    kinds = {one.status for one in missing}
+    whole: tuple[Status, ...] = ("rejected", "unsupported-version")
+    for kind in whole:
+        if kind in kinds:
+            return kind
+    if gave:
+        return "partial"
+    return "failed" if "failed" in kinds else "not-authorised"
+
+
+def _chief(missing: tuple[Missing, ...], status: Status) -> Missing:
+    return next((one for one in missing if one.status == status), missing[0])

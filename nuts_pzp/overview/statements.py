@@ -1,0 +1,112 @@
+"""One statement: what one source says about one item, on one date. The value that readers make and merge takes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Literal
+
+import msgspec
+
+from .codes import ENDED
+from .dates import When, dutch
+from .structures import Reference
+
+Kind = Literal["permit", "deny", "conditional", "no-information", "undecided", "decision", "text", "ended"]
+Severity = Literal["high", "medium", "low"]
+
+
+class Leads(IntEnum):
+    """What the record's status allows (spec 3.5)."""
+
+    YES = 0
+    AS_ENDED = 1
+    NEVER = 2
+
+
+class Attention(msgspec.Struct, frozen=True):
+    """Something the reader must see beside a value. `refs` say where it comes from."""
+
+    code: str
+    severity: Severity
+    text: str
+    refs: tuple[str, ...] = ()
+
+
+class Person(msgspec.Struct, frozen=True, rename="camel"):
+    """A representative or contact. `roles` and `relation` are displays; `ref` is empty for a person in a form."""
+
+    name: str
+    relation: str = ""
+    roles: tuple[str, ...] = ()
+    telecom: tuple[str, ...] = ()
+    birth_date: str = ""
+    ref: str = ""
+
+
+class Document(msgspec.Struct, frozen=True, rename="camel"):
+    """A wilsverklaring: where it can be found, never its content."""
+
+    title: str = ""
+    content_type: str = ""
+    reference: str = ""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The value of a statement. `same` decides whether two statements say the same thing."""
+
+    kind: Kind
+    code: str
+    display: str
+    same: str = ""
+    specification: str = ""
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """A statement as read. `since` is the agreement's own date when `when` is its end; `was` what had been agreed."""
+
+    key: str
+    said: Said
+    source: str
+    type: str
+    id: str
+    ref: str
+    when: When | None = None
+    date_from: str = ""
+    leads: Leads = Leads.YES
+    status: str = ""
+    comment: str = ""
+    label: str = ""
+    encounter: str = ""
+    form: bool = False
+    ids: tuple[str, ...] = ()
+    parties: tuple[Reference, ...] = ()
+    authors: tuple[Reference, ...] = ()
+    author: str = ""
+    attention: tuple[Attention, ...] = ()
+    persons: tuple[Person, ...] = ()
+    document: Document | None = None
+    since: When | None = None
+    was: Said | None = None
+    copies: tuple[Statement, ...] = ()
+    """Further records of the very same statement: equal identifier, or the form beside its resources."""
+
+    @property
+    def informs(self) -> bool:
+        """Say whether it answers the question at all (spec 3.6 rule 1)."""
+        return self.said.kind != "no-information"
+
+    @property
+    def order(self) -> tuple[int, str, str, str, str, str]:
+        """The final sort key: newest first, then source, resource type, id, and what is said (spec 3.6 rule 8)."""
+        start = -self.when.start if self.when else 1 << 62
+        return (start, self.source, self.type, self.id, self.said.same, self.said.specification + self.comment)
+
+
+def ended(said: Said, when: When | None, reason: str, *, stated: bool) -> Said:
+    """Word the end of an agreement. `stated` tells that `when` is the end itself and not the last discussion."""
+    display = ENDED
+    if when is not None:
+        display += f" op {dutch(when)}" + ("" if stated else " (laatste bespreekdatum)")
+    if reason:
+        display += f" ({reason})"
+    return Said("ended", said.code, display, "ended", said.specification)

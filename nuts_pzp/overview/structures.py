@@ -1,0 +1,301 @@
+"""The parts of R4 resources that are read, typed; nothing else of a resource is looked at (spec pzp-fhir 1.1).
+
+Decoding is strict: another shape in a part that is read means that the resource is not understood, and it is then
+listed as such. A modifier in an unexpected shape can so never be overlooked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Shape(msgspec.Struct, rename="camel", gc=False):
+    """A FHIR object; absent and null are the same. A tree, so the collector need not look for cycles."""
+
+
+class Coding(Shape):
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class Concept(Shape):
+    coding: list[Coding] | None = None
+    text: str | None = None
+
+
+class Reference(Shape):
+    reference: str | None = None
+    display: str | None = None
+
+
+class Identifier(Shape):
+    system: str | None = None
+    value: str | None = None
+
+
+class Period(Shape):
+    start: str | None = None
+    end: str | None = None
+
+
+class Note(Shape):
+    text: str | None = None
+
+
+class Extension(Shape):
+    url: str = ""
+    extension: list[Extension] | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_reference: Reference | None = None
+    value_codeable_concept: Concept | None = None
+
+
+class Resourced(Shape):
+    """What every resource may have. `implicitRules` changes meaning, so its presence matters."""
+
+    implicit_rules: str | None = None
+    contained: list[msgspec.Raw] | None = None
+    extension: list[Extension] | None = None
+    modifier_extension: list[Extension] | None = None
+
+
+class Actor(Shape):
+    role: Concept | None = None
+    reference: Reference | None = None
+    modifier_extension: list[Extension] | None = None
+
+
+class Provision(Shape):
+    type: str | None = None
+    period: Period | None = None
+    actor: list[Actor] | None = None
+    code: list[Concept] | None = None
+    provision: list[Any] | None = None
+    extension: list[Extension] | None = None
+    modifier_extension: list[Extension] | None = None
+
+
+class Attachment(Shape):
+    content_type: str | None = None
+    title: str | None = None
+    url: str | None = None
+    creation: str | None = None
+
+
+class Consent(Resourced):
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    scope: Concept | None = None
+    category: list[Concept] | None = None
+    patient: Reference | None = None
+    date_time: str | None = None
+    provision: Provision | None = None
+    source_attachment: Attachment | None = None
+    source_reference: Reference | None = None
+
+
+class Goal(Resourced):
+    identifier: list[Identifier] | None = None
+    lifecycle_status: str | None = None
+    category: list[Concept] | None = None
+    description: Concept | None = None
+    subject: Reference | None = None
+    start_date: str | None = None
+    status_date: str | None = None
+    status_reason: str | None = None
+    expressed_by: Reference | None = None
+    note: list[Note] | None = None
+
+
+class Observation(Resourced):
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    code: Concept | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    performer: list[Reference] | None = None
+    effective_date_time: str | None = None
+    effective_instant: str | None = None
+    effective_period: Period | None = None
+    value_codeable_concept: Concept | None = None
+    value_string: str | None = None
+    value_boolean: Any = None
+    value_quantity: Any = None
+    value_integer: Any = None
+    data_absent_reason: Concept | None = None
+    note: list[Note] | None = None
+
+
+class DeviceUseStatement(Resourced):
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    subject: Reference | None = None
+    recorded_on: str | None = None
+    timing_period: Period | None = None
+    device: Reference | None = None
+    source: Reference | None = None
+    note: list[Note] | None = None
+
+
+class Device(Resourced):
+    type: Concept | None = None
+
+
+class Communication(Resourced):
+    """Communication (beta3) and CommunicationRequest (rc2)."""
+
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    category: list[Concept] | None = None
+    topic: Concept | None = None
+    reason_code: list[Concept] | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    sent: str | None = None
+    authored_on: str | None = None
+    sender: Reference | None = None
+    requester: Reference | None = None
+    do_not_perform: bool | None = None
+    note: list[Note] | None = None
+
+
+class Participant(Shape):
+    individual: Reference | None = None
+
+
+class Encounter(Resourced):
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    subject: Reference | None = None
+    participant: list[Participant] | None = None
+    period: Period | None = None
+    reason_reference: list[Reference] | None = None
+
+
+class Performer(Shape):
+    actor: Reference | None = None
+
+
+class Procedure(Resourced):
+    identifier: list[Identifier] | None = None
+    status: str | None = None
+    code: Concept | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+    performer: list[Performer] | None = None
+
+
+class HumanName(Shape):
+    use: str | None = None
+    text: str | None = None
+    family: str | None = None
+    given: list[str | None] | None = None
+    prefix: list[str | None] | None = None
+
+
+class Telecom(Shape):
+    system: str | None = None
+    value: str | None = None
+
+
+class Contact(Shape):
+    relationship: list[Concept] | None = None
+    name: HumanName | None = None
+    telecom: list[Telecom] | None = None
+    period: Period | None = None
+    extension: list[Extension] | None = None
+
+
+class Patient(Resourced):
+    identifier: list[Identifier] | None = None
+    name: list[HumanName] | None = None
+    birth_date: str | None = None
+    contact: list[Contact] | None = None
+
+
+class RelatedPerson(Resourced):
+    identifier: list[Identifier] | None = None
+    active: bool | None = None
+    patient: Reference | None = None
+    relationship: list[Concept] | None = None
+    name: list[HumanName] | None = None
+    telecom: list[Telecom] | None = None
+    birth_date: str | None = None
+    period: Period | None = None
+
+
+class Practitioner(Resourced):
+    name: list[HumanName] | None = None
+
+
+class PractitionerRole(Resourced):
+    practitioner: Reference | None = None
+    specialty: list[Concept] | None = None
+
+
+class Given(Shape):
+    """One answer of a form; sub-questions hang under it (`answer.item`)."""
+
+    value_coding: Coding | None = None
+    value_string: str | None = None
+    value_boolean: bool | None = None
+    value_date_time: str | None = None
+    value_date: str | None = None
+    item: list[Question] | None = None
+
+
+class Question(Shape):
+    """One question of a form; sub-questions may also hang under it (`item.item`)."""
+
+    link_id: str | None = None
+    answer: list[Given] | None = None
+    item: list[Question] | None = None
+    modifier_extension: list[Extension] | None = None
+
+
+class QuestionnaireResponse(Resourced):
+    identifier: Identifier | None = None
+    questionnaire: str | None = None
+    status: str | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    authored: str | None = None
+    author: Reference | None = None
+    item: list[Question] | None = None
+
+
+class Issue(Shape):
+    severity: str | None = None
+    code: str | None = None
+
+
+class OperationOutcome(Resourced):
+    issue: list[Issue] | None = None
+
+
+READ: dict[str, type[Resourced]] = {
+    "Consent": Consent,
+    "Goal": Goal,
+    "Observation": Observation,
+    "DeviceUseStatement": DeviceUseStatement,
+    "Device": Device,
+    "Communication": Communication,
+    "CommunicationRequest": Communication,
+    "Encounter": Encounter,
+    "Procedure": Procedure,
+    "Patient": Patient,
+    "RelatedPerson": RelatedPerson,
+    "Practitioner": Practitioner,
+    "PractitionerRole": PractitionerRole,
+    "QuestionnaireResponse": QuestionnaireResponse,
+    "OperationOutcome": OperationOutcome,
+}
+"""What is read, by resource type. Practitioner and PractitionerRole only give names."""
+
+DECODERS: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(shape) for name, shape in READ.items()}
