@@ -91,6 +91,12 @@ class FhirServerTwin:
         for resource in resources:
             self.put(dict(resource))
 
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await self._serve(scope, receive, send)
+
+        self.app = app
+        """ASGI: the FHIR face. A function, because uvicorn takes a bound method for an ASGI 2 app."""
+
     def put(self, resource: Json) -> Json:
         """Store a resource as its next version and return it as stored; raises KeyError for an unknown type."""
         kind, id_ = resource["resourceType"], resource["id"]
@@ -112,8 +118,7 @@ class FhirServerTwin:
         """How many resources of a type are stored."""
         return sum(1 for type_, _ in self._resources if type_ == kind)
 
-    async def app(self, scope: Any, receive: Any, send: Any) -> None:
-        """ASGI: the FHIR face."""
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         if "hang" in self.faults:
             await _until_gone(receive)
