@@ -5,9 +5,16 @@ An adapter asks a `Peer` and gets a `Heard` or a `Trouble`; which Reason a Troub
 
 from __future__ import annotations
 
+import logging
+
 from .adapters import Living, Surroundings
 from .breaker import Breaker
 from .dialling import Outbound, TlsFiles, Trouble
-from .peer import Heard, Peer
+from .line import Bounds, Heard, Line
+from .peer import Peer
 
-__all__ = ["Breaker", "Heard", "Living", "Outbound", "Peer", "Surroundings", "TlsFiles", "Trouble"]
+# Both log whole URLs (at info) and headers (at debug): pseudonyms and bearer tokens. No log level turns that on.
+for _chatty in ("httpx", "httpcore"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+__all__ = ["Bounds", "Breaker", "Heard", "Line", "Living", "Outbound", "Peer", "Surroundings", "TlsFiles", "Trouble"]
