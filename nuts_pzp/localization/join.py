@@ -34,7 +34,9 @@ class Joined:
         if not self._locators:
             stop = Unavailable(Reason.LOCALIZATION_DOWN, detail="no register to ask, and no target was named")
             return Gathered(gaps=(Gap("localization", stop),))
-        found = sum(await asyncio.gather(*(each.locate(intended) for each in self._locators)), Gathered[Holder]())
+        found: Gathered[Holder] = Gathered()
+        for answer in await asyncio.gather(*(each.locate(intended) for each in self._locators)):
+            found += answer
         return Gathered(once(found.items), found.gaps)
 
 
