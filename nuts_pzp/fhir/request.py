@@ -95,10 +95,10 @@ def parse(raw: RawRequest, capability: Capability, base: str) -> Outcome[FhirReq
 
 
 def _parse(raw: RawRequest, capability: Capability, base: str) -> FhirRequest:
-    steps = _steps(raw.path)
     search = raw.method == "POST"
-    if search != (len(steps) == 2 and steps[1] == "_search"):
+    if search != raw.path.endswith("/_search"):
         raise Refused(Reason.REQUEST_METHOD, "POST is for _search, and _search for POST")
+    steps = _steps(raw.path)
     given = drop_format(envelope.given_parameters(raw))
     if steps == ["metadata"]:
         _expect_none(given)
