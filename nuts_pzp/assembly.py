@@ -72,15 +72,15 @@ def _adapters(group: str, listed: frozenset[str]) -> dict[str, EntryPoint]:
     }
 
 
-AUTHENTICATION = Slot[Gatekeeper]("authentication")
-EHR = Slot[Gatekeeper]("ehr")
-CREDENTIALS = Slot[Credentials]("credentials")
-RECORDS = Slot[FhirServer]("records")
-CONNECTOR = Slot[Connector]("connector")
-CONSENT = Slot[ConsentSource]("consent")
-POLICY = Slot[Policy]("policy")
-LOCALIZATION = Slot[Locator]("localization")
-ADDRESSING = Slot[Directory]("addressing")
+AUTHENTICATION: Slot[Gatekeeper] = Slot("authentication")
+EHR: Slot[Gatekeeper] = Slot("ehr")
+CREDENTIALS: Slot[Credentials] = Slot("credentials")
+RECORDS: Slot[FhirServer] = Slot("records")
+CONNECTOR: Slot[Connector] = Slot("connector")
+CONSENT: Slot[ConsentSource] = Slot("consent")
+POLICY: Slot[Policy] = Slot("policy")
+LOCALIZATION: Slot[Locator] = Slot("localization")
+ADDRESSING: Slot[Directory] = Slot("addressing")
 
 
 @dataclass(slots=True)

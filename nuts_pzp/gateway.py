@@ -42,6 +42,7 @@ class Gateway:
         self._servers: dict[str, Server] = {}
         self._ledger: Ledger | None = None
         self._estate: Estate | None = None
+        self._open_for_all = False
         self._registry = CollectorRegistry()
 
     @property
@@ -73,6 +74,7 @@ class Gateway:
         except BaseException:
             await self.stop()
             raise
+        self._open_for_all = True
         _log.info("gateway.ready", ports=self.ports, anchor=audit.anchor is not None)
 
     async def _open(self, name: str, app: App, settings: ListenerSettings) -> None:
@@ -84,11 +86,15 @@ class Gateway:
         self._servers[name] = server
 
     async def _checks(self) -> list[Check]:
-        if self._ledger is None or self._estate is None:
-            return [Check("gateway", False, "starting")]
+        if self._ledger is None or self._estate is None or not self._open_for_all:
+            return [Check("gateway", False, "starting", critical=True)]
         condition = self._ledger.condition()
         says = condition.trouble or f"room on disk: {condition.room}"
-        return [Check("audit", condition.ready, says), *self._anchored(condition), *await self._estate.checks()]
+        return [
+            Check("audit", condition.ready, says, critical=True),
+            *self._anchored(condition),
+            *await self._estate.checks(),
+        ]
 
     def _anchored(self, condition: Condition) -> list[Check]:
         anchor = self._deployment.audit.anchor

@@ -125,7 +125,6 @@ PZP: tuple[Query, ...] = (
         (
             _one("CommunicationRequest", ("category", (f"{_SCT}|223449006",))),
             _one("Communication", ("reason-code", (f"{_SCT}|713603004",))),
-            _one("Communication", after_empty=False),
         ),
     ),
     _form(_RC2, "QuestionnaireResponse"),

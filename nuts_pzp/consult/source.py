@@ -142,9 +142,14 @@ async def _ask(house: Consulting, source: Source, inquiry: Inquiry, visit: _Visi
 async def _query(
     server: FhirServer, base: str, query: Query, patient_id: str, visit: _Visit, gate: asyncio.Semaphore
 ) -> None:
-    """Try each wording until one finds something; a gap only when the last one tried was not answered."""
+    """Try each wording until one finds something.
+
+    A gap when none was answered, or when one was refused for any reason but not being known: a source that answers one
+    dialect of a query need not know the other.
+    """
     harvest = visit.harvest
     stop: Stop | None = None
+    answered = False
     for number, attempt in enumerate(query.tries):
         if number and not attempt.after_empty and stop is None:
             continue
@@ -152,9 +157,10 @@ async def _query(
             found = await _search(server, base, attempt.about(patient_id))
         harvest.bring(found.items)
         stop = found.gaps[0].stop if found.gaps else None
+        answered = answered or stop is None
         if found.items or (stop is not None and stop.reason is not Reason.SOURCE_QUERY):
             break
-    if stop is not None:
+    if stop is not None and not (answered and stop.reason is Reason.SOURCE_QUERY):
         harvest.gap(query.name, stop)
     harvest.open.discard(query.name)
 

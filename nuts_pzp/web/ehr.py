@@ -90,12 +90,18 @@ def _question(scope: door.Scope, content: bytes) -> Outcome[Asked]:
 async def _last(house: Consulting, presented: Presented, question: Outcome[Asked]) -> door.Response:
     """Take the end of the one consult path: the overview."""
     flow: AsyncGenerator[Arrived | Complete, None] = consult(house, presented, question, datetime.now(UTC))
+    took: dict[str, float] = {}
     async for step in flow:
-        if isinstance(step, Complete):
-            if isinstance(step.content, Deny | Unknown | Unavailable):
-                return problem(step.content, presented.correlation)
-            answer = as_json(step.content) | {"meldcode": presented.correlation}
-            return door.Response(200, orjson.dumps(answer), media_type=JSON)
+        if isinstance(step, Arrived):
+            took[step.answer.source.holder.ura.value] = step.answer.seconds
+            continue
+        if isinstance(step.content, Deny | Unknown | Unavailable):
+            return problem(step.content, presented.correlation)
+        answer = as_json(step.content)
+        timings = [{"ura": ura, "seconds": round(seconds, 3)} for ura, seconds in sorted(took.items())]
+        return door.Response(
+            200, orjson.dumps(answer | {"meldcode": presented.correlation, "timings": timings}), media_type=JSON
+        )
     raise AssertionError("a consultation ends with Complete")
 
 

@@ -14,26 +14,31 @@ from starlette.routing import Route
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must work: which tenant and slot, whether it does, and in a word what it says."""
+    """One thing that should work: which tenant and slot, whether it does, and in a word what it says.
+
+    `critical`: without it this gateway serves nobody. One tenant's own server is not: the others must not suffer.
+    """
 
     what: str
     ok: bool
     says: str
+    critical: bool = False
 
 
 Checks = Callable[[], Awaitable[list[Check]]]
 
 
 def operations(checks: Checks, registry: CollectorRegistry) -> Starlette:
-    """Return the app: `/health` (the process lives), `/ready` (503 with reasons until all works), `/metrics`."""
+    """Return the app: `/health` (the process lives), `/ready` (503 with reasons until it can serve), `/metrics`."""
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "up"})
 
     async def ready(_: Request) -> Response:
         found = await checks()
-        fine = all(check.ok for check in found)
-        content = {"ready": fine, "checks": [asdict(check) for check in found]}
+        fine = all(check.ok for check in found if check.critical)
+        degraded = not all(check.ok for check in found)
+        content = {"ready": fine, "degraded": degraded, "checks": [asdict(check) for check in found]}
         return JSONResponse(content, status_code=200 if fine else 503)
 
     async def metrics(_: Request) -> Response:
