@@ -36,9 +36,9 @@ DENY_SERVES = 30.0
 
 _log = structlog.get_logger("nuts_pzp.mitz")
 
-_RoleCode = Annotated[str, StringConstraints(pattern=r"\A[0-9]{2}\.[0-9]{3}\Z")]
-_TypeCode = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9]{1,10}\Z")]
-_Oid = Annotated[str, StringConstraints(pattern=r"\A[0-2](\.(0|[1-9][0-9]{0,15})){1,30}\Z")]
+_RoleCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{3}$")]
+_TypeCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,10}$")]
+_Oid = Annotated[str, StringConstraints(pattern=r"^[0-2](\.(0|[1-9][0-9]{0,15})){1,30}$")]
 
 
 class MitzSettings(BaseModel):

@@ -1,0 +1,180 @@
+"""The fail-closed invariants of spec consent 6.4, over random sources and random questions (8: 137)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nuts_pzp.consent.cache import Reuse
+from nuts_pzp.consent.port import Verdict
+from nuts_pzp.consent.profile import PROFILES, Ranked, SharingConsent
+from nuts_pzp.exchange import Access, Caller
+from nuts_pzp.fhir.request import FhirRequest
+from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
+from nuts_pzp.outcome import Deny, Outcome, Permit, Unavailable, Unknown
+from nuts_pzp.reasons import Reason
+
+T = TypeVar("T")
+
+
+def run(awaitable: Awaitable[T]) -> T:
+    """Run on a loop of its own: hypothesis calls a test many times."""
+
+    async def main() -> T:
+        return await awaitable
+
+    return asyncio.run(main())
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A source that says this, or raises."""
+
+    verdict: Verdict | None
+
+    async def ask(self, _: Access) -> Verdict:
+        if self.verdict is None:
+            raise RuntimeError("bug")
+        return self.verdict
+
+
+PERMITS = st.just(Permit("explicit-consent:x"))
+DENIES = st.sampled_from(
+    [
+        Deny(Reason.CONSENT_OBJECTION),
+        Deny(Reason.MITZ_DENY),
+        Deny(Reason.MITZ_PARTIAL),
+        Deny(Reason.MITZ_INDETERMINATE),
+        Deny(Reason.MITZ_NOT_APPLICABLE),
+        Deny(Reason.CONSENT_ROLE_UNMAPPED),
+    ]
+)
+ERRORS = st.sampled_from([Unavailable(Reason.MITZ_TIMEOUT), Unavailable(Reason.CONSENT_STATIC_INVALID)])
+OUTCOMES = st.one_of(PERMITS, DENIES, ERRORS, st.just(Unknown(Reason.CONSENT_NONE)))
+VERDICTS = st.builds(Verdict, OUTCOMES, st.booleans(), st.integers(0, 4), st.sampled_from([0.0, 60.0]))
+RANKED = st.builds(Ranked, st.builds(Saying, st.one_of(VERDICTS, VERDICTS, st.none())), st.booleans(), st.booleans())
+SOURCES = st.lists(RANKED, min_size=1, max_size=5).map(
+    lambda sources: (*sources[:-1], replace(sources[-1], authoritative=True))
+)
+
+ORGANIZATIONS = st.builds(
+    Organization, st.sampled_from([Ura("90000111"), Ura("90000444")]), st.sampled_from(["Z3", "N6"]), st.just("x")
+)
+PEOPLE = st.builds(Professional, st.sampled_from(["1", "2"]), st.sampled_from(["huisarts", "internist"]))
+CALLERS = st.builds(
+    Caller,
+    ORGANIZATIONS,
+    PEOPLE,
+    st.just(frozenset({"pzp-gf"})),
+    st.sampled_from(Purpose),
+    st.none(),
+    st.just({}),
+    st.just("nuts-bearer"),
+    st.sampled_from([b"", b"a" * 32, b"b" * 32]),
+)
+PATIENTS = st.builds(
+    Patient, st.sampled_from([Bsn("999912008"), Bsn("999912033")]), st.just("1"), st.just(Standing.KNOWN)
+)
+ACCESSES = st.builds(Access, CALLERS, st.just(FhirRequest("search-type", "Consent")), PATIENTS)
+
+
+def asked(sources: tuple[Ranked, ...], access: Access) -> Outcome[Permit]:
+    return run(SharingConsent("nl-pzp-strict", sources).ask(access))
+
+
+def verdicts(sources: tuple[Ranked, ...]) -> list[tuple[Ranked, Verdict]]:
+    return [(one, one.source.verdict) for one in sources if isinstance(one.source, Saying) and one.source.verdict]
+
+
+@given(sources=SOURCES, access=ACCESSES)
+@settings(max_examples=300, deadline=None)
+def test_i1_allow_needs_an_explicit_permit_of_an_authoritative_source(
+    sources: tuple[Ranked, ...], access: Access
+) -> None:
+    if isinstance(asked(sources, access), Permit):
+        assert any(
+            isinstance(verdict.outcome, Permit) and verdict.explicit and one.authoritative
+            for one, verdict in verdicts(sources)
+        )
+
+
+@given(sources=SOURCES, access=ACCESSES, place=st.integers(0, 5))
+@settings(max_examples=300, deadline=None)
+def test_i2_any_exception_of_a_required_source_denies(sources: tuple[Ranked, ...], access: Access, place: int) -> None:
+    broken = Ranked(Saying(None), required=True, authoritative=True)
+    assert not isinstance(asked((*sources[:place], broken, *sources[place:]), access), Permit)
+
+
+def test_i3_no_profile_fails_open() -> None:
+    assert set(PROFILES) == {"nl-pzp-strict"}
+
+
+@given(sources=SOURCES, access=ACCESSES, place=st.integers(0, 5), error=ERRORS)
+@settings(max_examples=300, deadline=None)
+def test_i4_an_error_of_a_required_source_is_never_no_opinion(
+    sources: tuple[Ranked, ...], access: Access, place: int, error: Unavailable
+) -> None:
+    failing = Ranked(Saying(Verdict(error, False, 4)), required=True, authoritative=True)
+    found = asked((*sources[:place], failing, *sources[place:]), access)
+    assert isinstance(found, Deny | Unavailable)
+
+
+@given(
+    sources=SOURCES,
+    access=ACCESSES,
+    place=st.integers(0, 5),
+    verdict=VERDICTS,
+    deny=DENIES,
+    ranks=st.tuples(st.booleans(), st.booleans()),
+)
+@settings(max_examples=400, deadline=None)
+def test_i5_adding_a_deny_never_turns_deny_into_allow(
+    sources: tuple[Ranked, ...], access: Access, place: int, verdict: Verdict, deny: Deny, ranks: tuple[bool, bool]
+) -> None:
+    denying = Ranked(Saying(replace(verdict, outcome=deny)), *ranks)
+    if not isinstance(asked(sources, access), Permit):
+        assert not isinstance(asked((*sources[:place], denying, *sources[place:]), access), Permit)
+
+
+@given(sources=SOURCES, access=ACCESSES)
+@settings(max_examples=200, deadline=None)
+def test_i6_emergency_never_gets_what_treatment_does_not(sources: tuple[Ranked, ...], access: Access) -> None:
+    treatment = replace(access, caller=replace(access.caller, purpose=Purpose.TREATMENT))
+    emergency = replace(access, caller=replace(access.caller, purpose=Purpose.EMERGENCY, emergency_reason="x"))
+    assert asked(sources, treatment) == asked(sources, emergency)
+
+
+class Deciding:
+    """A repeatable source that permits every second question it is asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[bytes, bytes], Outcome[Permit]] = {}
+
+    def sameness(self, access: Access) -> bytes | None:
+        caller = access.caller
+        return repr((access.patient.bsn.value, caller.organization, caller.professional, caller.purpose)).encode()
+
+    async def ask(self, access: Access) -> Verdict:
+        key = (access.caller.token_digest, self.sameness(access) or b"")
+        permit = Permit(f"explicit-consent:{len(self.answers)}")
+        self.answers[key] = permit if len(self.answers) % 2 else Deny(Reason.MITZ_DENY)
+        return Verdict(self.answers[key], True, 0, 60.0)
+
+
+@given(accesses=st.lists(ACCESSES, min_size=1, max_size=30))
+@settings(max_examples=150, deadline=None)
+def test_i7_a_decision_is_bound_to_its_exact_question_and_token(accesses: list[Access]) -> None:
+    source = Deciding()
+
+    async def all_of_them() -> None:
+        consent = SharingConsent("nl-pzp-strict", (Ranked(source, True, True),), Reuse(clock=lambda: 0.0))
+        for access in accesses:
+            found = await consent.ask(access)
+            assert found == source.answers[(access.caller.token_digest, source.sameness(access))]
+
+    run(all_of_them())
