@@ -198,8 +198,10 @@ def _codings(found: Any) -> Iterator[tuple[str, str]]:
 
 
 def _canonical(found: Any, want: str) -> bool:
-    """HAPI looks at the URL only: a version on either side changes nothing."""
-    return isinstance(found, str) and found.partition("|")[0] == _unescape(want).partition("|")[0]
+    """Without a version any version will do; with one only that."""
+    if not isinstance(found, str):
+        return False
+    return found == _unescape(want) or found.partition("|")[0] == _unescape(want)
 
 
 def _plain(found: Any, want: str) -> bool:

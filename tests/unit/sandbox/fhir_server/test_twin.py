@@ -240,7 +240,8 @@ async def test_a_resource_that_names_no_patient_is_found_where_the_server_knows_
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=twin.app), base_url="http://fhir.test/fhir") as http:
         for query, total in (
             ("subject=Patient/1&questionnaire=https://x.test/Q", 1),
-            ("subject=Patient/1&questionnaire=https://x.test/Q|2", 1),
+            ("subject=Patient/1&questionnaire=https://x.test/Q|1", 1),
+            ("subject=Patient/1&questionnaire=https://x.test/Q|2", 0),
             ("subject=Patient/1&questionnaire=https://x.test/R", 0),
             ("subject=Patient/2", 0),
         ):
