@@ -134,7 +134,7 @@ class InternalApi:
         return JSONResponse([self._subject(request).did])
 
     async def _resolve(self, request: Request) -> Response:
-        did = request.scope["raw_path"].decode().rpartition("/")[2]  # taken as it is, never unescaped
+        did = _raw_tail(request)
         if not did.startswith("did:"):
             raise Refused(400, "malformed DID")
         try:
@@ -160,7 +160,7 @@ class InternalApi:
         return Response(status_code=204)
 
     async def _remove(self, request: Request) -> Response:
-        subject, wanted = self._subject(request), request.path_params["id"]
+        subject, wanted = self._subject(request), _raw_tail(request).replace("%23", "#")
         kept = [one for one in subject.wallet if expand(one).get("id") != wanted]
         if len(kept) == len(subject.wallet):
             raise Refused(404, "credential not found")
@@ -214,6 +214,11 @@ def _introspection(grant: Grant) -> dict[str, Any]:
         **grant.claims,
     }
     return {**answer, "cnf": {"jkt": grant.thumbprint}} if grant.thumbprint else answer
+
+
+def _raw_tail(request: Request) -> str:
+    """Return the last part of the path as it came: the node does not unescape DIDs there, so `%3A` stays."""
+    return str(request.scope["raw_path"].decode().rpartition("/")[2])
 
 
 async def _json(request: Request) -> dict[str, Any]:
