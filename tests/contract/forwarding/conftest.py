@@ -59,8 +59,12 @@ class Upstream:
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     connections: int = 0
     base: str = ""
+    serving: list[asyncio.Task[Any]] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self.serving.append(task)
         self.connections += 1
         try:
             while True:
@@ -76,12 +80,21 @@ class Upstream:
                     await writer.drain()
                 else:
                     watch = asyncio.create_task(self._watch(reader))
-                    await step(writer)
-                    watch.cancel()
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
-            pass
+                    try:
+                        await step(writer)
+                    finally:
+                        watch.cancel()
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError, asyncio.CancelledError):
+            pass  # the other side, or the test, is done
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                await writer.wait_closed()
+
+    async def close(self) -> None:
+        for task in self.serving:
+            task.cancel()
+        await asyncio.gather(*self.serving, return_exceptions=True)
 
     async def _watch(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(ConnectionError):
@@ -123,9 +136,10 @@ def around(tmp_path: Path) -> Surroundings:
 @pytest.fixture
 async def open_upstream() -> AsyncIterator[Callable[..., Awaitable[Upstream]]]:
     servers: list[asyncio.Server] = []
+    upstreams: list[Upstream] = []
 
     async def start(tls: ssl.SSLContext | None = None) -> Upstream:
-        upstream = Upstream()
+        upstreams.append(upstream := Upstream())
         server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=tls)
         servers.append(server)
         scheme = "https" if tls else "http"
@@ -135,6 +149,8 @@ async def open_upstream() -> AsyncIterator[Callable[..., Awaitable[Upstream]]]:
     yield start
     for server in servers:
         server.close()
+    for one in upstreams:
+        await one.close()
 
 
 @pytest.fixture
