@@ -88,8 +88,10 @@ def read_bundle(raw: bytes, base: str) -> Outcome[Bundle]:
     """
     try:
         head = _HEAD.decode(raw)
-    except _BROKEN:
+    except msgspec.ValidationError:
         return _broken("not a JSON object")
+    except _BROKEN:
+        return _broken("not JSON")
     if not isinstance(head.resourceType, str) or not head.resourceType:
         return _broken("no resourceType")
     if head.resourceType != "Bundle":

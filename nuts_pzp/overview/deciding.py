@@ -41,9 +41,8 @@ class Verdict(msgspec.Struct):
     attention: tuple[Attention, ...] = ()
 
 
-def decide(key: str, statements: Sequence[Statement]) -> Verdict:
-    """Judge one item. `statements` are all of that key, duplicates folded, in any order."""
-    ordered = sorted(statements, key=lambda one: one.order)
+def decide(key: str, ordered: list[Statement]) -> Verdict:
+    """Judge one item. `ordered` are all statements of that key, duplicates folded, in final order (`collapse`)."""
     if key in WITHOUT_DATE:
         verdict = _without_date(key, ordered)
     elif key.startswith("directive:"):
@@ -80,7 +79,8 @@ def _by_date(key: str, ordered: list[Statement]) -> Verdict:
     tier = newest(dated) if dated else undated
     leading = tier[0]
     same = leading.said.same
-    between = [one for end in tier for one in pool if _within(end, one)]
+    ends = [one for one in tier if one.said.kind == "ended"]
+    between = [one for end in ends for one in pool if _within(end, one)]
     loose = [one for one in undated if one.said.same != same] if dated else []
     if any(one.said.same != same for one in tier):
         rule = "SAME_DATE_DIFFERENT_VALUE" if dated else "UNDATED_DIFFERENT_VALUE"
@@ -110,7 +110,7 @@ def _state(leading: Statement) -> State:
 
 def _within(end: Statement, one: Statement) -> bool:
     """Say whether `one` was agreed while the agreement that `end` ends was in force (spec 3.5)."""
-    if end.said.kind != "ended" or one.said.kind == "ended" or not (end.since and end.when and one.when):
+    if one.said.kind == "ended" or not (end.since and end.when and one.when):
         return False
     if end.when.overlaps(one.when) or one.when.later_than(end.when) or one.when.end <= end.since.start:
         return False
@@ -141,18 +141,20 @@ def _look_back(verdict: Verdict, ordered: list[Statement], pool: list[Statement]
 def _documents(ordered: list[Statement]) -> Verdict:
     """Wilsverklaringen: every active document stays in sight, newest first."""
     eligible = [one for one in ordered if one.leads is not Leads.NEVER]
-    active = [one for one in eligible if one.said.kind != "ended" and not _superseded(one, eligible)]
+    latest: dict[str, int] = {}
+    for one in eligible:
+        for identifier in one.ids if one.when else ():
+            latest[identifier] = max(latest.get(identifier, 0), one.when.start if one.when else 0)
+    active = [one for one in eligible if one.said.kind != "ended" and not _superseded(one, latest)]
     if active:
         return Verdict("current", active[0], parallel=tuple(active) if len(active) > 1 else ())
     return Verdict("ended", eligible[0]) if eligible else Verdict("not-recorded")
 
 
-def _superseded(one: Statement, eligible: list[Statement]) -> bool:
+def _superseded(one: Statement, latest: dict[str, int]) -> bool:
     """Say whether a newer record of the very same document exists (equal identifier, other content)."""
-    return bool(one.ids and one.when) and any(
-        other.when and one.when and other.when.later_than(one.when) and not set(one.ids).isdisjoint(other.ids)
-        for other in eligible
-    )
+    when = one.when
+    return when is not None and any(latest[identifier] >= when.end for identifier in one.ids)
 
 
 def _without_date(key: str, ordered: list[Statement]) -> Verdict:

@@ -14,7 +14,7 @@ import msgspec
 from ..fhir.bundle import Resource
 from ..outcome import Gap
 from .structures import DECODERS, Patient, Reference, Resourced
-from .stu3 import is_stu3
+from .stu3 import is_stu3, suspect
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _DIALECTS = ((b"//fhir.iknl.nl/fhir/", "r4-beta3"), (b"//api.iknl.nl/docs/", "r4-rc2"))
@@ -54,7 +54,19 @@ class PutAside(msgspec.Struct, frozen=True):
 class Dossier:
     """One source's resources by reference. Filled while it is made; read only after that."""
 
-    __slots__ = ("by_reference", "dialect", "excluded", "held", "id", "patients", "stu3", "told", "unmapped")
+    __slots__ = (
+        "by_reference",
+        "dialect",
+        "excluded",
+        "held",
+        "id",
+        "names",
+        "own_patient",
+        "patients",
+        "stu3",
+        "told",
+        "unmapped",
+    )
 
     def __init__(self, told: Told) -> None:
         self.told = told
@@ -62,6 +74,10 @@ class Dossier:
         self.held: list[Held] = []
         self.patients: list[tuple[Held, Patient]] = []
         self.by_reference: dict[str, Held] = {}
+        self.names: dict[tuple[str | None, str | None, bool], str] = {}
+        """Names found so far, by reference, display and whether the specialty is wanted."""
+        self.own_patient: set[str] = set()
+        """References seen to point at this source's Patient."""
         self.unmapped: list[PutAside] = []
         self.excluded: list[PutAside] = []
         self.dialect = ""
@@ -76,8 +92,11 @@ class Dossier:
             return None
         if target.startswith("#"):
             return _contained(within, target[1:]) if within else None
-        target = target.partition("/_history/")[0]
-        return self.by_reference.get(target) or self.by_reference.get("/".join(target.rsplit("/", 2)[-2:]))
+        known = self.by_reference.get(target)
+        if known is None:
+            target = target.partition("/_history/")[0]
+            known = self.by_reference.get(target) or self.by_reference.get("/".join(target.rsplit("/", 2)[-2:]))
+        return known
 
     def of(self, shape: type[T]) -> Iterable[tuple[Held, T]]:
         """Yield the resources of one shape."""
@@ -92,10 +111,11 @@ class Dossier:
         try:
             content = decoder.decode(resource.raw)
         except _BROKEN:
-            self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw, odd=True)
+            self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
             self.unmapped.append(PutAside(ref, resource.type, "malformed"))
             return
-        self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
+        if suspect(content):
+            self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
         if not self.dialect:
             self.dialect = next((name for mark, name in _DIALECTS if mark in resource.raw), "")
         held = Held(resource, content, ref)
@@ -103,7 +123,7 @@ class Dossier:
         if isinstance(content, Patient):
             self.patients.append((held, content))
         if resource.url:
-            self.by_reference[resource.url.partition("/_history/")[0]] = held
+            self.by_reference[resource.url.partition("/_history/")[0] if "/_history/" in ref else resource.url] = held
         if resource.id:
             self.by_reference[f"{resource.type}/{resource.id}"] = held
 

@@ -49,6 +49,8 @@ def _by_identifier(
     differing: set[tuple[str, str, str]] = set()
     copies: dict[tuple[str, str, str], Statement] = {}
     for group in groups.values():
+        if len(group) == 1:
+            continue
         firsts: dict[tuple[object, ...], Statement] = {}
         for one in group:
             first = firsts.setdefault(_content(one), one)

@@ -28,11 +28,12 @@ class Setting:
     """Conversation id -> who held it."""
     latest: Mapping[str, str]
     """Source -> date of its latest conversation."""
+    sources: Mapping[str, SourceName]
     complete: bool
 
     def source(self, source_id: str) -> SourceName:
         """Return a source by id and name."""
-        return SourceName(source_id, self.dossiers[source_id].told.name)
+        return self.sources[source_id]
 
 
 def sections(
@@ -80,7 +81,7 @@ def _item(
     entries = (*verdict.rivals, *verdict.parallel, *verdict.corroborating, *verdict.history)
     first = verdict.leading or next(iter(entries), None)
     label = LABELS.get(key) or (first.label if first else "") or (first.said.display if first else key)
-    history = tuple(_entry(setting, one) for one in verdict.history)
+    history = tuple(_past(setting, one) for one in verdict.history)
     if verdict.leading is not None:
         return _led(setting, key, label, verdict, (attention, history))
     echoes = tuple(_entry(setting, one) for one in verdict.corroborating)
@@ -191,13 +192,29 @@ def _entry(setting: Setting, one: Statement, *, latest: bool = False) -> Entry:
         one.said.specification or one.comment or None,
         one.comment or None,
         one.status or None,
-        _author(setting, one),
-        _agreed(setting, one),
         setting.source(one.source),
         one.ref,
         _talk_id(setting, one),
         one.attention,
+        _author(setting, one),
+        _agreed(setting, one),
         setting.latest.get(one.source) if latest else UNSET,
+    )
+
+
+def _past(setting: Setting, one: Statement) -> Entry:
+    """An older statement: who was there is told by its conversation."""
+    return Entry(
+        one.when.text if one.when else None,
+        one.date_from or None,
+        _value(one),
+        one.said.specification or one.comment or None,
+        one.comment or None,
+        one.status or None,
+        setting.source(one.source),
+        one.ref,
+        _talk_id(setting, one),
+        one.attention,
     )
 
 
@@ -235,7 +252,7 @@ def _talk_item(setting: Setting, key: str, talks: Sequence[Talk]) -> Item:
         first.value,
         date=first.date,
         date_from=first.date_from,
-        author=first.author,
+        author="; ".join(told[0][0].by) or NOBODY,
         source=first.source,
         ref=first.ref,
         conversation=first.conversation,
@@ -256,10 +273,9 @@ def _talk_entry(setting: Setting, talk: Talk, words: str) -> Entry:
         None,
         None,
         None,
-        "; ".join(talk.by) or NOBODY,
-        (),
         setting.source(talk.source),
         ref,
         setting.talk_of.get((talk.source, ref)),
         talk.attention,
+        "; ".join(talk.by) or NOBODY,
     )

@@ -167,7 +167,8 @@ def _setting(dossiers: Sequence[Dossier], talks: Sequence[Talk], *, complete: bo
         own = [(talk.source, ref) for ref in (talk.encounter, *talk.forms) if ref]
         for mark in (*talk.refs, *own):
             talk_of[mark] = name
-    return Setting({one.id: one for one in dossiers}, talk_of, authors, latest_by_source(talks), complete)
+    names = {one.id: SourceName(one.id, one.told.name) for one in dossiers}
+    return Setting({one.id: one for one in dossiers}, talk_of, authors, latest_by_source(talks), names, complete)
 
 
 def _names(talks: Sequence[Talk]) -> list[str]:

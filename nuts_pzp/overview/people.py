@@ -29,6 +29,14 @@ def human_name(names: Iterable[HumanName | None]) -> str:
 
 def name_of(dossier: Dossier, reference: Reference, *, specialty: bool = False) -> str:
     """Return who a reference points at: by name, else by the reference's own display, else "onbekend"."""
+    asked = (reference.reference, reference.display, specialty)
+    known = dossier.names.get(asked)
+    if known is None:
+        known = dossier.names[asked] = _look_up(dossier, reference, specialty=specialty)
+    return known
+
+
+def _look_up(dossier: Dossier, reference: Reference, *, specialty: bool) -> str:
     found = dossier.find(reference)
     content = found.content if found is not None else None
     shown = (reference.display or "").strip() or NOBODY

@@ -88,11 +88,13 @@ def treatment_keys(concepts: list[Concept], fallback: str) -> dict[str, str]:
     for concept in concepts or [Concept()]:
         codes = codes_in((concept,))
         known = sorted(codes & TREATMENTS.keys())
-        text = text_of(concept)
-        if ICD_OFF in codes or any(mark in normal(text) for mark in ICD_OFF_TEXTS):
-            keys[f"treatment:{ICD_OFF}"] = ICD_OFF_LABEL
-        elif known:
+        if known:
             keys.update({f"treatment:{code}": TREATMENTS[code] for code in known})
+            continue
+        text = text_of(concept)
+        folded = normal(text)
+        if ICD_OFF in codes or any(mark in folded for mark in ICD_OFF_TEXTS):
+            keys[f"treatment:{ICD_OFF}"] = ICD_OFF_LABEL
         else:
             keys.update([_other(concept, codes, text, fallback)])
     return keys
@@ -115,7 +117,7 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
         return []
     modifiers = [*(content.modifier_extension or ()), *(provision.modifier_extension or ())]
     specified = [one for one in modifiers if one.url == SPECIFICATION_OTHER]
-    texts = "; ".join(one.value_string.strip() for one in specified if one.value_string and one.value_string.strip())
+    texts = extension_texts(specified, SPECIFICATION_OTHER) if specified else ""
     _judge_modifiers(record, content, provision, _KNOWN if texts or not specified else frozenset())
     if texts and provision.type is not None and not record.modified:
         record.warn("TYPE_AND_SPECIFICATION")

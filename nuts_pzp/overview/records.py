@@ -168,7 +168,9 @@ def modified(content: Resourced, known: frozenset[str] = frozenset()) -> bool:
 
 def unknown_modifiers(extensions: list[Extension] | None, known: frozenset[str] = frozenset()) -> bool:
     """Say whether any of these modifier extensions is not in `known`."""
-    return bool(extensions) and any(one.url not in known for one in extensions or ())
+    if not extensions:
+        return False
+    return any(one.url not in known for one in extensions)
 
 
 def business_ids(identifiers: list[Identifier] | None) -> tuple[str, ...]:
@@ -208,10 +210,15 @@ def text_of(concept: Concept | None) -> str:
 
 def _of_another(dossier: Dossier, subject: Reference | None) -> bool:
     """True when the source gave its Patient and the record points elsewhere."""
-    if subject is None or not subject.reference or subject.reference.startswith("#") or not dossier.patients:
+    if subject is None or not subject.reference or not dossier.patients or subject.reference in dossier.own_patient:
+        return False
+    if subject.reference.startswith("#"):
         return False
     found = dossier.find(subject)
-    return found is None or type(found.content) is not Patient
+    if found is None or type(found.content) is not Patient:
+        return True
+    dossier.own_patient.add(subject.reference)
+    return False
 
 
 def _set_date(frame: Frame, record: Record, dates: Dates) -> None:

@@ -59,12 +59,12 @@ class Entry(Json, frozen=True):
     specification: str | None
     comment: str | None
     record_status: str | None
-    author: str
-    agreed_with: tuple[str, ...]
     source: SourceName
     ref: str
     conversation: str | None
     attention: tuple[Attention, ...]
+    author: str | UnsetType = UNSET
+    agreed_with: tuple[str, ...] | UnsetType = UNSET
     latest_conversation: str | UnsetType | None = UNSET
 
 

@@ -1,7 +1,8 @@
 """The parts of R4 resources that are read, typed; nothing else of a resource is looked at (spec pzp-fhir 1.1).
 
 Decoding is strict: another shape in a part that is read means that the resource is not understood, and it is then
-listed as such. A modifier in an unexpected shape can so never be overlooked.
+listed as such. A modifier in an unexpected shape can so never be overlooked. Fields typed Any are only looked at for
+their presence: most of them exist in STU3 alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ class Reference(Shape):
     display: str | None = None
 
 
+class Requester(Reference):
+    """Who asked; in STU3 an object with an `agent` instead of a reference."""
+
+    agent: Any = None
+
+
 class Identifier(Shape):
     system: str | None = None
     value: str | None = None
@@ -54,9 +61,14 @@ class Extension(Shape):
     value_codeable_concept: Concept | None = None
 
 
+class Meta(Shape):
+    profile: Any = None
+
+
 class Resourced(Shape):
     """What every resource may have. `implicitRules` changes meaning, so its presence matters."""
 
+    meta: Meta | None = None
     implicit_rules: str | None = None
     contained: list[msgspec.Raw] | None = None
     extension: list[Extension] | None = None
@@ -96,6 +108,8 @@ class Consent(Resourced):
     provision: Provision | None = None
     source_attachment: Attachment | None = None
     source_reference: Reference | None = None
+    consenting_party: Any = None
+    exceptions: Any = msgspec.field(name="except", default=None)
 
 
 class Goal(Resourced):
@@ -128,6 +142,7 @@ class Observation(Resourced):
     value_integer: Any = None
     data_absent_reason: Concept | None = None
     note: list[Note] | None = None
+    context: Any = None
 
 
 class DeviceUseStatement(Resourced):
@@ -158,9 +173,11 @@ class Communication(Resourced):
     sent: str | None = None
     authored_on: str | None = None
     sender: Reference | None = None
-    requester: Reference | None = None
+    requester: Requester | None = None
     do_not_perform: bool | None = None
     note: list[Note] | None = None
+    context: Any = None
+    not_done: Any = None
 
 
 class Participant(Shape):
@@ -189,6 +206,7 @@ class Procedure(Resourced):
     performed_date_time: str | None = None
     performed_period: Period | None = None
     performer: list[Performer] | None = None
+    context: Any = None
 
 
 class HumanName(Shape):
@@ -217,6 +235,7 @@ class Patient(Resourced):
     name: list[HumanName] | None = None
     birth_date: str | None = None
     contact: list[Contact] | None = None
+    animal: Any = None
 
 
 class RelatedPerson(Resourced):
@@ -268,6 +287,8 @@ class QuestionnaireResponse(Resourced):
     authored: str | None = None
     author: Reference | None = None
     item: list[Question] | None = None
+    context: Any = None
+    parent: Any = None
 
 
 class Issue(Shape):

@@ -1,25 +1,29 @@
 """Recognizing STU3 (zib2017), so that it is refused and never misread (spec pzp-fhir 5).
 
 In STU3 a "ja, maar" travels as a denial with a restriction text; reading it by R4 rules would show the wrong decision.
-The bytes are searched first, because that is cheap; what is found there is then confirmed in the parsed resource.
+What decodes as R4 is first looked over cheaply; only a suspect is parsed whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-_EVERYWHERE = (b"/stu3/", b"//fhir.nl/fhir/StructureDefinition/nl-core-", b"StructureDefinition/zib-")
-_HINTS: dict[str, tuple[bytes, ...]] = {
-    "Consent": (b'"except"', b'"consentingParty"', b"11291000146105", b"11341000146107"),
-    "Observation": (b'"context"',),
-    "Procedure": (b'"context"',),
-    "Communication": (b'"context"', b'"notDone"'),
-    "CommunicationRequest": (b'"context"', b'"agent"'),
-    "QuestionnaireResponse": (b"ACP-zib2017", b'"context"'),
-    "Patient": (b"ext-Patient.LegallyCapable", b'"animal"'),
-}
+from .structures import (
+    Communication,
+    Consent,
+    Goal,
+    Observation,
+    Patient,
+    Procedure,
+    QuestionnaireResponse,
+    Resourced,
+)
+
+_OLD_CORE = "//fhir.nl/fhir/StructureDefinition/nl-core-"
+_EXTENSIONS = ("zib-TreatmentDirective-", "ext-Patient.LegallyCapable")
 _OLD_CATEGORIES = frozenset({"11291000146105", "11341000146107"})
 _OLD_FIELDS: dict[str, tuple[str, ...]] = {
     "Consent": ("except", "consentingParty"),
@@ -33,13 +37,52 @@ _OLD_FIELDS: dict[str, tuple[str, ...]] = {
 _LISTS_SINCE_R4 = {"Consent": ("identifier", "category"), "RelatedPerson": ("relationship",)}
 
 
-def is_stu3(resource_type: str, raw: bytes, *, odd: bool = False) -> bool:
-    """Say whether the resource bears the marks of STU3. `odd`: it did not decode as R4, so look whatever the hints."""
-    hinted = any(hint in raw for hint in (*_EVERYWHERE, *_HINTS.get(resource_type, ())))
-    if resource_type == "Goal":
-        hinted = hinted or b'"lifecycleStatus"' not in raw
-    if not hinted and not odd:
-        return False
+def suspect(content: Resourced) -> bool:
+    """Say cheaply whether a resource that decoded as R4 may still be STU3; `is_stu3` then decides."""
+    if content.meta is not None and content.meta.profile:
+        profiles = str(content.meta.profile)
+        if "/stu3/" in profiles or _OLD_CORE in profiles:
+            return True
+    judge = _SUSPECTS.get(type(content))
+    return judge is not None and judge(content)
+
+
+def _old_consent(content: Consent) -> bool:
+    if content.consenting_party is not None or content.exceptions is not None or _old_extensions(content):
+        return True
+    return any(coding.code in _OLD_CATEGORIES for one in content.category or () for coding in one.coding or ())
+
+
+def _old_form(content: QuestionnaireResponse) -> bool:
+    return content.context is not None or content.parent is not None or "zib2017" in (content.questionnaire or "")
+
+
+def _old_communication(content: Communication) -> bool:
+    asked = content.requester is not None and content.requester.agent is not None
+    return asked or content.context is not None or content.not_done is not None
+
+
+_SUSPECTS: dict[type[Resourced], Callable[[Any], bool]] = {
+    Consent: _old_consent,
+    Goal: lambda content: content.lifecycle_status is None,
+    Observation: lambda content: content.context is not None,
+    Procedure: lambda content: content.context is not None,
+    Communication: _old_communication,
+    QuestionnaireResponse: _old_form,
+    Patient: lambda content: content.animal is not None or _old_extensions(content),
+}
+
+
+def _old_extensions(content: Resourced) -> bool:
+    for group in (content.extension, content.modifier_extension):
+        for one in group or ():
+            if _EXTENSIONS[0] in one.url or _EXTENSIONS[1] in one.url:
+                return True
+    return False
+
+
+def is_stu3(resource_type: str, raw: bytes) -> bool:
+    """Say whether the resource bears the marks of STU3. Needed when it did not decode as R4, or is suspect."""
     try:
         content = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -64,13 +107,13 @@ def _marked(resource_type: str, content: dict[str, Any]) -> bool:
 
 def _profiled(content: dict[str, Any]) -> bool:
     profiles = [profile for profile in _list(_dict(content.get("meta")).get("profile")) if isinstance(profile, str)]
-    return any("/stu3/" in profile or "//fhir.nl/fhir/StructureDefinition/nl-core-" in profile for profile in profiles)
+    return any(mark in profile for profile in profiles for mark in ("/stu3/", _OLD_CORE))
 
 
 def _extended(content: dict[str, Any]) -> bool:
     extensions = _list(content.get("extension")) + _list(content.get("modifierExtension"))
     urls = [url for one in extensions if isinstance(url := _dict(one).get("url"), str)]
-    return any("zib-TreatmentDirective-" in url or "ext-Patient.LegallyCapable" in url for url in urls)
+    return any(mark in url for url in urls for mark in _EXTENSIONS)
 
 
 def _categorized(content: dict[str, Any]) -> bool:

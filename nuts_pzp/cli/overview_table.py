@@ -1,0 +1,125 @@
+"""The overview for the terminal, in the words that clinicians read (design 7). Pure: a value in, a renderable out.
+
+Conflicts and missing sources come first and are never folded away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ..overview.dates import dutch, read_date
+from ..overview.shape import Aside, Entry, Item, Overview, Section, SourceRow
+
+_COLORS = {"high": "bold red", "medium": "yellow", "low": "dim"}
+_MOST_RECENT = "Meest actueel bekend ({}, {})"
+
+
+def overview_table(overview: Overview) -> RenderableType:
+    """Return the whole overview: who, what is missing, every item, conversations, what was put aside."""
+    parts: list[RenderableType] = [_heading(overview)]
+    if not overview.complete:
+        parts.append(Panel(Text("\n".join(overview.banner), style="bold red"), title="Niet volledig"))
+    parts += [_section_table(overview, section) for section in overview.sections]
+    parts.append(_sources(overview.sources))
+    if overview.conversations:
+        parts.append(_conversations(overview))
+    parts += _asides("Niet te plaatsen", overview.unmapped)
+    parts += _asides("Niet meegenomen", overview.excluded)
+    return Group(*parts)
+
+
+def _heading(overview: Overview) -> Text:
+    patient = overview.patient
+    born = f", geboren {_day(patient.birth_date)}" if patient.birth_date else ""
+    test = " [TEST]" if patient.test else ""
+    return Text(f"{patient.name or 'Patiënt'}{born}{test}", style="bold")
+
+
+def _section_table(overview: Overview, section: Section) -> Table:
+    table = Table(
+        title=section.title, title_justify="left", title_style="bold cyan", box=SIMPLE, expand=True, show_header=False
+    )
+    for ratio in (3, 5, 3, 4):
+        table.add_column(ratio=ratio, overflow="fold")
+    for item in section.items:
+        where = _where(item, complete=overview.complete)
+        table.add_row(Text(item.label), _answer(item), Text(where, style="dim"), _attention(item))
+    return table
+
+
+def _answer(item: Item) -> Text:
+    if item.conflict is not None:
+        text = Text(item.display, style="bold red")
+        for one in item.conflict.candidates:
+            text.append(f"\n- {_line(one)}", style="red")
+        return text
+    text = Text(item.display, style="dim" if item.state == "not-recorded" else "")
+    if item.comment and item.comment not in item.display:
+        text.append(f"\n{item.comment}", style="italic")
+    for document in _documents(item):
+        text.append(f"\n- {document}")
+    if item.last_known is not None:
+        known = item.last_known
+        text.append(f"\nEerder: {known.value.display} ({_day(known.date)}, {known.source.name})", style="yellow")
+    for one in item.history:
+        text.append(f"\nEerder vastgelegd: {_line(one)}", style="dim")
+    return text
+
+
+def _documents(item: Item) -> list[str]:
+    filed = item.value.documents if item.value is not None else ()
+    return [f"{one.display} ({_day(one.date)}, {one.source.name})" for one in filed or ()]
+
+
+def _line(one: Entry) -> str:
+    words = f"{one.value.display} ({_day(one.date)}, {one.source.name})"
+    return f"{words}: {one.comment}" if one.comment and one.comment not in words else words
+
+
+def _where(item: Item, *, complete: bool) -> str:
+    if item.source is None:
+        return ""
+    day, name = _day(item.date), item.source.name
+    where = f"{day}, {name}" if complete else _MOST_RECENT.format(day, name)
+    also = sorted({one.source.name for one in item.corroborated_by} - {name})
+    return where + (f"\nook: {', '.join(also)}" if also else "")
+
+
+def _attention(item: Item) -> Text:
+    text = Text()
+    for mark in item.attention:
+        text.append(("\n" if text else "") + mark.text, style=_COLORS[mark.severity])
+    return text
+
+
+def _sources(rows: Iterable[SourceRow]) -> Table:
+    table = Table("Bron", "Stand", title="Bronnen", expand=True)
+    for row in rows:
+        table.add_row(row.name, Text(row.notice, style="" if row.status == "ok" else "bold red"))
+    return table
+
+
+def _conversations(overview: Overview) -> Table:
+    table = Table("Datum", "Bron", "Gevoerd door", "In bijzijn van", "Vastgelegd", title="Per gesprek", expand=True)
+    for one in overview.conversations:
+        by = one.by if one.held else f"{one.by} ({one.note})"
+        table.add_row(_day(one.date), one.source.name, by, ", ".join(one.present), str(len(one.statements)))
+    return table
+
+
+def _asides(title: str, put: tuple[Aside, ...]) -> list[RenderableType]:
+    if not put:
+        return []
+    lines = "\n".join(f"{one.source.name}: {one.ref} ({one.reason})" for one in put)
+    return [Panel(Text(lines), title=f"{title} ({len(put)})")]
+
+
+def _day(text: str | None) -> str:
+    when = read_date(text) if text else None
+    return dutch(when) if when else (text or "zonder datum")
