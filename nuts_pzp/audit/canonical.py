@@ -117,7 +117,7 @@ MONOTONIC: Final[Clock] = time.monotonic_ns
 
 
 class Pool:
-    """Randomness of the system in large pieces, for each fetch gives up the interpreter lock. No byte is given twice."""
+    """Randomness of the system in large pieces, as each fetch gives up the interpreter lock. No byte is given twice."""
 
     def __init__(self, piece: int = 16_384) -> None:
         self._piece, self._rest, self._at = piece, b"", 0

@@ -1,0 +1,119 @@
+"""Reading a log back: what an officer sees of each record, in the officer's words (design section 7).
+
+Trusts the records as stored; whether they may be trusted is the verifier's answer, and is asked separately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from .material import opened
+from .seal import Seal, Sealed
+from .verify import LogReport, Verdict
+
+_NOS = {
+    "deny": "Geweigerd",
+    "unknown": "Geweigerd",
+    "unavailable": "Niet te bepalen",
+    "uncertain": "Afgebroken (ga uit van verstrekking)",
+}
+_WORDS = {
+    "auth.failed": "Geweigerd",
+    "consult.intent": "Raadpleging begonnen",
+    "consult.received": "Ontvangen",
+    "consult.result": "Geraadpleegd",
+    "consult.sources": "Bronnen bepaald",
+    "disclosure.decision": "Toegestaan",
+    "disclosure.result": "Verstrekt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record, for people. `word` says what came of it; `record` is all of it, sealed fields still sealed."""
+
+    index: int
+    ts: str
+    code: str
+    word: str
+    correlation: str
+    requester: str
+    responder: str
+    user: str
+    role: str
+    assurance: str
+    reason: str
+    references: tuple[str, ...]
+    test: bool
+    record: dict[str, Any]
+
+
+def records(path: Path, tenant: str, correlation: str | None = None) -> Iterator[Entry]:
+    """Yield the records of one tenant's log in order, all or those of one correlation; Unreadable when there is none.
+
+    Reads the ledger file itself, also while the gateway writes it, and needs no key.
+    """
+    needle = None if correlation is None else orjson.dumps(correlation)
+    with opened(path) as ledger:
+        for chunk in ledger.chunks(tenant, []):
+            for index, _, _, body in chunk:
+                if needle is not None and needle not in body:
+                    continue
+                record = orjson.loads(body)
+                if correlation is None or record.get("correlation") == correlation:
+                    yield entry(index, record)
+
+
+def entry(index: int, record: dict[str, Any]) -> Entry:
+    """Put one record into words."""
+    org, user, told = record.get("org", {}), record.get("user", {}), record.get("object", {})
+    return Entry(
+        index=index,
+        ts=record["ts"],
+        code=record["event"]["code"],
+        word=word(record),
+        correlation=record.get("correlation", ""),
+        requester=org.get("requester", {}).get("name", ""),
+        responder=org.get("responder", {}).get("name", ""),
+        user=user.get("id", ""),
+        role=user.get("role", {}).get("text", ""),
+        assurance=user.get("auth", ""),
+        reason=record["outcome"].get("reason", ""),
+        references=tuple(told.get("references", ())),
+        test=bool(record.get("patient", {}).get("test")),
+        record=record,
+    )
+
+
+def word(record: dict[str, Any]) -> str:
+    """Say in an officer's word what a record tells; for the logging itself, its event code."""
+    code: str = record["event"]["code"]
+    return _NOS.get(record["outcome"]["kind"], _WORDS.get(code, code))
+
+
+def name(record: dict[str, Any], seal: Seal) -> str:
+    """Return the professional's name of a record, or why it cannot be read."""
+    user = record.get("user", {})
+    if "name_enc" not in user:
+        return ""
+    try:
+        return seal.open(user["kid"], f"{record['id']}|name", user["name_enc"])
+    except Sealed:
+        return "(niet meer leesbaar)"
+
+
+def verdict_words(report: LogReport) -> str:
+    """Say the verdict on one log in an officer's words."""
+    if report.verdict is Verdict.OK:
+        return "Logboek ongewijzigd"
+    if report.verdict is Verdict.INCOMPLETE:
+        return "Onvolledig: geen extern ijkpunt"
+    if report.verdict is Verdict.TAMPERED:
+        first = report.proven if report.first_bad is None else report.first_bad
+        return f"Logboek gewijzigd vanaf regel {first}"
+    return "Logboek niet leesbaar" if report.verdict is Verdict.UNREADABLE else "Geen sleutel of logboek opgegeven"

@@ -1,0 +1,192 @@
+"""`nuts-pzp audit`: verify, prove and export a log, and look at where it lives. Offline; opens ledgers read-only.
+
+Exit codes of verify and check-proof: 0 unchanged, 1 changed, 2 incomplete (no anchor), 3 unreadable, 4 usage.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from ..audit import anchors, bundle, doctor, proof, reading
+from ..audit.ledger.checkpoint import VerifierKey
+from ..audit.material import Material, Unreadable, opened
+from ..audit.verify import Report, Verdict, verify
+
+app = typer.Typer(help="The audit log: verify, prove, export.", no_args_is_help=True)
+
+_Path = Annotated[Path, typer.Argument(help="The ledger file, or an exported folder.")]
+_Keys = Annotated[list[str], typer.Option("--key", help="Public key of a log, a file or a folder of them; repeatable.")]
+_Json = Annotated[bool, typer.Option("--json", help="Machine-readable answer.")]
+
+
+@app.command("verify")
+def verify_command(
+    path: _Path,
+    key: _Keys,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's log.")] = None,
+    anchor: Annotated[Path | None, typer.Option(help="The anchor file, kept apart from the ledger.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Hash the stored bytes only; skip the spelling check.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Tell whether anything was changed, cut off, put back or forged."""
+    keys = _verifier_keys(key)
+    try:
+        lines = anchors.read(anchor) if anchor else None
+    except OSError:
+        _refuse("the anchor file is not readable")
+    try:
+        with _material(path) as material:
+            report = verify(material, keys, lines, tenant=tenant, fast=fast)
+    except Unreadable as error:
+        typer.echo(json.dumps(_unreadable(str(error))) if as_json else f"Logboek niet leesbaar: {error}")
+        raise typer.Exit(Verdict.UNREADABLE) from None
+    typer.echo(json.dumps(_report(report)) if as_json else _report_text(report))
+    raise typer.Exit(int(report.verdict))
+
+
+@app.command("doctor")
+def doctor_command(
+    path: _Path,
+    keys: Annotated[Path | None, typer.Option(help="The key folder.")] = None,
+    anchor: Annotated[Path | None, typer.Option(help="The anchor file.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Look at the disk, the lock, the key files and the anchor of a ledger. Exit 1 when something must be mended."""
+    findings = doctor.examine(path, keys, anchor)
+    if as_json:
+        document = {"schema": "nuts-pzp-audit-doctor/1", "findings": [asdict(one) for one in findings]}
+        typer.echo(json.dumps(document))
+    else:
+        for one in findings:
+            typer.echo(f"{one.state:5} {one.check:11} {one.text}")
+    raise typer.Exit(int(any(one.state == "fail" for one in findings)))
+
+
+@app.command("prove")
+def prove_command(
+    path: _Path,
+    record: Annotated[str, typer.Option(help="The id of the record.")],
+    tenant: Annotated[str, typer.Option(help="Whose log.")],
+) -> None:
+    """Print the proof that one record is in the log, without any other record."""
+    try:
+        with _material(path) as material:
+            typer.echo(json.dumps(proof.prove(material, tenant, record)))
+    except (Unreadable, proof.BadProof) as error:
+        _refuse(str(error), Verdict.UNREADABLE)
+
+
+@app.command("check-proof")
+def check_proof_command(
+    path: Annotated[Path, typer.Argument(help="The proof.")], key: _Keys, as_json: _Json = False
+) -> None:
+    """Check the proof of one record with the log's public key alone."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        _refuse("the proof is not readable", Verdict.UNREADABLE)
+    reasons = []
+    for one in _verifier_keys(key):
+        try:
+            proven = proof.check(document, one)
+        except proof.BadProof as error:
+            reasons.append(str(error))
+            continue
+        found = {"schema": "nuts-pzp-audit-proven/1", "origin": proven.origin, "index": proven.index}
+        found |= {"size": proven.size, "record": proven.record}
+        typer.echo(json.dumps(found) if as_json else f"Bewezen: regel {proven.index} van {proven.origin}")
+        return
+    typer.echo(f"Niet bewezen: {reasons[0]}" if reasons else "Niet bewezen")
+    raise typer.Exit(Verdict.TAMPERED)
+
+
+@app.command("export")
+def export_command(
+    path: _Path,
+    folder: Annotated[Path, typer.Option("--to", help="A folder that does not exist yet.")],
+    tenant: Annotated[str, typer.Option(help="Whose log.")],
+    kind: Annotated[str, typer.Option("--format", help="native")] = "native",
+) -> None:
+    """Write one log as a folder that stands alone, with a verifier that needs only Python."""
+    if kind != "native":
+        _refuse("the only format is native")
+    try:
+        with opened(path) as material:
+            count = bundle.export(material, tenant, folder, time.time_ns() // 1_000)
+    except Unreadable as error:
+        _refuse(str(error), Verdict.UNREADABLE)
+    except OSError as error:
+        _refuse(error.strerror or "the folder cannot be written")
+    typer.echo(f"{count} regels geschreven")
+
+
+@contextmanager
+def _material(path: Path) -> Iterator[Material]:
+    if path.is_dir():
+        yield bundle.Bundle(path)
+        return
+    with opened(path) as ledger:
+        yield ledger
+
+
+def _verifier_keys(given: list[str]) -> list[VerifierKey]:
+    """Read public keys: written out, from a file with one a line, or from every `*.pub` below a folder."""
+    lines: list[str] = []
+    for one in given:
+        path = Path(one)
+        if path.is_dir():
+            lines += [line for file in sorted(path.rglob("*.pub")) for line in file.read_text("utf-8").splitlines()]
+        elif path.is_file():
+            lines += path.read_text("utf-8").splitlines()
+        else:
+            lines.append(one)
+    try:
+        return [VerifierKey.parse(line) for line in lines if line.strip()]
+    except ValueError:
+        _refuse("a key is not a public key of a log")
+
+
+def _report(report: Report) -> dict[str, Any]:
+    logs = [
+        asdict(log) | {"verdict": log.verdict.name.lower(), "words": reading.verdict_words(log)} for log in report.logs
+    ]
+    return {
+        "schema": "nuts-pzp-audit-verification/1",
+        "verdict": report.verdict.name.lower(),
+        "logs": logs,
+        "torn_anchor_lines": list(report.torn),
+        "records": report.records,
+        "seconds": round(report.seconds, 6),
+    }
+
+
+def _report_text(report: Report) -> str:
+    lines = []
+    for log in report.logs:
+        detail = f" ({log.reason})" if log.reason else ""
+        lines.append(f"{log.tenant or log.origin}: {reading.verdict_words(log)}{detail}")
+        if log.size:
+            lines.append(f"  {log.proven} van {log.size} regels bewezen, {log.checkpoints} handtekeningen,")
+            lines.append(f"  {log.anchored} ijkpunten, wortel {log.root or '-'}")
+    rate = report.records / report.seconds if report.seconds else 0
+    lines.append(f"{report.records} regels in {report.seconds:.2f} s ({rate:.0f} per seconde)")
+    if report.torn:
+        lines.append(f"ijkpuntregels die niets bewijzen: {', '.join(map(str, report.torn))}")
+    return "\n".join(lines)
+
+
+def _unreadable(reason: str) -> dict[str, Any]:
+    return {"schema": "nuts-pzp-audit-verification/1", "verdict": "unreadable", "logs": [], "reason": reason}
+
+
+def _refuse(text: str, code: Verdict = Verdict.USAGE) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(int(code))
