@@ -117,20 +117,20 @@ class Requester:
             raise Refused(502, "failed to retrieve presentation definition") from None
 
     async def _get(self, url: str) -> dict[str, Any]:
-        """Fetch a JSON object, or the one fetched less than five minutes ago.
+        """Fetch a JSON object, or take what was fetched less than five minutes ago, a refusal included.
 
         Version 6.2 does not say that it wants JSON here, so an OAuth error comes back as a page it cannot read: a scope
         the other side does not know ends as 502, not as 400.
         """
-        held = self._fetched.get(url)
-        if held is None:
+        answer: httpx.Response | None = self._fetched.get(url)
+        if answer is None:
             answer = await self._client.get(url, headers={"accept": ""})
-            answer.raise_for_status()
-            held = answer.json()
-            if not isinstance(held, dict):
-                raise ValueError("not a JSON object")
-            self._fetched.put(url, held, MAX_AGE)
-        found: dict[str, Any] = held
+            if "max-age" in answer.headers.get("cache-control", ""):
+                self._fetched.put(url, answer, MAX_AGE)
+        answer.raise_for_status()
+        found = answer.json()
+        if not isinstance(found, dict):
+            raise ValueError("not a JSON object")
         return found
 
     async def _post(self, endpoint: str, form: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, Any]:

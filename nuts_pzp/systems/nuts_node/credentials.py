@@ -97,8 +97,10 @@ class NutsCredentials:
         await self._node.close()
 
     async def health(self) -> Outcome[str]:
-        """Ask the node whether it is ready."""
+        """Ask the node whether it is ready and has our subject."""
         ready = await self._node.status()
+        if not isinstance(ready, Mishap):
+            ready = await self._node.knows(self._settings.subject)
         return Unavailable(Reason.TOKEN_UNAVAILABLE, detail=ready.detail) if isinstance(ready, Mishap) else "ready"
 
     async def sign(self, want: _Want, method: str, url: str, *, fresh: bool) -> Outcome[Headers]:

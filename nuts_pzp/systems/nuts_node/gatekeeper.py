@@ -24,6 +24,7 @@ from .settings import GatekeeperSettings
 _REMEMBERED = 10_000
 _REFUSED_FOR = 1.0
 """Seconds that an unknown token stays unknown without asking again."""
+_NO_TOKEN = "nuts-pzp-health"  # noqa: S105 (none, on purpose)
 _BROKEN_TROUBLES = (Trouble.ADDRESS, Trouble.TLS, Trouble.REDIRECT, Trouble.OVERSIZE)
 
 
@@ -58,9 +59,12 @@ class NutsGatekeeper:
         await self._node.close()
 
     async def health(self) -> Outcome[str]:
-        """Ask the node whether it is ready."""
+        """Ask the node whether it is ready, and whether it introspects for us: its status alone needs no API token."""
         ready = await self._node.status()
-        return Unavailable(Reason.INTROSPECTION_DOWN, detail=ready.detail) if isinstance(ready, Mishap) else "ready"
+        if not isinstance(ready, Mishap):
+            said = await self._node.introspect(_NO_TOKEN)
+            ready = said if isinstance(said, Mishap) else True
+        return _unavailable(ready) if isinstance(ready, Mishap) else "ready"
 
     async def _introspected(self, token: Shown) -> Introspected | Deny | Unavailable:
         key, now = sha256(token.token.encode()).digest(), self._clock()

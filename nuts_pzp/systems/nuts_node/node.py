@@ -1,4 +1,4 @@
-"""The wire of the node's internal API: five calls, each answered by a parsed value or by Trouble (spec nuts-node 1).
+"""The wire of the node's internal API: a few calls, each answered by a parsed value or by Trouble (spec nuts-node 1).
 
 Trusts the node, not its transport: a wrong status, media type or shape is `Mishap`, never a yes.
 """
@@ -97,6 +97,13 @@ class Node:
     async def status(self) -> bool | Mishap:
         """Say whether the node is ready (M1)."""
         heard = await self._send("GET", "/status", {}, None)
+        return heard if isinstance(heard, Mishap) else True
+
+    async def knows(self, subject: str) -> bool | Mishap:
+        """Say whether the node has this subject (V2)."""
+        heard = await self._send("GET", f"/internal/vdr/v2/subject/{quote(subject, safe='')}", {}, None)
+        if isinstance(heard, Mishap) and heard.status == 404:
+            return Mishap(404, "the node does not know this subject")
         return heard if isinstance(heard, Mishap) else True
 
     async def close(self) -> None:

@@ -144,6 +144,17 @@ async def test_a_scope_the_other_side_does_not_know_looks_like_a_broken_server(p
     assert outcome.detail == "the node answered 502"
 
 
+async def test_a_scope_added_elsewhere_is_seen_after_five_minutes_only(pair: Any, inquire: Any) -> None:
+    """The other side's refusal is kept by the node like any document of it."""
+    credentials = pair.credentials(scopes={"TREAT": "later"})
+    assert isinstance(await credentials.grant(pair.source, inquire()), Unavailable)
+    pair.holder.twin.state.policy["later"] = pair.holder.twin.state.policy["pzp-gf"]
+    assert isinstance(await credentials.grant(pair.source, inquire()), Unavailable)
+    pair.user.twin.state.clock.shift = pair.holder.twin.state.clock.shift = 301
+    assert callable(await credentials.grant(pair.source, inquire()))
+    await credentials.stop()
+
+
 async def test_one_failure_of_the_node_is_tried_again_and_two_are_not(pair: Any, inquire: Any) -> None:
     credentials = pair.credentials()
     pair.user.twin.faults.set("request-token", Fault("status", 503, times=1))
@@ -194,9 +205,22 @@ async def test_a_connection_dropped_on_a_proof_is_an_invalid_proof(pair: Any, in
     assert outcome.reason is Reason.PROOF_INVALID
 
 
-async def test_health_follows_the_node(pair: Any) -> None:
+@pytest.mark.parametrize("operation", ["status", "introspect"])
+async def test_health_of_the_door_follows_the_node(pair: Any, operation: str) -> None:
     door = pair.gatekeeper()
     assert await door.health() == "ready"
-    pair.holder.twin.faults.set("status", Fault("status", 503))
+    pair.holder.twin.faults.set(operation, Fault("status", 503))
     assert isinstance(await door.health(), Unavailable)
     await door.stop()
+
+
+async def test_health_of_the_credentials_needs_a_known_subject(pair: Any) -> None:
+    known, unknown = pair.credentials(), pair.credentials(subject="nobody")
+    assert await known.health() == "ready"
+    outcome = await unknown.health()
+    assert isinstance(outcome, Unavailable)
+    assert outcome.detail == "the node does not know this subject"
+    pair.user.twin.faults.set("status", Fault("status", 503))
+    assert isinstance(await known.health(), Unavailable)
+    await known.stop()
+    await unknown.stop()
