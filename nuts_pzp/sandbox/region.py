@@ -83,6 +83,8 @@ class Region:
 
     async def __aexit__(self, *_: object) -> None:
         """Stop everything; idempotent."""
+        for twin in self.fhir.values():
+            twin.close()
         servers, self._servers = self._servers, []
         await asyncio.gather(*(server.stop(grace=0.2) for server in servers))
         if hasattr(self, "national"):

@@ -23,15 +23,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..organizations import Dialect
-from .bundles import MAX_PAGE, Found, Json, Pages, outcome, page
+from .bundles import Found, Json, Pages, outcome, page
 from .capability import statement
 from .control import control
 from .faults import Faults
+from .incoming import count, form, let_go
 from .parameters import known
 from .search import Index, Pairs, Refused, walk
 
 FHIR_JSON = "application/fhir+json;charset=UTF-8"
-_FORM = "application/x-www-form-urlencoded"
 _BIG = 9 * 1024 * 1024
 _BASE_ASKED = (
     "HAPI-0287: This is the base URL of FHIR server. Unable to handle this request, "
@@ -87,6 +87,7 @@ class FhirServerTwin:
         self._deleted: dict[tuple[str, str], str] = {}
         self._pages = Pages()
         self._started = _now()
+        self._closing = asyncio.Event()
         self.control = control(self)
         for resource in resources:
             self.put(dict(resource))
@@ -114,21 +115,24 @@ class FhirServerTwin:
         del self._resources[kind, id_]
         self._deleted[kind, id_] = _now()
 
+    def close(self) -> None:
+        """Let go of requests that hang: the server is about to stop."""
+        self._closing.set()
+
     def count(self, kind: str) -> int:
         """How many resources of a type are stored."""
         return sum(1 for type_, _ in self._resources if type_ == kind)
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
-        if "hang" in self.faults:
-            await _until_gone(receive)
+        if "hang" in self.faults and not await let_go(receive, self._closing):
             return
         if "slow" in self.faults:
             await asyncio.sleep(self.faults.slow_seconds)
         await (await self._answer(request))(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        if "down" in self.faults:
+        if "down" in self.faults or self._closing.is_set():
             return PlainTextResponse("no available server", 503)
         wanted = self.behavior.authorization
         if wanted is not None and not hmac.compare_digest(request.headers.get("authorization", ""), wanted):
@@ -149,7 +153,7 @@ class FhirServerTwin:
         pairs = parse_qsl(request.url.query, keep_blank_values=True)
         base = f"{request.url.scheme}://{request.headers.get('host', '')}{self.base_path}"
         if request.method == "POST" and len(parts) == 2 and parts[1] == "_search":
-            pairs = pairs + await _form(request)
+            pairs = pairs + await form(request)
             self._note(request, pairs)
             return self._search(parts[0], pairs, base, f"{base}/{parts[0]}/_search")
         self._note(request, pairs)
@@ -189,11 +193,11 @@ class FhirServerTwin:
         matches = index.find(kind, pairs, base=base, lenient=behavior.lenient, terminology=behavior.terminology)
         includes = tuple(value for name, value in pairs if name == "_include")
         index.included([], includes)
-        count = _count(pairs, behavior.page_size)
-        if count == 0 or ("_summary", "count") in pairs:
+        size = count(pairs, behavior.page_size)
+        if size == 0 or ("_summary", "count") in pairs:
             return self._reply({"resourceType": "Bundle", "type": "searchset", "total": len(matches)})
         found = Found(tuple(matches), includes, self_link)
-        return self._bundle(page(index, found, self._pages.keep(found), base, offset=0, count=count))
+        return self._bundle(page(index, found, self._pages.keep(found), base, offset=0, count=size))
 
     def _page(self, pairs: Pairs, base: str) -> Response:
         asked = dict(pairs)
@@ -203,9 +207,9 @@ class FhirServerTwin:
         offset = asked.get("_getpagesoffset", "0")
         if not offset.isdecimal():
             raise Refused(400, f"Invalid _getpagesoffset value: {offset}")
-        count = _count(pairs, self.behavior.page_size)
+        size = count(pairs, self.behavior.page_size)
         index = Index(self._known, self._resources, self._belongs)
-        return self._bundle(page(index, found, asked["_getpages"], base, offset=int(offset), count=count))
+        return self._bundle(page(index, found, asked["_getpages"], base, offset=int(offset), count=size))
 
     def _bundle(self, bundle: Json) -> Response:
         if "lying-next" in self.faults:
@@ -272,27 +276,6 @@ def _subset(resource: Json, elements: list[str]) -> Json:
     kept = {name: value for name, value in resource.items() if name in ("resourceType", "id", *elements)}
     tag = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
     return kept | {"meta": {**resource["meta"], "tag": [tag]}}
-
-
-def _count(pairs: Pairs, default: int) -> int:
-    text = dict(pairs).get("_count")
-    if text is None:
-        return default
-    if not text.isdecimal():
-        raise Refused(400, f"HAPI-0375: Invalid _count value: {text}")
-    return min(int(text), MAX_PAGE)
-
-
-async def _form(request: Request) -> list[tuple[str, str]]:
-    """The body's parameters. A body of another media type is ignored, as HAPI does: the search is then unbounded."""
-    body = await request.body()
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True) if media == _FORM else []
-
-
-async def _until_gone(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _now() -> str:

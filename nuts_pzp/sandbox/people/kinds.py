@@ -32,6 +32,8 @@ def _practice() -> Chart:
     dossier.treatment("Sondevoeding", "deny", day, identified("dalen-sonde"))
     dossier.treatment("Dialyse", "permit", day, identified("dalen-dialyse"))
     dossier.goal("1351964001", day)
+    # A goal of the practice's own that has nothing to do with this conversation, and no code.
+    dossier.goal("UNK", "2025-03-03", having(description={"text": "Elke dag een half uur wandelen"}))
     dossier.observation("395091006", concept(SNOMED, "108344006"), day, performed(doctor))
     dossier.observation("247751003", "Muziek van Bach op de kamer.", "2024-05-05", performed(doctor))
     return dossier
@@ -58,7 +60,6 @@ def _hospital() -> Chart:
     dossier.treatment("Dialyse", "deny", later, identified("dalen-dialyse"))
     dossier.treatment("Pacemaker", "permit", later, _codeless)
     dossier.goal("385987000", "2026-02-02", status("proposed"))
-    dossier.goal("UNK", later, having(description={"text": "Zelf boodschappen blijven doen"}))
     dossier.observation("395091006", concept(SNOMED, "264362003"), "2026-01-05", status("preliminary"))
     dossier.observation("340171000146104", None, later, performed(doctor))
     dossier.observation("247751003", "Dat de hond bij hem mag blijven.", "2024-05-05", performed(doctor))

@@ -63,7 +63,7 @@ def _home_care() -> Chart:
     dossier.person(BSN, BORN, "female")
     add_form(
         dossier,
-        Cover(filled="2026-10-21T15:40:00+02:00", authored="2026-10-21T16:05:00+02:00"),
+        Cover(filled="2026-10-21", authored="2026-10-21T16:05:00+02:00"),
         form.held_by("Elzinga", "30.000"),
         form.capable("1"),
         *form.representative("Rein", "Postma", "0612000101", "SONC", first_contact=True),

@@ -102,3 +102,12 @@ async def test_many_at_once(practice: tuple[FhirServerTwin, httpx.AsyncClient]) 
     query = f"Observation?patient=Patient/1&code={','.join(f'{SCT}|{code}' for code in codes)}"
     answers = await asyncio.gather(*(client.get(query) for _ in range(20)))
     assert {answer.json()["total"] for answer in answers} == {2}
+
+
+async def test_a_closing_server_lets_go_of_what_hangs(practice: tuple[FhirServerTwin, httpx.AsyncClient]) -> None:
+    twin, client = practice
+    twin.faults.set("hang", True)
+    hanging = asyncio.create_task(client.get("Patient/1"))
+    await asyncio.sleep(0.05)
+    twin.close()
+    assert (await hanging).status_code == 503
