@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from ...exchange import Headers, Inquiry, Signer, Source
+from ...identity import Purpose
 from ...outcome import Deny, Outcome, Unavailable
 from ...outside import Outbound, Surroundings
 from ...reasons import Reason
@@ -46,6 +47,14 @@ class _Held:
     """Unix time at which it was fetched past the node's memory; 0 when it was not."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """No token. `perhaps_scope`: another scope may still be granted."""
+
+    stop: Deny | Unavailable
+    perhaps_scope: bool = False
+
+
 class NutsCredentials:
     """Credentials of one tenant. Also `outside.Living`."""
 
@@ -67,26 +76,31 @@ class NutsCredentials:
             retry_error_callback=_last,
             sleep=pause,
         )
-        self._flights: Flights[tuple[bytes, bool], _Held | Deny | Unavailable] = Flights()
+        self._flights: Flights[tuple[bytes, bool], _Held | _Failed] = Flights()
         self._memory: Memory[bytes, _Held] = Memory(_REMEMBERED)
 
     async def grant(self, source: Source, inquiry: Inquiry, /) -> Outcome[Signer]:
         """Return a signer once that source's authorization server gave this user a token.
 
-        Denies (TOKEN_REFUSED) when it says no, is not known, may not be dialled, or when no scope fits the purpose;
+        In an emergency the treatment scope is asked where the emergency scope is not had (design D6). Denies
+        (TOKEN_REFUSED) when the server says no, is not known, may not be dialled, or when no scope fits the purpose;
         Unavailable (TOKEN_UNAVAILABLE) when it or the node could not be asked.
         """
-        server, scope = source.authorization_server, self._settings.scopes.get(inquiry.purpose)
+        server, purposes = source.authorization_server, self._purposes(inquiry.purpose)
         if server is None:
             return Deny(Reason.TOKEN_REFUSED, detail="the directory gives no authorization server for this source")
-        if scope is None:
-            return Deny(Reason.TOKEN_REFUSED, detail="no scope is configured for this purpose")
         if self._outbound.refuses(server) or urlsplit(server).scheme != "https":
             return Deny(Reason.TOKEN_REFUSED, detail="the authorization server has an address that may not be dialled")
-        body = request_body(inquiry, server=server, scope=scope, token_type=self._settings.token_type)
-        want = _Want(sha256(body).digest(), body)
-        held = await self._token(want, fresh=False)
-        return _Signer(self, want) if isinstance(held, _Held) else held
+        failed = _Failed(Deny(Reason.TOKEN_REFUSED, detail="no scope is configured for this purpose"))
+        for purpose in purposes:
+            want = self._want(replace(inquiry, purpose=purpose), server)
+            held = await self._token(want, fresh=False)
+            if isinstance(held, _Held):
+                return _Signer(self, want)
+            failed = held
+            if not held.perhaps_scope:
+                break
+        return failed.stop
 
     async def start(self) -> None:
         """Nothing to begin: connections are made when needed."""
@@ -106,8 +120,8 @@ class NutsCredentials:
     async def sign(self, want: _Want, method: str, url: str, *, fresh: bool) -> Outcome[Headers]:
         """Return the headers of one call: the token, and for a bound one a proof that fits this call only."""
         held = await self._token(want, fresh=fresh)
-        if not isinstance(held, _Held):
-            return held
+        if isinstance(held, _Failed):
+            return held.stop
         token = held.token
         if token.key_id is None:
             return {"authorization": f"Bearer {token.value}"}
@@ -118,24 +132,34 @@ class NutsCredentials:
             return Unavailable(Reason.TOKEN_UNAVAILABLE, detail=proof.detail)
         return {"authorization": f"DPoP {token.value}", "dpop": proof}
 
-    async def _token(self, want: _Want, *, fresh: bool) -> _Held | Deny | Unavailable:
+    def _purposes(self, purpose: Purpose) -> list[Purpose]:
+        """Return the purposes to ask for, in this order, as far as they have a scope."""
+        wanted = [purpose, Purpose.TREATMENT] if purpose is Purpose.EMERGENCY else [purpose]
+        return [one for one in wanted if one in self._settings.scopes]
+
+    def _want(self, inquiry: Inquiry, server: str) -> _Want:
+        scope = self._settings.scopes[inquiry.purpose]
+        body = request_body(inquiry, server=server, scope=scope, token_type=self._settings.token_type)
+        return _Want(sha256(body).digest(), body)
+
+    async def _token(self, want: _Want, *, fresh: bool) -> _Held | _Failed:
         now = self._clock()
         held = self._memory.get(want.key, now)
         if held is not None and (not fresh or now - held.renewed < _JUST_NOW):
             return held
         return await self._flights.join((want.key, fresh), lambda: self._fetch(want, fresh=fresh))
 
-    async def _fetch(self, want: _Want, *, fresh: bool) -> _Held | Deny | Unavailable:
+    async def _fetch(self, want: _Want, *, fresh: bool) -> _Held | _Failed:
         subject = self._settings.subject
         retrying = self._retrying.copy()  # one holds the state of one series of attempts
         got: Token | Mishap = await retrying(self._node.request_token, subject, want.body, bypass=fresh)
         if isinstance(got, Mishap):
-            return _stop(got)
+            return _failed(got)
         if (got.key_id is None) != (self._settings.token_type == "Bearer"):  # noqa: S105 (a kind of token)
-            return Unavailable(Reason.TOKEN_UNAVAILABLE, detail="a token of a kind that was not asked for")
+            return _Failed(Unavailable(Reason.TOKEN_UNAVAILABLE, detail="a token of a kind that was not asked for"))
         now = self._clock()
         if got.expires <= now:
-            return Unavailable(Reason.TOKEN_UNAVAILABLE, detail="a token that is already past")
+            return _Failed(Unavailable(Reason.TOKEN_UNAVAILABLE, detail="a token that is already past"))
         held = _Held(got, now if fresh else 0.0)
         self._memory.put(want.key, held, got.expires - _MARGIN)
         return held
@@ -163,11 +187,14 @@ def _last(state: RetryCallState) -> Token | Mishap:
     return got
 
 
-def _stop(mishap: Mishap) -> Deny | Unavailable:
-    """400 and 412 are an answer; everything else is none. The node's words are never parsed."""
+def _failed(mishap: Mishap) -> _Failed:
+    """400 and 412 are an answer; everything else is none. The node's words are never parsed.
+
+    Version 6.2 answers 502 where the other side does not know the scope.
+    """
     if mishap.status in (400, 412):
-        return Deny(Reason.TOKEN_REFUSED, detail=mishap.detail)
-    return Unavailable(Reason.TOKEN_UNAVAILABLE, detail=mishap.detail)
+        return _Failed(Deny(Reason.TOKEN_REFUSED, detail=mishap.detail), perhaps_scope=True)
+    return _Failed(Unavailable(Reason.TOKEN_UNAVAILABLE, detail=mishap.detail), perhaps_scope=mishap.status == 502)
 
 
 def build(settings: Mapping[str, Any], around: Surroundings) -> NutsCredentials:

@@ -73,7 +73,7 @@ class ClaimNames(_Strict):
 
 
 class GatekeeperSettings(Internal):
-    """The network door, kind `nuts-node`."""
+    """The network door, kind `nuts_node`."""
 
     issuer: str
     """This tenant's own authorization server, compared byte for byte: `https://node.example/oauth2/wilgenhof`."""
@@ -89,7 +89,7 @@ class GatekeeperSettings(Internal):
 
 
 class CredentialsSettings(Internal):
-    """Tokens for other organisations, kind `nuts-node`."""
+    """Tokens for other organisations, kind `nuts_node`."""
 
     subject: str = Field(pattern=SUBJECT_PATTERN, max_length=128)
     """This tenant's subject at the node."""

@@ -188,9 +188,47 @@ async def test_even_on_loopback_the_authorization_server_speaks_https(
 
 
 async def test_a_purpose_without_a_scope_is_refused(node: Any, clock: Any, source: Any, inquire: Any) -> None:
-    outcome = await credentials(node, clock).grant(source, inquire(purpose=Purpose.EMERGENCY, reason="unconscious"))
+    outcome = await credentials(node, clock).grant(source, inquire(purpose=Purpose.COORDINATION))
     assert isinstance(outcome, Deny)
     assert node.asked == []
+
+
+async def test_without_an_emergency_scope_an_emergency_is_asked_as_for_treatment(
+    node: Any, clock: Any, source: Any, inquire: Any
+) -> None:
+    node.tokens = [Token("t", END)]
+    await credentials(node, clock).grant(source, inquire(purpose=Purpose.EMERGENCY, reason="unconscious"))
+    assert json.loads(node.asked[0][2])["scope"] == "pzp-gf"
+
+
+@pytest.mark.parametrize("mishap", [Mishap(400, "x"), Mishap(502, "x")])
+async def test_a_source_without_the_emergency_scope_is_asked_as_for_treatment(
+    node: Any, clock: Any, source: Any, inquire: Any, mishap: Mishap
+) -> None:
+    attempts = 1 if mishap.status == 400 else 2
+    node.tokens = [*[mishap] * attempts, Token("t", END)]
+    room = credentials(node, clock, scopes={"TREAT": "pzp-gf", "ETREAT": "pzp-spoed"})
+    signer = await room.grant(source, inquire(purpose=Purpose.EMERGENCY, reason="unconscious"))
+    assert await signer("GET", GOAL) == {"authorization": "Bearer t"}
+    assert [json.loads(asked[2])["scope"] for asked in node.asked] == ["pzp-spoed"] * attempts + ["pzp-gf"]
+    assert b"unconscious" not in node.asked[-1][2]
+
+
+async def test_a_node_that_does_not_answer_is_not_asked_for_another_scope(
+    node: Any, clock: Any, source: Any, inquire: Any
+) -> None:
+    node.tokens = [Mishap(0, "x", Trouble.TIMEOUT)]
+    room = credentials(node, clock, scopes={"TREAT": "pzp-gf", "ETREAT": "pzp-spoed"})
+    outcome = await room.grant(source, inquire(purpose=Purpose.EMERGENCY, reason="unconscious"))
+    assert isinstance(outcome, Unavailable)
+    assert {json.loads(asked[2])["scope"] for asked in node.asked} == {"pzp-spoed"}
+
+
+async def test_treatment_never_asks_for_the_emergency_scope(node: Any, clock: Any, source: Any, inquire: Any) -> None:
+    node.tokens = [Mishap(400, "x")]
+    room = credentials(node, clock, scopes={"TREAT": "pzp-gf", "ETREAT": "pzp-spoed"})
+    assert isinstance(await room.grant(source, inquire()), Deny)
+    assert [json.loads(asked[2])["scope"] for asked in node.asked] == ["pzp-gf"]
 
 
 async def test_an_emergency_has_its_own_scope_and_carries_its_reason(
