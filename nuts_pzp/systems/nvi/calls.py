@@ -1,4 +1,7 @@
-"""A call to one national system: token, breaker, and one more try with a new token after a 401."""
+"""A call to one national system: token, breaker, and one more try after a 401 or a connection that dropped.
+
+Nothing that is asked here changes anything there, so asking twice is safe.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,8 @@ class Authorized:
     async def call(self, compose: Compose) -> Heard | Trouble | Deny | Unknown | Unavailable:
         """Return the answer, the trouble, or the Stop of the token or of `compose`."""
         heard = await self._try(compose)
-        if isinstance(heard, Heard) and heard.status == 401:
-            return await self._try(compose)
-        return heard
+        again = heard is Trouble.BROKEN or (isinstance(heard, Heard) and heard.status == 401)
+        return await self._try(compose) if again else heard
 
     async def ready(self) -> Outcome[str]:
         """Say whether a call could be made now: a token can be had, the breaker is closed. Sends nothing personal."""

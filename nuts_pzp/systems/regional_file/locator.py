@@ -1,6 +1,6 @@
 """The localization port over a regional file: the same few organisations for every patient.
 
-It knows no patients, so each organisation on it learns that somebody asked. Keep it short (docs/adr/0073).
+It knows no patients, so each organisation on it learns that somebody asked. Keep it short (docs/adr/0070).
 """
 
 from __future__ import annotations
