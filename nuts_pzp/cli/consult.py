@@ -50,9 +50,12 @@ def run(
     if as_json:
         typer.echo(json.dumps(overview, ensure_ascii=False))
     else:
+        import msgspec
+
+        from ..overview.shape import Overview
         from .overview_table import overview_table
 
-        Console().print(overview_table(overview))
+        Console().print(overview_table(msgspec.convert(overview, Overview)))
     raise typer.Exit(0 if overview.get("complete") is True else 1)
 
 

@@ -107,7 +107,7 @@ class _Traced:
     signer: Signer
     trace: str
 
-    async def __call__(self, method: str, url: str, *, fresh: bool = False) -> Outcome[Mapping[str, str]]:
+    async def __call__(self, method: str, url: str, /, *, fresh: bool = False) -> Outcome[Mapping[str, str]]:
         headers = await self.signer(method, url, fresh=fresh)
         if isinstance(headers, Deny | Unknown | Unavailable) or not self.trace:
             return headers
