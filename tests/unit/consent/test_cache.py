@@ -236,6 +236,18 @@ async def test_inflight_permit_discarded_after_deny_notification(consenting: Any
     assert await consent.ask(access) == DENY.outcome
 
 
+async def test_purged_permit_nobody_waits_for_is_not_kept(consenting: Any, access: Access) -> None:
+    consent, source = consenting(PERMIT, DENY)
+    source.gate = asyncio.Event()
+    waiter = asyncio.create_task(consent.ask(access))
+    await asyncio.sleep(0.01)
+    consent.purge(Bsn("999912008"))
+    waiter.cancel()
+    source.gate.set()
+    await asyncio.sleep(0.01)
+    assert await consent.ask(access) == DENY.outcome
+
+
 async def test_question_after_a_purge_does_not_join_the_one_before_it(consenting: Any, access: Access) -> None:
     consent, source = consenting(PERMIT, DENY)
     source.gate = asyncio.Event()

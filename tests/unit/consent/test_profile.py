@@ -104,6 +104,10 @@ async def test_local_permit_vs_mitz_deny_is_a_conflict_and_denied(asking: Asking
     assert await asking(permits(3, evidence=LOCAL), denies()) == Deny(Reason.CONSENT_CONFLICT, (LOCAL, MITZ))
 
 
+async def test_unexplained_deny_wins_a_tie_with_the_most_specific_permit(asking: Asking) -> None:
+    assert await asking(permits(4, evidence=LOCAL), denies()) == Deny(Reason.CONSENT_CONFLICT, (LOCAL, MITZ))
+
+
 async def test_local_permit_vs_mitz_indeterminate_keeps_the_alarming_reason(asking: Asking) -> None:
     found = await asking(permits(3, evidence=LOCAL), denies(Reason.MITZ_INDETERMINATE))
     assert found == Deny(Reason.MITZ_INDETERMINATE, (MITZ,))

@@ -124,6 +124,10 @@ BROKEN: dict[str, tuple[str, str]] = {
     "professional oid": ("2.16.528.1.1007.3.1", "2.16.528.1.1007.3.9"),
     "data type": ("urn:hl7-org:v3#II", "http://www.w3.org/2001/XMLSchema#string"),
     "unknown attribute": (ROLE, ROLE + ROLE.replace("subject:role", "subject:rolle")),
+    "group in two": (
+        PATIENT,
+        PATIENT + '</x:Attributes><x:Attributes Category="urn:oasis:names:tc:xacml:3.0:attribute-category:resource">',
+    ),
     "not well-formed": ("</e:Envelope>", ""),
     "doctype": ("<e:Envelope", "<!DOCTYPE x><e:Envelope"),
 }
