@@ -38,9 +38,12 @@ fhir if {
 	input.action.fhir_rest.capability_checked == true
 }
 
+# A URA: one to eight digits.
 organization if {
 	is_string(input.subject.organization.ura)
-	regex.match(`^[0-9]{1,8}$`, input.subject.organization.ura)
+	input.subject.organization.ura != ""
+	count(input.subject.organization.ura) <= 8
+	trim(input.subject.organization.ura, "0123456789") == ""
 }
 
 # Lower case, one space between words, none around.
