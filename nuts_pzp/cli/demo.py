@@ -32,6 +32,8 @@ def run(
         typer.echo("The demo needs the extra `sandbox`: pip install 'nuts-pzp[sandbox]'", err=True)
         raise typer.Exit(2) from None
     console = Console(stderr=as_json, highlight=False)
+    if not console.is_terminal:
+        console.width = 120
     kept = folder is not None
     place = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="nuts-pzp-demo-"))
     try:
@@ -63,6 +65,7 @@ async def _perform(place: Path, slug: str, console: Console, *, show: bool) -> d
             asked = time.monotonic()
             overview = await stage.consult(patient, relation={"kind": "out-of-hours"})
             took = time.monotonic() - asked
+            stage.region.fault("avondrood", "hang", False)
             await stage.stop_gateways()
             trail = demo_trail.trail(stage, overview["meldcode"])
             checked = demo_trail.verify_all(stage)

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from ..overview.shape import Overview
 from .overview_table import overview_table
@@ -31,39 +30,37 @@ def show(
 
 def _sources(console: Console, overview: dict[str, Any], took: float) -> None:
     seconds = {row["ura"]: row["seconds"] for row in overview["timings"]}
-    table = Table("bron", "uitkomst", "uitspraken", "tijd", box=None, title="Bronnen", title_justify="left")
+    console.print("\n[bold]Wat er per bron gebeurde[/]")
     for source in overview["sources"]:
-        spent = seconds.get(source["ura"])
-        table.add_row(
-            source["name"], source["notice"], str(source["statements"]), f"{spent:.2f} s" if spent is not None else ""
-        )
-    console.print()
-    console.print(table)
-    console.print(f"[dim]Hele raadpleging: {took:.2f} s; meldcode {overview['meldcode']}[/]")
+        spent = f"{seconds[source['ura']]:5.2f} s" if source["ura"] in seconds else "niet bevraagd"
+        color = "green" if source["status"] == "ok" else "red"
+        console.print(f"  {spent}  [{color}]{source['name']}[/]: {source['notice']}, {source['statements']} uitspraken")
+    console.print(f"  {took:5.2f} s  de hele raadpleging; meldcode {overview['meldcode']}")
 
 
 def _trail(console: Console, trail: list[dict[str, Any]]) -> None:
     for title, own in (("Logboek van de raadpleger", True), ("Logboeken van de bronhouders, zelfde trace", False)):
         rows = [row for row in trail if (row["tenant"] == "kade") is own]
-        table = Table("regel", "tijd (UTC)", "wie", "wat", "uitkomst", "vraag of reden", box=None)
         shown = rows if own else _few(rows)
+        console.print(f"\n[bold]{title}[/] ({len(rows)} regels; wie: {_who(rows)})")
         for row in shown:
-            told = row["reason"] or row["query"] or (f"{row['references']} gegevens" if row["references"] else "")
-            table.add_row(
-                f"{row['tenant']}#{row['index']}", row["ts"][11:23], f"{row['user']} {row['role']}".strip(),
-                row["event"], row["word"], told,
-            )  # fmt: skip
-        console.print(f"\n[bold]{title}[/] ({len(rows)} regels)")
-        console.print(table)
+            told = row["reason"] or (f"{row['references']} gegevens" if row["references"] else row["query"])
+            line = f"{row['tenant']}#{row['index']}"
+            console.print(f"  {line:13} {row['ts'][11:23]}  {row['event']:20} {row['word']:22} {told}", soft_wrap=True)
         if len(rows) > len(shown):
-            console.print(f"[dim]... en nog {len(rows) - len(shown)} regels[/]")
+            console.print(f"  [dim]... en nog {len(rows) - len(shown)} regels[/]")
+
+
+def _who(rows: list[dict[str, Any]]) -> str:
+    people = {f"{row['user']}, {row['role']} ({row['assurance']})" for row in rows if row["user"]}
+    return "; ".join(sorted(people))
 
 
 def _few(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first decision and result of each holder: the others are alike."""
+    """The first decision and result of each holder: the others are alike"""
     shown: list[dict[str, Any]] = []
     for tenant in dict.fromkeys(row["tenant"] for row in rows):
-        shown += [row for row in rows if row["tenant"] == tenant][:4]
+        shown += [row for row in rows if row["tenant"] == tenant][:2]
     return shown
 
 
@@ -87,4 +84,4 @@ def _next(console: Console) -> None:
         ("nuts-pzp sandbox", "keep the region running and serve the gateways yourself"),
         ("docs/how-to/first-source.md", "from here to a first real source"),
     ):
-        console.print(f"  {command:34} {why}")
+        console.print(f"  {command:36} {why}")
