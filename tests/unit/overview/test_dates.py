@@ -1,0 +1,86 @@
+"""Dates are intervals of their own precision on Dutch clocks (spec pzp-fhir 3.4)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from nuts_pzp.overview.dates import AMSTERDAM, apart, dutch, is_future, is_past, read_date
+
+
+def _when(text: str):  # type: ignore[no-untyped-def]
+    when = read_date(text)
+    assert when is not None
+    return when
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2022", "2022-11-08"),
+        ("2022-11", "2022-11-30"),
+        ("2022-11-08", "2022-11-08T23:30:00+01:00"),
+        ("2022-11-08", "2022-11-07T23:30:00Z"),
+        ("2022-11-08T10:00:00Z", "2022-11-08T11:00:00.500+01:00"),
+    ],
+)
+def test_overlapping_dates_are_a_tie(one: str, other: str) -> None:
+    assert _when(one).overlaps(_when(other))
+    assert not _when(one).later_than(_when(other))
+    assert not _when(other).later_than(_when(one))
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier"),
+    [
+        ("2023", "2022-12-31"),
+        ("2022-12", "2022-11-30"),
+        ("2022-11-09", "2022-11-08T23:30:00+01:00"),
+        ("2022-11-08", "2022-11-07T22:30:00Z"),
+        ("2022-11-08T11:00:00Z", "2022-11-08T11:00:00+01:00"),
+    ],
+)
+def test_dates_that_do_not_overlap_are_ordered(later: str, earlier: str) -> None:
+    assert _when(later).later_than(_when(earlier))
+    assert not _when(later).overlaps(_when(earlier))
+
+
+def test_a_day_is_a_day_in_amsterdam_also_when_the_clock_changes() -> None:
+    assert _when("2024-03-31").end - _when("2024-03-31").start == 23 * 3600
+    assert _when("2024-10-27").end - _when("2024-10-27").start == 25 * 3600
+    assert _when("2020-10-01T22:30:00Z").day == "2020-10-02"
+
+
+@pytest.mark.parametrize(
+    "text", ["2022-13-01", "2022-02-30", "8-11-2022", "22", "", "2022-11-08T25:00:00Z", "0000", "²⁰²²"]
+)
+def test_what_is_no_date_is_none(text: str) -> None:
+    assert read_date(text) is None
+
+
+def test_the_end_of_time_is_a_date() -> None:
+    assert _when("9999-12-31").start > _when("2100").start
+
+
+def test_past_and_future_mean_the_whole_interval() -> None:
+    now = datetime(2026, 11, 22, 0, 40, tzinfo=AMSTERDAM)
+    assert not is_future(_when("2026"), now)
+    assert not is_past(_when("2026"), now)
+    assert not is_past(_when("2026-11-22"), now)
+    assert is_past(_when("2026-11-21"), now)
+    assert is_future(_when("2026-11-23"), now)
+
+
+def test_dutch_dates_keep_their_precision() -> None:
+    assert [dutch(_when(text)) for text in ("2026-02-11", "2026-02", "2026", "2026-02-11T23:30:00Z")] == [
+        "11-02-2026",
+        "02-2026",
+        "2026",
+        "12-02-2026",
+    ]
+
+
+def test_days_apart_count_between_the_nearest_ends() -> None:
+    assert apart(_when("2022-11-08"), _when("2022-11-08T09:00:00+01:00")) == 0
+    assert apart(_when("2022-01-01"), _when("2022-01-11")) == 9
