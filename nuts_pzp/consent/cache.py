@@ -55,11 +55,12 @@ class Reuse:
 
         `token` is the token's digest, not empty. A Permit that was purged on its way is asked once more, then refused.
         """
-        key, patient = self._digest(b"question", token, question), self._patient(bsn)
+        key = self._digest(b"question", token, question)
         kept = self._kept.get(key)
         if kept is not None and self.clock() < kept.until:
             self._kept.move_to_end(key)
             return kept.verdict
+        patient = self._patient(bsn)
         for _ in range(2):
             flight = self._flights.get(key)
             if flight is None or flight.purged:

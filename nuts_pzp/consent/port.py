@@ -34,7 +34,7 @@ class Repeatable(Protocol):
     """A source whose verdict may serve another request of the same token (design D3)."""
 
     def sameness(self, access: Access, /) -> bytes | None:
-        """Every field of the question this access leads to, unambiguously; equal bytes are the same question.
+        """All that the question of this access depends on, unambiguously: equal bytes are the same question.
 
         None when there is no question to repeat. Holds the BSN: never log it.
         """

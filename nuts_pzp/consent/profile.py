@@ -138,12 +138,16 @@ class SharingConsent:
     profile: str
     sources: tuple[Ranked, ...]
     reuse: Reuse = field(default_factory=Reuse, repr=False, compare=False)
+    _repeatable: tuple[Repeatable | None, ...] = field(init=False, repr=False, compare=False)
+    """Each source again when it says what its question is: found once, for asking a protocol costs microseconds."""
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
             raise ValueError(f"consent profile is not one of: {', '.join(PROFILES)}")
         if not any(ranked.authoritative for ranked in self.sources):
             raise ValueError("sharing consent needs at least one authoritative source, or nothing could be shared")
+        found = tuple(one.source if isinstance(one.source, Repeatable) else None for one in self.sources)
+        object.__setattr__(self, "_repeatable", found)
 
     async def ask(self, access: Access) -> Outcome[Permit]:
         """Ask the sources in order and combine by the profile. The patient's standing is settled before this.
@@ -152,7 +156,7 @@ class SharingConsent:
         """
         heard: list[Said] = []
         for index, ranked in enumerate(self.sources):
-            said = Said(await self._one(index, ranked, access), ranked.required, ranked.authoritative)
+            said = Said(await self._one(index, ranked.source, access), ranked.required, ranked.authoritative)
             heard.append(said)
             if (said.denies and said.verdict.specificity >= HIGHEST) or (said.failed and said.required):
                 break
@@ -171,12 +175,12 @@ class SharingConsent:
         """This patient's choice may have changed: no verdict from before may serve any more."""
         self.reuse.purge(bsn)
 
-    async def _one(self, index: int, ranked: Ranked, access: Access) -> Verdict:
+    async def _one(self, index: int, source: ConsentSource, access: Access) -> Verdict:
         try:
-            verdict = await self._reused(index, ranked.source, access)
+            verdict = await self._reused(index, source, access)
         except Exception as error:
             kind = type(error).__name__
-            _log.error("consent.source_raised", source=type(ranked.source).__name__, error=kind)
+            _log.error("consent.source_raised", source=type(source).__name__, error=kind)
             failed = Unavailable(Reason.INTERNAL, detail=kind)
             return Verdict(failed, explicit=False, specificity=HIGHEST)
         if isinstance(verdict.outcome, Deny) and verdict.outcome.reason in NO_DECISION:
@@ -187,7 +191,8 @@ class SharingConsent:
         """Reuse within one token only: a caller without a token is asked about every time."""
         put = functools.partial(source.ask, access)
         token = access.caller.token_digest
-        question = source.sameness(access) if token and isinstance(source, Repeatable) else None
+        repeatable = self._repeatable[index] if token else None
+        question = repeatable.sameness(access) if repeatable else None
         if question is None:
             return await put()
         return await self.reuse.ask(token, index.to_bytes(2, "big") + question, access.patient.bsn, put)

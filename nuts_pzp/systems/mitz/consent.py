@@ -7,7 +7,6 @@ question from the request (spec consent 1.4, 4.5, 6.1). What cannot be asked tru
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
 import uuid
 from collections.abc import Mapping
@@ -101,16 +100,24 @@ class MitzConsent:
         return Verdict(deny, explicit=False, specificity=4, cacheable_for=DENY_SERVES if decided else 0.0)
 
     def sameness(self, access: Access, /) -> bytes | None:
-        """Every field of the question but its MessageID, as a JSON list."""
-        asked = self.question(access)
-        if isinstance(asked, Deny):
+        """Every field of the access that `question` looks at: this holder and its settings do not change.
+
+        As `repr`, which no two values share and which takes any text a token may hold.
+        """
+        caller, who = access.caller, access.caller.professional
+        if who is None:
             return None
-        who = asked.professional
-        fields = (
-            *(asked.bsn.value, asked.holder.ura.value, asked.holder.type, asked.user.ura.value, asked.user.type),
-            *(who.root, who.authority, who.id, who.role, who.mandated, asked.purpose.value, *asked.categories),
-        )
-        return json.dumps(fields).encode()
+        return repr(
+            (
+                access.patient.bsn.value,
+                caller.organization.ura.value,
+                caller.organization.type,
+                caller.purpose.value,
+                _fields(who),
+                _fields(who.mandated_by) if who.mandated_by else None,
+                bool(who.mandated_by and who.mandated_by.mandated_by),
+            )
+        ).encode()
 
     def resting(self) -> Unavailable | None:
         """The breaker is open or Mitz asked for patience: then nobody's question is sent."""
@@ -203,6 +210,10 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> MitzConsent:
         tls = TlsFiles(around.path(own.roots_file), around.path(own.certificate_file), around.path(own.key_file))
     client = ClosedQuestion(Peer(own.url, around.outbound, tls=tls), Rules(own.expect_action, own.require_relates_to))
     return MitzConsent(around.tenant.organization, own, client, tls, around.outbound)
+
+
+def _fields(who: Professional) -> tuple[str, str, str]:
+    return who.id, who.role, who.assurance.value
 
 
 def _plain(role: str) -> str:

@@ -222,6 +222,7 @@ REFUSED: dict[str, tuple[Callable[[Caller], Caller], dict[str, Any], Reason]] = 
         Reason.CONSENT_ATTRIBUTES,
     ),
     "id_that_cannot_be_written": (by(Professional("1\x00", "huisarts")), {}, Reason.CONSENT_ATTRIBUTES),
+    "id_of_half_a_character": (by(Professional("1\ud800", "huisarts")), {}, Reason.CONSENT_ATTRIBUTES),
     "coc_without_relation_claim": (
         lambda caller: replace(caller, purpose=Purpose.COORDINATION),
         {},
@@ -240,7 +241,6 @@ async def test_what_cannot_be_asked_truthfully_is_denied_and_mitz_is_not_asked(n
     assert verdict.outcome.reason is reason
     assert verdict.cacheable_for == 0.0
     assert fake.asked == []
-    assert source.sameness(access(change)) is None
 
 
 async def test_regional_type_may_ask_once_it_is_configured() -> None:
@@ -286,6 +286,16 @@ def test_sameness_separates_every_field_of_the_question(change: Callable[[Caller
     source, _ = mitz(roles={"Huisarts": "01.015", "Specialist": "01.016"})
     assert source.sameness(access()) == source.sameness(access())
     assert source.sameness(access(change)) not in (None, source.sameness(access()))
+
+
+def test_there_is_nothing_to_repeat_without_a_professional() -> None:
+    source, _ = mitz()
+    assert source.sameness(access(by(None))) is None
+
+
+def test_sameness_takes_any_text_a_token_may_hold() -> None:
+    source, _ = mitz()
+    assert source.sameness(access(by(Professional("1\ud800", "huisarts")))) is not None
 
 
 def test_sameness_separates_patients() -> None:
