@@ -304,3 +304,9 @@ async def test_question_is_well_formed_for_the_twin(question: Question) -> None:
     assert (sent.bsn, sent.holder, sent.holder_type) == ("999912008", "90000222", "V6")
     assert (sent.user, sent.user_type, sent.role, sent.professional) == ("90000444", "N6", "01.015", "000012345")
     assert (sent.purpose, sent.categories, sent.mandated) == ("TREAT", ("GGC002",), "")
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+async def test_every_trouble_of_the_transport_is_a_reason(trouble: Trouble, question: Question) -> None:
+    mitz, _ = client(fails(trouble))
+    assert isinstance(await mitz.ask(question), Unavailable)
