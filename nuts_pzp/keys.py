@@ -29,11 +29,12 @@ def read_private(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise BadKeyFile(f"{path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if why := refusal(found):
+    try:
+        if why := refusal(os.fstat(descriptor)):
             raise BadKeyFile(f"{path}: {why}")
-        return file.read(_LARGEST)
+        return os.read(descriptor, _LARGEST)
+    finally:
+        os.close(descriptor)
 
 
 def refusal(found: os.stat_result) -> str | None:

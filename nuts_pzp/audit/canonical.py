@@ -84,7 +84,7 @@ def is_canonical(stored: bytes) -> dict[str, Any] | None:
 def uuid7(milliseconds: int, randomness: bytes) -> str:
     """Return a UUID version 7 for this Unix time, from ten random bytes (RFC 9562)."""
     digits = f"{milliseconds:012x}{randomness.hex()}"
-    variant = "89ab"[randomness[2] >> 6]
+    variant = "89ab"[randomness[2] >> 4 & 3]
     return f"{digits[:8]}-{digits[8:12]}-7{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 

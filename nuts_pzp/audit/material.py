@@ -1,6 +1,6 @@
 """What there is to verify or read: a ledger file, opened read-only, also while the gateway writes it.
 
-Trusts nothing it reads. Stored bytes are handed on as they are.
+Trusts nothing it reads, not even that a column holds what its type says. Stored bytes are handed on as they are.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ class LedgerFile:
     def logs(self) -> list[StoredLog]:
         """Return every log that has a head, or records."""
         with _readable():
-            heads = self._database.execute("SELECT tenant, origin, size, note, frontier FROM log_head ORDER BY tenant")
+            heads = self._database.execute(
+                "SELECT CAST(tenant AS TEXT), CAST(origin AS TEXT), CAST(size AS INTEGER), CAST(note AS BLOB),"
+                " CAST(frontier AS BLOB) FROM log_head ORDER BY tenant"
+            )
             logs = {row[0]: StoredLog(row[0], row[1], StoredNote(row[2], row[3], row[4])) for row in heads}
             tenant = ""
             while True:
@@ -75,13 +78,15 @@ class LedgerFile:
                 tenant = self._database.execute(query, (tenant,)).fetchone()[0]
                 if tenant is None:
                     return list(logs.values())
-                logs.setdefault(tenant, StoredLog(tenant, "", None))
+                logs.setdefault(str(tenant), StoredLog(str(tenant), "", None))
 
     def checkpoints(self, tenant: str) -> list[StoredNote]:
         """Return the kept checkpoints of one log, smallest first."""
         with _readable():
             rows = self._database.execute(
-                "SELECT size, note, frontier FROM log_checkpoint WHERE tenant = ? ORDER BY size", (tenant,)
+                "SELECT CAST(size AS INTEGER), CAST(note AS BLOB), CAST(frontier AS BLOB) FROM log_checkpoint"
+                " WHERE tenant = ? ORDER BY size",
+                (tenant,),
             )
             return [StoredNote(*row) for row in rows]
 
@@ -89,7 +94,9 @@ class LedgerFile:
         """Yield all records of one log in order."""
         with _readable():
             cursor = self._database.execute(
-                "SELECT idx, ts, leaf, body FROM log_record WHERE tenant = ? ORDER BY idx", (tenant,)
+                "SELECT CAST(idx AS INTEGER), CAST(ts AS TEXT), CAST(leaf AS BLOB), CAST(body AS BLOB)"
+                " FROM log_record WHERE tenant = ? ORDER BY idx",
+                (tenant,),
             )
             at = 0
             for size in [*sizes, None]:

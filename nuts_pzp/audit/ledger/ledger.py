@@ -182,7 +182,11 @@ class Ledger:
         if known:
             return TenantAudit(known.log, self._scribe(tenant.id, tenant), self._writer)
         audit = self._enter(tenant.id, tenant)
-        self._opened(audit)
+        try:
+            self._opened(audit)
+        except NotRecorded:
+            del self._audits[tenant.id], self._writer.logs[tenant.id]
+            raise
         return audit
 
     def condition(self) -> Condition:
@@ -206,7 +210,7 @@ class Ledger:
         if self._writer.closed:
             return
         self._upkeep.stop()
-        for audit in list(self._audits.values()):
+        for audit in reversed(list(self._audits.values())):  # the system's own log last
             try:
                 self._upkeep.sweep(audit, audit.log.frontier.size)
                 audit.keep("audit.closed", {"size": str(audit.log.frontier.size)}).result(_START)
@@ -237,7 +241,9 @@ class Ledger:
         signer = NoteSigner(origin, signer_or_new(folder / "signing.key"))
         self._publish(folder, signer)
         head = self._heads.get(tenant)
-        if any(one.origin == origin and one.tenant != tenant for one in self._heads.values()):
+        taken = {log.signer.verifier.name for log in self._writer.logs.values()}
+        taken |= {one.origin for one in self._heads.values() if one.tenant != tenant}
+        if origin in taken:
             raise Damaged(f"log {tenant}: another tenant's log has the origin {origin}")
         try:
             anchored = checkpoints(self._anchor.read(), signer.verifier) if self._anchor else []

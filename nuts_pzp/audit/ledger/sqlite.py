@@ -26,17 +26,19 @@ Connect = Callable[[Path], sqlite3.Connection]
 
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS log_record(tenant TEXT NOT NULL, idx INTEGER NOT NULL, ts TEXT NOT NULL,
-       leaf BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY(tenant, idx))""",
+       leaf BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY(tenant, idx)) STRICT""",
     """CREATE TABLE IF NOT EXISTS log_head(tenant TEXT PRIMARY KEY, origin TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
-       frontier BLOB NOT NULL, note BLOB NOT NULL, open_from INTEGER NOT NULL)""",
+       frontier BLOB NOT NULL, note BLOB NOT NULL, open_from INTEGER NOT NULL) STRICT""",
     """CREATE TABLE IF NOT EXISTS log_checkpoint(tenant TEXT NOT NULL, size INTEGER NOT NULL, note BLOB NOT NULL,
-       frontier BLOB NOT NULL, at TEXT NOT NULL, PRIMARY KEY(tenant, size))""",
+       frontier BLOB NOT NULL, at TEXT NOT NULL, PRIMARY KEY(tenant, size)) STRICT""",
 )
 _INSERT = "INSERT INTO log_record(tenant, idx, ts, leaf, body) VALUES (?, ?, ?, ?, ?)"
 _HEAD = """INSERT INTO log_head(tenant, origin, size, frontier, note, open_from) VALUES (?, ?, ?, ?, ?, ?)
   ON CONFLICT(tenant) DO UPDATE SET origin=excluded.origin, size=excluded.size, frontier=excluded.frontier,
   note=excluded.note, open_from=excluded.open_from"""
+_HEADS = "SELECT tenant, origin, size, CAST(frontier AS BLOB), CAST(note AS BLOB), open_from FROM log_head"
 _KEEP = "INSERT OR REPLACE INTO log_checkpoint(tenant, size, note, frontier, at) VALUES (?, ?, ?, ?, ?)"
+_CHUNK = 1_000
 _FULL = 2  # what PRAGMA synchronous reads back
 
 
@@ -162,36 +164,37 @@ class SqliteStore:
 
     def heads(self) -> dict[str, Head]:
         """Return the head of every log in the file, by tenant."""
-        return {row[0]: Head(*row) for row in self._rows("SELECT * FROM log_head", ())}
+        return {row[0]: Head(*row) for row in self._rows(_HEADS, ())}
 
     def records(self, tenant: str, start: int, stop: int) -> Iterator[Record]:
         """Yield the records `start <= idx < stop` of one log, in order."""
-        rows = self._rows(
-            "SELECT idx, ts, leaf, body FROM log_record WHERE tenant = ? AND idx >= ? AND idx < ? ORDER BY idx",
-            (tenant, start, stop),
+        query = (
+            "SELECT idx, ts, CAST(leaf AS BLOB), CAST(body AS BLOB) FROM log_record"
+            " WHERE tenant = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
         )
-        for row in rows:
-            yield (row[0], row[1], row[2], row[3])
+        while found := self._rows(query, (tenant, start, stop, _CHUNK)):
+            yield from found
+            start = found[-1][0] + 1
 
     def highest(self, tenant: str) -> int:
         """Return the highest index of one log, -1 when it is empty."""
-        found = next(iter(self._rows("SELECT max(idx) FROM log_record WHERE tenant = ?", (tenant,))))[0]
+        found = self._rows("SELECT max(idx) FROM log_record WHERE tenant = ?", (tenant,))[0][0]
         return -1 if found is None else int(found)
 
     def kept_before(self, tenant: str, size: int) -> KeptCheckpoint | None:
         """Return the newest kept checkpoint of at most this size."""
         rows = self._rows(
-            "SELECT tenant, size, note, frontier, at FROM log_checkpoint WHERE tenant = ? AND size <= ?"
-            " ORDER BY size DESC LIMIT 1",
+            "SELECT tenant, size, CAST(note AS BLOB), CAST(frontier AS BLOB), at FROM log_checkpoint"
+            " WHERE tenant = ? AND size <= ? ORDER BY size DESC LIMIT 1",
             (tenant, size),
         )
-        return next((KeptCheckpoint(*row) for row in rows), None)
+        return KeptCheckpoint(*rows[0]) if rows else None
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> Iterator[Any]:
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[Any]:
         if self._database is None:
             raise StoreFailed("the ledger is not open")
         try:
-            yield from self._database.execute(query, values)
+            return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise StoreFailed(_words(error)) from None
 
