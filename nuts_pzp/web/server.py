@@ -142,6 +142,7 @@ class Server:
         self._config = Config(
             app,
             http=type("_Patient", (_Guarded,), {"patience": patience}),
+            interface="asgi3",
             ws="none",
             lifespan="off",
             log_config=None,
