@@ -1,4 +1,4 @@
-"""A line: the one HTTP engine under everything that is dialled (design D13, spec stack 2, ADR 0043).
+"""A line: the one HTTP engine under everything that is dialled (design D13, spec stack 2, ADR 0041).
 
 Never follows a redirect, decompresses, keeps a cookie, or reads a proxy from the environment. What is dialled is what
 was checked: the resolver's answer is used as it is. Failures are values.

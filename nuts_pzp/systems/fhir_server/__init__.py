@@ -1,6 +1,6 @@
-"""FHIR servers over HTTP: the tenant's own, and other holders' gateways. The hot path (design section 4, ADR 0042).
+"""FHIR servers over HTTP: the tenant's own, and other holders' gateways. The hot path (design section 4, ADR 0041).
 
-Serves forwarding. Kind `http` of slots `records` and `connector`.
+Serves forwarding. Kind `fhir_server` of slots `records` and `connector`.
 """
 
 from __future__ import annotations

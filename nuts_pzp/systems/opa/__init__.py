@@ -1,6 +1,6 @@
-"""An OPA server as the policy engine, over its REST API (design D5, ADR 0041).
+"""An OPA server as the policy engine, over its REST API (design D5, ADR 0040).
 
-Serves authorization. Kind `opa` of slot `authorization`. The server holds the bundle; this adapter holds it against the
+Serves authorization. Kind `opa` of slot `policy`. The server holds the bundle; this adapter holds it against the
 bundle in the settings, so that the hash in the audit log is that of the policy which decided.
 """
 

@@ -1,6 +1,6 @@
 """The embedded policy engine: Rego evaluated in this process by regorus (design D5, spec stack 3).
 
-Serves authorization. Nothing leaves the process. Kind `regorus` of slot `authorization`.
+Serves authorization. Nothing leaves the process. Kind `regorus` of slot `policy`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from ...outcome import Deny, Outcome
 from ...reasons import Reason
 
 
-class EngineAbsent(RuntimeError):
+class EngineAbsent(ImportError):
     """The engine is not installed here; says what to use instead."""
 
 
@@ -116,7 +116,7 @@ def new_engine(bundle: Bundle, with_tests: bool = False) -> Any:
     except ImportError as error:
         raise EngineAbsent(
             "the embedded policy engine is not installed (its wheels need glibc 2.34 or newer): "
-            "install nuts-pzp[embedded-policy], or choose authorization kind opa and run an OPA server"
+            "install nuts-pzp[embedded-policy], or choose policy kind opa and run an OPA server"
         ) from error
     engine = regorus.Engine()
     engine.set_gather_prints(True)

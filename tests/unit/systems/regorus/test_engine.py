@@ -180,7 +180,7 @@ def test_unknown_settings_are_refused(around: Surroundings) -> None:
 
 def test_without_the_engine_the_error_names_the_other_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "regorus", None)
-    with pytest.raises(EngineAbsent, match="authorization kind opa"):
+    with pytest.raises(EngineAbsent, match="policy kind opa"):
         new_engine(load(shipped()))
 
 
