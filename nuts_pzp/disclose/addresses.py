@@ -40,9 +40,9 @@ class Addresses:
         raise Broken("an entry from elsewhere")
 
     def hidden_in(self, body: bytes) -> bool:
-        """True when the bytes hold an internal address, wherever it stands."""
-        escaped = b"\\/" in body if b"\\" in body else False
-        return any(base.encode() in body or (escaped and _escaped(base) in body) for base in self._hidden)
+        """True when a JSON string of the bytes begins with an internal address."""
+        escaped = b"\\" in body
+        return any(b'"' + base.encode() in body or (escaped and _escaped(base) in body) for base in self._hidden)
 
     def readdressed(self, raw: bytes) -> bytes:
         """Return the bytes with internal addresses made external; the very same object when there is none."""

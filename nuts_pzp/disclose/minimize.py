@@ -21,6 +21,7 @@ from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
 from .addresses import Addresses, Outside, published_base, self_url
 from .belonging import UNREADABLE, Belongs, Broken, Head, Reference, Whose, head, local, refuse_repeated_keys, why
+from .searchset import TO_JUDGE, TO_WRITE, Bundle, Entry, Link, RawBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,64 +34,11 @@ class Minimized:
     withheld: tuple[str, ...]
 
 
-_Bytes = msgspec.Raw | msgspec.UnsetType
 Role = Literal["match", "include", "outcome"]
 
-
-class _Search(msgspec.Struct):
-    mode: str | None = None
-
-
-class _Link(msgspec.Struct):
-    relation: str
-    url: str
-
-
-class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    """An entry to judge: what its resource is and whose."""
-
-    resource: Head
-    fullUrl: str | None = None
-    search: _Search | None = None
-
-
-class _Bundle(msgspec.Struct, forbid_unknown_fields=True):
-    """A searchset to judge; an element that is not here cannot leave."""
-
-    resourceType: str
-    type: str | None = None
-    id: _Bytes = msgspec.UNSET
-    meta: _Bytes = msgspec.UNSET
-    timestamp: _Bytes = msgspec.UNSET
-    total: int | None = None
-    link: list[_Link] | None = None
-    entry: list[_Entry] | None = None
-
-
-class _RawEntry(msgspec.Struct, omit_defaults=True):
-    """An entry to write again: its resource stays as it came."""
-
-    fullUrl: str | None = None
-    resource: msgspec.Raw = msgspec.Raw()
-    search: _Bytes = msgspec.UNSET
-
-
-class _RawBundle(msgspec.Struct, omit_defaults=True):
-    """A searchset in the order in which it is written again."""
-
-    resourceType: str
-    id: _Bytes = msgspec.UNSET
-    meta: _Bytes = msgspec.UNSET
-    type: str | None = None
-    timestamp: _Bytes = msgspec.UNSET
-    total: int | None = None
-    link: list[_Link] | None = None
-    entry: list[_RawEntry] | None = None
-
-
-_BUNDLE = msgspec.json.Decoder(_Bundle)
-_RAW_BUNDLE = msgspec.json.Decoder(_RawBundle)
 _NAME = re.compile(rf"[A-Z][A-Za-z]{{1,63}}/{ID.pattern}(?:/_history/{ID.pattern})?")
+_HIDING = re.compile(rb"\\[u/]")
+"""Escapes that can spell a key or an address in another way."""
 _REFERENCES = re.compile(rb'"reference"\s*:\s*"([^"]*)"')
 
 _PEOPLE = frozenset({"RelatedPerson", "PractitionerRole", "Practitioner", "Organization"})
@@ -174,31 +122,39 @@ class _Searchset:
         gone = tuple(name for at, name in enumerate(names) if at not in stays)
         return Minimized(status, self._written(stays), tuple(names[at] for at in sorted(stays)), gone)
 
-    def _decoded(self) -> _Bundle:
+    def _decoded(self) -> Bundle:
         """Decode strictly; an answer with more around its resources is first written without that."""
         try:
-            return _BUNDLE.decode(self._body)
+            return TO_JUDGE.decode(self._body)
         except msgspec.ValidationError:
             refuse_repeated_keys(self._body)
-            self._body = msgspec.json.encode(_RAW_BUNDLE.decode(self._body))
-            return _BUNDLE.decode(self._body)
+            self._body = msgspec.json.encode(TO_WRITE.decode(self._body))
+            return TO_JUDGE.decode(self._body)
 
     def _read_in_one_way(self) -> bool:
         """True when counting shows that no key that decides is repeated and no other patient is named.
 
-        Sufficient, not necessary: escapes, contained resources and namesakes only lead to a slower, full reading.
+        Sufficient, not necessary: such escapes, contained resources and namesakes only lead to a slower, full reading.
         """
         body, heads = self._body, [entry.resource for entry in self._entries]
         return (
-            b"\\" not in body
+            (b"\\" not in body or _HIDING.search(body) is None)
             and body.count(b'"resourceType"') == len(heads) + 1
             and _counts(body, b'"subject"', [one.subject for one in heads])
             and _counts(body, b'"patient"', [one.patient for one in heads])
-            and body.count(b"Patient/") == body.count(b'Patient/%b"' % (self._patient.logical_id or "").encode())
+            and self._names_nobody_else(body.count(b"Patient/"))
             and all(entry.fullUrl is not None for entry in self._entries)
         )
 
-    def _role(self, entry: _Entry) -> Role:
+    def _names_nobody_else(self, named: int) -> bool:
+        own = f"Patient/{self._patient.logical_id}"
+        heads = [entry.resource for entry in self._entries]
+        owners = [one.patient or one.subject for one in heads]
+        if named == sum(owner is not None and owner.reference == own for owner in owners):
+            return True
+        return named == self._body.count(f'{own}"'.encode())
+
+    def _role(self, entry: Entry) -> Role:
         mode = entry.search.mode if entry.search else None
         if mode == "outcome" or entry.resource.resourceType == "OperationOutcome":
             return "outcome"
@@ -257,8 +213,8 @@ class _Searchset:
         )
 
     @cached_property
-    def _whole(self) -> _RawBundle:
-        return _RAW_BUNDLE.decode(self._body)
+    def _whole(self) -> RawBundle:
+        return TO_WRITE.decode(self._body)
 
     def _raw(self, at: int) -> bytes:
         assert self._whole.entry is not None
@@ -278,16 +234,16 @@ class _Searchset:
         )
         return self._body if same else self._rebuilt(stays, urls, links)
 
-    def _links(self) -> list[_Link]:
+    def _links(self) -> list[Link]:
         """Our own self link when the server gave links, and the further page; no other link leaves."""
         if not self._bundle.link and self._outside.further is None:
             return []
-        links = [_Link("self", self_url(self._request, self._outside.base))]
+        links = [Link("self", self_url(self._request, self._outside.base))]
         if self._outside.further is not None:
-            links.append(_Link("next", self._outside.further))
+            links.append(Link("next", self._outside.further))
         return links
 
-    def _rebuilt(self, stays: set[int], urls: list[str | None], links: list[_Link]) -> bytes:
+    def _rebuilt(self, stays: set[int], urls: list[str | None], links: list[Link]) -> bytes:
         whole = self._whole
         entries = whole.entry or []
         whole.entry = [entries[at] for at in sorted(stays)] or None

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nuts_pzp.disclose.addresses import Outside
 from nuts_pzp.disclose.minimize import Minimized, minimize
@@ -254,6 +256,11 @@ def test_internal_addresses_become_external_and_names_stay(fakes: Any) -> None:
     assert resource["resource"]["performer"][0]["reference"] == "http://10.1.2.3:8080/fhirother/Practitioner/x"
 
 
+def test_internal_reference_in_an_answer_that_is_otherwise_external_becomes_external(fakes: Any) -> None:
+    found = left(fakes.searchset(fakes.consent("c1", f"{INSIDE}/Patient/p1"), base=BASE), search(), fakes)
+    assert b"10.1.2.3" not in found.body
+
+
 def test_internal_address_with_escaped_slashes_becomes_external(fakes: Any) -> None:
     body = fakes.searchset(fakes.consent("c1", f"{INSIDE}/Patient/p1")).replace(b"/", b"\\/")
     found = left(body, search(), fakes)
@@ -358,6 +365,42 @@ def test_answer_that_cannot_be_read_is_broken(body: bytes, fakes: Any) -> None:
     stop = refused(body, search(), fakes)
     assert isinstance(stop, Unavailable)
     assert stop.reason is Reason.SOURCE_BROKEN
+
+
+owners = st.sampled_from(
+    [
+        {"reference": "Patient/p1"},
+        {"reference": "Patient/p2"},
+        {"reference": f"{INSIDE}/Patient/p2"},
+        {"identifier": {"system": BSN_SYSTEM, "value": OTHER_BSN}},
+        {},
+    ]
+)
+types = st.sampled_from(["Consent", "RelatedPerson", "PractitionerRole", "Encounter", "Goal", "OperationOutcome"])
+modes = st.sampled_from(["match", "include", "outcome", None])
+fields = st.sampled_from(["patient", "subject"])
+
+
+@given(given_=st.lists(st.tuples(types, owners, modes, fields), max_size=8), included=st.booleans())
+def test_whatever_the_server_gives_only_what_was_decided_leaves(
+    given_: list[tuple[str, dict[str, Any], str | None, str]], included: bool, fakes: Any
+) -> None:
+    entries = []
+    for at, (kind, owner, mode, field) in enumerate(given_):
+        actors = [{"reference": {"reference": f"{one[0]}/x{n}"}} for n, one in enumerate(given_)]
+        resource = {"resourceType": kind, "id": f"x{at}", field: owner, "provision": {"actor": actors}}
+        entries.append(entry(resource, mode))
+    found = judged(fakes.searchset(*entries), search("Consent", *(("Consent:actor",) if included else ())), fakes)
+    if not isinstance(found, Minimized):
+        return
+    assert len(found.references) + len(found.withheld) == len(given_)
+    for one in json.loads(found.body).get("entry", []):
+        resource = one["resource"]
+        about = resource.get("patient") or resource.get("subject")
+        nobodys = not about and resource["resourceType"] == "PractitionerRole" and included
+        assert about == {"reference": "Patient/p1"} or nobodys
+        assert resource["resourceType"] in {"Consent", "RelatedPerson", "PractitionerRole"}
+        assert resource["resourceType"] == "Consent" or included
 
 
 READ = FhirRequest("read", "Consent", "c1")
