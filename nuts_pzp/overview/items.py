@@ -199,6 +199,7 @@ def _entry(setting: Setting, one: Statement, *, latest: bool = False) -> Entry:
         _author(setting, one),
         _agreed(setting, one),
         setting.latest.get(one.source) if latest else UNSET,
+        tuple(copy.ref for copy in one.copies) or UNSET,
     )
 
 
@@ -215,6 +216,7 @@ def _past(setting: Setting, one: Statement) -> Entry:
         one.ref,
         _talk_id(setting, one),
         one.attention,
+        also=tuple(copy.ref for copy in one.copies) or UNSET,
     )
 
 

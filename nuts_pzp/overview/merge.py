@@ -29,7 +29,7 @@ from .items import Setting, sections
 from .read_r4 import read_source
 from .records import Frame
 from .same_patient import agrees, disagreement, shown, who
-from .shape import SCHEMA, Aside, Conversation, Overview, PatientsDisagree, SourceName
+from .shape import SCHEMA, Aside, Conversation, Overview, PatientsDisagree, SourceName, SourceRow
 from .source_rows import row, unaddressed
 from .statements import Statement
 
@@ -97,7 +97,7 @@ def merge(
         shown(used, asked),
         _clock(now),
         complete,
-        tuple(one.notice for one in rows if one.status != "ok"),
+        tuple(_warning(one) for one in rows if one.status != "ok"),
         tuple(rows),
         sections(setting, verdicts, talks, found),
         tuple(_conversation(setting, talk) for talk in talks),
@@ -116,6 +116,10 @@ def as_json(overview: Overview) -> dict[str, Any]:
 def digest(overview: Overview) -> str:
     """Return the hex SHA-256 of the canonical JSON bytes (sorted keys): proof of what was shown, without storing it."""
     return hashlib.sha256(orjson.dumps(as_json(overview), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _warning(missing: SourceRow) -> str:
+    return missing.notice if missing.name in missing.notice else f"{missing.name}: {missing.notice}"
 
 
 def _one_per_source(answers: Sequence[Answer | Told]) -> list[Told]:

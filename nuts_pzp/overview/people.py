@@ -54,7 +54,7 @@ def names_of(dossier: Dossier, references: Iterable[Reference]) -> tuple[str, ..
     return tuple(dict.fromkeys(name_of(dossier, one) for one in references))
 
 
-def person(name: str, relationship: Iterable[Concept], telecom: Iterable[Telecom], **more: str) -> Person:
+def person(name: str, relationship: Iterable[Concept], telecom: Iterable[Telecom], birth_date: str, ref: str) -> Person:
     """Make a person from coded relationships: roles and family relation are told apart by code."""
     roles, relation = [], ""
     for concept in relationship:
@@ -69,7 +69,7 @@ def person(name: str, relationship: Iterable[Concept], telecom: Iterable[Telecom
         if not concept.coding and concept.text:
             relation = relation or quoted("", concept.text)
     reach = tuple(sorted({one.value.strip() for one in telecom if one.value and one.value.strip()}))
-    return Person(name or NOBODY, relation, tuple(sorted(set(roles))), reach, **more)
+    return Person(name or NOBODY, relation, tuple(sorted(set(roles))), reach, birth_date, (ref,))
 
 
 def identities(persons: Iterable[Person], told_apart: frozenset[str]) -> frozenset[str]:
@@ -78,9 +78,9 @@ def identities(persons: Iterable[Person], told_apart: frozenset[str]) -> frozens
 
 
 def _role_name(dossier: Dossier, role: PractitionerRole, shown: str, *, specialty: bool) -> str:
-    name = name_of(dossier, role.practitioner) if role.practitioner else NOBODY
-    if name == NOBODY:
-        name = shown
+    found = dossier.find(role.practitioner)
+    name = human_name(found.content.name or ()) if found and isinstance(found.content, Practitioner) else ""
+    name = name or (role.practitioner.display if role.practitioner else None) or shown
     if not specialty:
         return name
     words = ""

@@ -77,8 +77,8 @@ def _related(frame: Frame) -> Iterator[_Found]:
             human_name(content.name or ()),
             content.relationship or (),
             content.telecom or (),
-            birth_date=content.birth_date or "",
-            ref=held.ref,
+            content.birth_date or "",
+            held.ref,
         )
         counts = content.active is not False and not _over(frame, content.period)
         one = _Found(held, found, codes, counts=counts, linked=True)
@@ -93,7 +93,7 @@ def _patient_contacts(frame: Frame) -> Iterator[_Found]:
             link = next((one for one in contact.extension or () if one.url.endswith("patient-relatedPerson")), None)
             if link is not None and frame.dossier.find(link.value_reference) is not None:
                 continue
-            found = person(human_name((contact.name,)), contact.relationship or (), contact.telecom or (), ref=held.ref)
+            found = person(human_name((contact.name,)), contact.relationship or (), contact.telecom or (), "", held.ref)
             codes = codes_in(contact.relationship or ())
             yield _Found(held, found, codes, counts=not _over(frame, contact.period), linked=False)
 
@@ -105,7 +105,7 @@ def _over(frame: Frame, period: Period | None) -> bool:
 
 def contact_said(persons: Iterable[Person]) -> Said:
     """Word a set of persons: each with relation and ways to reach."""
-    ordered = sorted(persons, key=lambda one: (normal(one.name), one.birth_date, one.ref))
+    ordered = sorted(persons, key=lambda one: (normal(one.name), one.birth_date, one.refs))
     return Said(
         "decision", "", "; ".join(_worded(one) for one in ordered), "|".join(normal(one.name) for one in ordered)
     )
@@ -136,7 +136,7 @@ def _joined(first: Person, other: Person) -> Person:
         tuple(sorted({*first.roles, *other.roles})),
         tuple(sorted({*first.telecom, *other.telecom})),
         first.birth_date,
-        first.ref,
+        tuple(sorted({*first.refs, *other.refs})),
     )
 
 

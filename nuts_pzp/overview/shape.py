@@ -51,7 +51,10 @@ class Value(Json, frozen=True):
 
 
 class Entry(Json, frozen=True):
-    """One statement beside the leading value: history, a rival, a text beside it, or a copy of it."""
+    """One statement beside the leading value: history, a rival, a text beside it, or a copy of it.
+
+    `also` are the references of equal copies of this very statement.
+    """
 
     date: str | None
     date_from: str | None
@@ -66,6 +69,7 @@ class Entry(Json, frozen=True):
     author: str | UnsetType = UNSET
     agreed_with: tuple[str, ...] | UnsetType = UNSET
     latest_conversation: str | UnsetType | None = UNSET
+    also: tuple[str, ...] | UnsetType = UNSET
 
 
 class Conflict(Json, frozen=True):

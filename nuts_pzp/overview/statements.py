@@ -33,14 +33,14 @@ class Attention(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True, rename="camel"):
-    """A representative or contact. `roles` and `relation` are displays; `ref` is empty for a person in a form."""
+    """A representative or contact. `roles` and `relation` are displays; `refs` is empty for a person in a form."""
 
     name: str
     relation: str = ""
     roles: tuple[str, ...] = ()
     telecom: tuple[str, ...] = ()
     birth_date: str = ""
-    ref: str = ""
+    refs: tuple[str, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True, rename="camel"):

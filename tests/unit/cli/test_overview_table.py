@@ -1,0 +1,88 @@
+"""The table shows conflicts, missing sources and refusals in plain sight, in the words of design section 7."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime
+from typing import Any
+
+from rich.console import Console
+
+from nuts_pzp.cli.overview_table import overview_table
+from nuts_pzp.exchange import Answer, Source
+from nuts_pzp.fhir.bundle import Bundle, read_bundle
+from nuts_pzp.identity import Bsn, Organization, Ura
+from nuts_pzp.outcome import Deny, Gap, Gathered, Unavailable
+from nuts_pzp.overview.dates import AMSTERDAM
+from nuts_pzp.overview.merge import merge
+from nuts_pzp.reasons import Reason
+
+NOW = datetime(2026, 11, 22, 0, 40, tzinfo=AMSTERDAM)
+ASKED = (Bsn("900010009"), date(1941, 5, 9))
+
+
+def _consent(extra: str, day: str, code: str = "89666000", id: str = "c") -> str:
+    return (
+        f'{{"resourceType":"Consent","id":"{id}","status":"active","dateTime":"{day}",'
+        '"category":[{"coding":[{"code":"129125009"}]}],'
+        f'"provision":{{{extra}"code":[{{"coding":[{{"code":"{code}"}}]}}]}}}}'
+    )
+
+
+def _answer(name: str, ura: str, phone: str, resources: list[str], *gaps: Gap) -> Answer:
+    entries = ",".join(f'{{"resource":{one}}}' for one in resources)
+    bundle = read_bundle(f'{{"resourceType":"Bundle","entry":[{entries}]}}'.encode(), "https://x.example/fhir")
+    assert isinstance(bundle, Bundle)
+    holder = Organization(Ura(ura), "Z3", name, phone)
+    return Answer(Source(holder, "https://x.example/fhir", None), Gathered(bundle.resources, gaps))
+
+
+def _shown(*answers: Answer) -> str:
+    console = Console(file=io.StringIO(), width=600)
+    console.print(overview_table(merge(list(answers), (), now=NOW, asked=ASKED)))
+    out: Any = console.file
+    return " ".join(out.getvalue().split())
+
+
+def test_a_conflict_shows_every_candidate_and_no_choice() -> None:
+    text = _shown(
+        _answer("Praktijk A", "90000111", "", [_consent('"type":"permit",', "2024-02-11")]),
+        _answer("Ziekenhuis B", "90000222", "", [_consent('"type":"deny",', "2024-02-11")]),
+    )
+    assert "Tegenstrijdig, geen keuze gemaakt: zie beide" in text
+    assert "- Wel uitvoeren (11-02-2024, Praktijk A)" in text
+    assert "- Niet uitvoeren (11-02-2024, Ziekenhuis B)" in text
+
+
+def test_a_missing_source_is_named_with_its_phone_number_and_a_refusal_without_a_reason() -> None:
+    text = _shown(
+        _answer("Hospice C", "90000555", "0570-555555", [], Gap("Goal", Unavailable(Reason.SOURCE_TIMEOUT))),
+        _answer("Thuiszorg D", "90000333", "", [], Gap("token", Deny(Reason.TOKEN_REFUSED))),
+        _answer("Praktijk A", "90000111", "", [_consent('"type":"permit",', "2024-02-11")]),
+    )
+    assert "Niet volledig: Hospice C antwoordde niet, bel 0570-555555" in text
+    assert "Niet vrijgegeven" in text
+    assert "Meest actueel bekend (11-02-2024, Praktijk A)" in text
+    assert "Onbekend (niet alle bronnen bereikbaar)" in text
+    assert "Niet vastgelegd" not in text
+
+
+def test_earlier_answers_and_what_could_not_be_read_are_there() -> None:
+    text = _shown(
+        _answer(
+            "Praktijk A",
+            "90000111",
+            "",
+            [
+                _consent('"type":"permit",', "2020-01-01"),
+                _consent('"type":"deny",', "2024-02-11", id="new"),
+                '{"resourceType":"Consent","id":"bad","status":[]}',
+            ],
+        )
+    )
+    assert "Eerder vastgelegd: Wel uitvoeren (01-01-2020, Praktijk A)" in text
+    assert "Niet te plaatsen (1)" in text
+    assert "Consent/bad" in text
+    assert "Niet vastgelegd in de geraadpleegde bronnen" in text
+    assert "Per gesprek" in text
+    assert "900010009" not in text

@@ -1,0 +1,91 @@
+"""Cross-item checks ask for attention and leave values untouched (spec pzp-fhir 3.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+CPR, OFF = "treatment:89666000", "treatment:400231000146108"
+EUTHANASIA, GOAL = "340171000146104", "goal:medical-policy"
+
+
+@pytest.mark.parametrize("decision", ["permit", "Alleen kort", "Nee, nog geen besluit", None, "absent"])
+def test_x1_a_do_not_resuscitate_document_beside_anything_but_no(pen: Any, look: Any, decision: str | None) -> None:
+    cpr = [] if decision == "absent" else [pen.treatment(decision, "2025-01-01")]
+    seen = look(a=[pen.directive("NR", "2010-01-01"), *cpr])
+    check = next(check for check in seen.json["crossChecks"] if check["code"] == "X1")
+    assert (check["severity"], check["keys"]) == ("high", [CPR, "directive:NR"])
+    assert "X1" in seen.codes(CPR)
+    assert "X1" in seen.codes("directive:NR")
+
+
+def test_x1_fires_on_a_contradiction_about_resuscitation(pen: Any, look: Any) -> None:
+    seen = look(
+        a=[pen.directive("NR", "2010-01-01"), pen.treatment("deny", "2025-01-01")],
+        b=[pen.treatment("permit", "2025-01-01")],
+    )
+    assert "X1" in seen.checks()
+
+
+def test_x1_is_silent_when_both_say_no_or_the_document_ended(pen: Any, look: Any) -> None:
+    agree = look(a=[pen.directive("NR", "2010-01-01"), pen.treatment("deny", "2025-01-01")])
+    ended = look(a=[pen.directive("NR", "2010-01-01", status="inactive"), pen.treatment("permit", "2025-01-01")])
+    assert agree.checks() == ended.checks() == []
+
+
+@pytest.mark.parametrize("code", ["VERB", "VERBVL", "VOL"])
+def test_x2_read_the_document(pen: Any, look: Any, code: str) -> None:
+    seen = look(a=[pen.directive(code, "2020-01-01")])
+    assert seen.checks() == ["X2"]
+    assert "lees document" in seen.json["crossChecks"][0]["text"]
+
+
+@pytest.mark.parametrize("code", ["EU", "EUD"])
+def test_x3_no_euthanasia_beside_a_request(pen: Any, look: Any, code: str) -> None:
+    refuses = pen.observation(EUTHANASIA, pen.coded("340201000146103"), "2025-01-01")
+    seen = look(a=[pen.directive(code, "2020-01-01"), refuses])
+    assert [(check["code"], check["severity"]) for check in seen.json["crossChecks"]] == [("X3", "high")]
+    has = pen.observation(EUTHANASIA, pen.coded("340181000146102"), "2025-01-01")
+    assert look(a=[pen.directive(code, "2020-01-01"), has]).checks() == []
+
+
+def test_x4_not_capable_and_nobody_represents(pen: Any, look: Any) -> None:
+    assert look(a=[pen.patient(capable=False)]).checks() == ["X4"]
+    assert look(a=[pen.patient(capable=False), pen.person("Jo Smit", "23")]).checks() == ["X4"]
+    assert look(a=[pen.patient(capable=False)], b=[pen.person("Jo Smit", "15")]).checks() == []
+    assert look(a=[pen.patient(capable=True)]).checks() == []
+
+
+def test_x5_switching_off_an_icd_that_is_not_there(pen: Any, look: Any) -> None:
+    form = pen.form("2025-01-01", pen.choice("1006", "373067005"))
+    seen = look(a=[form], b=[pen.treatment("permit", "2025-01-01", code=OFF[10:])])
+    assert seen.checks() == ["X5"]
+    undecided = pen.treatment("Nee, nog geen besluit", "2025-01-01", code=OFF[10:])
+    assert look(a=[form], b=[undecided]).checks() == []
+
+
+@pytest.mark.parametrize("code", ["89666000", "305351004"])
+def test_x6_comfort_only_beside_resuscitation_or_intensive_care(pen: Any, look: Any, code: str) -> None:
+    seen = look(a=[pen.goal("713148004", "2025-01-01"), pen.treatment("permit", "2025-01-01", code=code)])
+    assert [(check["code"], check["severity"]) for check in seen.json["crossChecks"]] == [("X6", "medium")]
+    assert "controleer samenhang" in seen.json["crossChecks"][0]["text"]
+    assert seen[GOAL]["state"] == "current"
+    other = look(a=[pen.goal("1351964001", "2025-01-01"), pen.treatment("permit", "2025-01-01", code=code)])
+    assert other.checks() == []
+
+
+def test_x7_sources_name_another_representative(pen: Any, look: Any) -> None:
+    seen = look(a=[pen.person("Jo Smit", "24")], b=[pen.person("Wim Bos", "24")])
+    assert [(check["code"], check["severity"]) for check in seen.json["crossChecks"]] == [("X7", "high")]
+    assert look(a=[pen.person("Jo Smit", "24")], b=[pen.person("jo smit", "24")]).checks() == []
+
+
+def test_checks_can_be_switched_off_and_never_change_a_value(pen: Any, look: Any) -> None:
+    resources = [pen.directive("NR", "2010-01-01"), pen.treatment("permit", "2025-01-01"), pen.patient(capable=False)]
+    with_checks, without = look(a=resources), look(a=resources, checks=False)
+    assert with_checks.checks() == ["X1", "X4"]
+    assert without.checks() == []
+    assert without.codes(CPR) == []
+    for key, item in with_checks.items.items():
+        assert item["value"] == without[key]["value"]

@@ -1,0 +1,74 @@
+"""The same statement met twice collapses and keeps every reference (spec pzp-fhir 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CPR = "treatment:89666000"
+SAME = {"identifier": [{"system": "urn:oid:1.2.3", "value": "besluit-1"}]}
+
+
+def test_an_equal_copy_at_another_source_collapses(pen: Any, look: Any) -> None:
+    item = look(
+        a=[pen.treatment("deny", "2024-01-01", **SAME)], b=[pen.treatment("deny", "2024-01-01", id="x", **SAME)]
+    )
+    assert item.codes(CPR) == []
+    assert item[CPR]["ref"] == "https://a.example/fhir/Consent/c"
+    assert [one["ref"] for one in item[CPR]["corroboratedBy"]] == ["https://b.example/fhir/Consent/x"]
+    assert item[CPR]["history"] == []
+
+
+def test_an_equal_copy_of_an_older_statement_is_one_line_of_history(pen: Any, look: Any) -> None:
+    old = [pen.treatment("permit", "2020-01-01", **SAME)]
+    item = look(a=old, b=old, c=[pen.treatment("deny", "2024-01-01")])[CPR]
+    assert len(item["history"]) == 1
+
+
+def test_a_copy_with_other_content_is_judged_by_date_and_says_so(pen: Any, look: Any) -> None:
+    seen = look(a=[pen.treatment("deny", "2024-01-01", **SAME)], b=[pen.treatment("permit", "2025-01-01", **SAME)])
+    assert seen.said(CPR) == ("current", "permit", "b")
+    assert "DUPLICATE_ID_DIFFERS" in seen.codes(CPR)
+    mark = next(mark for mark in seen[CPR]["attention"] if mark["code"] == "DUPLICATE_ID_DIFFERS")
+    assert mark["refs"] == ["https://a.example/fhir/Consent/c", "https://b.example/fhir/Consent/c"]
+
+
+def test_the_same_identifier_on_two_items_is_said_on_both(pen: Any, look: Any) -> None:
+    seen = look(
+        a=[pen.treatment("deny", "2024-01-01", **SAME)], b=[pen.treatment("deny", "2024-01-01", code=pen.IC, **SAME)]
+    )
+    assert "DUPLICATE_ID_DIFFERS" in seen.codes(CPR)
+    assert "DUPLICATE_ID_DIFFERS" in seen.codes("treatment:305351004")
+
+
+def test_an_identifier_without_system_joins_nothing(pen: Any, look: Any) -> None:
+    bare = {"identifier": [{"value": "1"}]}
+    seen = look(a=[pen.treatment("deny", "2024-01-01", **bare)], b=[pen.treatment("permit", "2025-01-01", **bare)])
+    assert seen.codes(CPR) == []
+
+
+def test_one_form_with_many_answers_is_no_duplicate_of_itself(pen: Any, look: Any) -> None:
+    form = pen.form("2024-01-01", pen.choice("1386", "0"), pen.choice("1390", "2"))
+    form["identifier"] = {"system": "urn:x", "value": "f-1"}
+    seen = look(a=[form])
+    assert seen.codes(CPR) == seen.codes("treatment:305351004") == []
+
+
+def test_the_form_beside_its_resources_corroborates(pen: Any, look: Any) -> None:
+    form = pen.form("2024-01-01T15:00:00+01:00", pen.choice("1386", "2"))
+    item = look(a=[pen.treatment("deny", "2024-01-01"), form])[CPR]
+    assert item["ref"] == "https://a.example/fhir/Consent/c"
+    assert [one["ref"] for one in item["corroboratedBy"]] == ["https://a.example/fhir/QuestionnaireResponse/f"]
+
+
+def test_the_form_beside_its_resources_is_one_line_of_history(pen: Any, look: Any) -> None:
+    form = pen.form("2020-01-01T15:00:00+01:00", pen.choice("1386", "2"))
+    item = look(a=[pen.treatment("deny", "2020-01-01"), form], b=[pen.treatment("permit", "2024-01-01")])[CPR]
+    assert len(item["history"]) == 1
+
+
+def test_one_resource_twice_in_the_answers_counts_once_in_its_newest_version(pen: Any, look: Any) -> None:
+    old, new = {"meta": {"versionId": "9"}}, {"meta": {"versionId": "10"}}
+    versions = [pen.treatment("permit", "2024-01-01", **old), pen.treatment("deny", "2024-01-01", **new)]
+    for order in (versions, versions[::-1]):
+        item = look(a=order)[CPR]
+        assert (item["state"], item["value"]["kind"], item["history"]) == ("current", "deny", [])
