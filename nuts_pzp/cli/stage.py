@@ -6,6 +6,7 @@ The region's twins run in this process; every gateway is a process of its own, s
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from asyncio.subprocess import Process
@@ -16,7 +17,7 @@ from typing import Any
 import httpx
 
 from ..identity import Bsn
-from ..sandbox.gateways import Gateway
+from ..sandbox.gateways import GATEWAYS, Gateway
 from ..sandbox.people import Person as Patient
 from ..sandbox.region import Hospice, Region
 from .asking import Door, Person, Question, ask
@@ -34,8 +35,16 @@ class StageFailed(Exception):
 class Stage:
     """`async with Stage(folder) as stage:` brings everything up; `stage.consult(person)` asks as the GP post's EHR."""
 
-    def __init__(self, folder: Path, *, say: Say = lambda words: None, hospice: Hospice = "hangs") -> None:
-        self.folder, self._say, self._hospice = folder, say, hospice
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        say: Say = lambda words: None,
+        hospice: Hospice = "hangs",
+        gateways: tuple[str, ...] = tuple(GATEWAYS),
+    ) -> None:
+        """Everything is written below `folder`. `gateways`: which of them to start; the rest of the region is whole."""
+        self.folder, self._say, self._hospice, self._names = folder, say, hospice, gateways
         self._processes: dict[str, Process] = {}
 
     async def __aenter__(self) -> Stage:
@@ -45,8 +54,7 @@ class Stage:
         await self.region.__aenter__()
         self._say(f"The region is up: 5 organisations and 4 national services ({time.monotonic() - started:.1f} s)")
         try:
-            await asyncio.gather(*(self._launch(gateway) for gateway in self.region.gateways.values()))
-            await asyncio.gather(*(self._ready(gateway) for gateway in self.region.gateways.values()))
+            await self.start_gateways()
         except BaseException:
             await self.__aexit__()
             raise
@@ -58,9 +66,15 @@ class Stage:
         await self.stop_gateways()
         await self.region.__aexit__()
 
-    async def stop_gateways(self) -> None:
-        """Ask every gateway to end, so that its ledger is closed and anchored; kill what does not."""
-        processes, self._processes = self._processes, {}
+    async def start_gateways(self, *names: str) -> None:
+        """Start these gateways, or all that this stage has; return when each is ready."""
+        gateways = [self.region.gateways[name] for name in names or self._names]
+        await asyncio.gather(*(self._launch(gateway) for gateway in gateways))
+        await asyncio.gather(*(self._ready(gateway) for gateway in gateways))
+
+    async def stop_gateways(self, *names: str) -> None:
+        """Ask these gateways, or all, to end, so that each ledger is closed and anchored; kill what does not."""
+        processes = {name: self._processes.pop(name) for name in names or tuple(self._processes)}
         for process in processes.values():
             if process.returncode is None:
                 process.terminate()
@@ -70,6 +84,14 @@ class Stage:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+    def pid(self, name: str) -> int:
+        """The process id of a gateway that runs."""
+        return self._processes[name].pid
+
+    def reload(self, name: str) -> None:
+        """Let a gateway read its tenant files anew, as an operator does: SIGHUP."""
+        self._processes[name].send_signal(signal.SIGHUP)
 
     def log_file(self, name: str) -> Path:
         """Where a gateway's own log lines go."""
@@ -104,7 +126,7 @@ class Stage:
         return await ask(self.door(by), question)
 
     async def _launch(self, gateway: Gateway) -> None:
-        with self.log_file(gateway.name).open("wb") as log:
+        with self.log_file(gateway.name).open("ab") as log:
             self._processes[gateway.name] = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "nuts_pzp", "serve", "--config", str(gateway.deployment_file),
                 stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,

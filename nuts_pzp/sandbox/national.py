@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..web.server import Server, ServerTls
 from .authority import Authority, Issued
+from .lines import Lines
 from .lrza import ListedOrganization, LrzaTwin
 from .nvi import NviTwin, Quirks
 from .oauth import Gateway, Mandate, OAuthTwin
@@ -39,6 +40,7 @@ class NationalServices:
         dialect: Dialect = "service_2026_08",
         quirks: Quirks | None = None,
         page_size: int = 50,
+        lines: Lines | None = None,
     ) -> None:
         """List these organisations, and give the client a mandate for each of them."""
         self.client: Issued = authority.client("national-client", common_name=COMMON_NAME, serial_number=OIN)
@@ -56,6 +58,7 @@ class NationalServices:
         self.lrza = LrzaTwin("", organizations, page_size=page_size)
         tls = authority.server("national-services")
         self._tls = ServerTls(tls.certificate_file, tls.key_file, authority.root_file, client_required=True)
+        self._lines = lines or Lines()
         self._servers: dict[str, Server] = {}
 
     async def start(self, ports: Mapping[str, int] | None = None) -> None:
@@ -67,7 +70,8 @@ class NationalServices:
             "lrza": self.lrza.app,
         }
         for name, app in apps.items():
-            self._servers[name] = Server(app, host="127.0.0.1", port=(ports or {}).get(name, 0), tls=self._tls)
+            watched = self._lines.watch(name, app)
+            self._servers[name] = Server(watched, host="127.0.0.1", port=(ports or {}).get(name, 0), tls=self._tls)
             await self._servers[name].start()
         self.lrza.url = f"{self.origin('lrza')}/fhir"
 

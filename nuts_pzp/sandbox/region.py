@@ -22,6 +22,7 @@ from ..web.server import Server, ServerTls
 from .authority import Authority, Issued
 from .fhir_server import NAMES, Behavior, FhirServerTwin
 from .gateways import CONSULTING, PROFESSIONAL_ROOT, SCOPE, Gateway, plan, write_settings
+from .lines import Lines
 from .lrza import ListedOrganization
 from .mitz import Choice, MitzTwin
 from .mitz.codes import UZI
@@ -65,6 +66,7 @@ class Region:
         self.gateways: dict[str, Gateway] = {}
         self.ehr_clients: dict[str, Issued] = {}
         self.control_url = ""
+        self.lines = Lines()
         self._hospice, self._control_port = hospice, control_port
         self._servers: list[Server] = []
         self._secrets: dict[str, Path] = {}
@@ -130,8 +132,9 @@ class Region:
             resident = Resident(one.slug, own.type, issued)
             trust = self.authority.root_file
             twin = NutsNodeTwin(resident, ca_root=self.uzi.certificate, policy=policy, trust=trust)
-            internal = await self._serve(Server(twin.internal, host="127.0.0.1", port=0))
-            public = await self._serve(Server(twin.public, host="127.0.0.1", port=0, tls=self._tls()))
+            inside, outside = (self.lines.watch(f"node:{one.slug}", app) for app in (twin.internal, twin.public))
+            internal = await self._serve(Server(inside, host="127.0.0.1", port=0))
+            public = await self._serve(Server(outside, host="127.0.0.1", port=0, tls=self._tls()))
             # did:web takes a name, not an address.
             node = Node(twin, f"http://127.0.0.1:{internal}", f"https://localhost:{public}")
             self.nodes[one.slug] = node
@@ -152,7 +155,7 @@ class Region:
             belongs={reference: chart.patient_id for chart in charts for reference in chart.unlinked},
             behavior=behavior,
         )
-        port = await self._serve(Server(twin.app, host="127.0.0.1", port=0))
+        port = await self._serve(Server(self.lines.watch(f"fhir:{holder.slug}", twin.app), host="127.0.0.1", port=0))
         self.fhir[holder.slug], self.fhir_urls[holder.slug] = twin, f"http://127.0.0.1:{port}/fhir"
 
     async def _start_mitz(self) -> None:
@@ -166,12 +169,13 @@ class Region:
         clients = frozenset(gateway.client.sha256 for gateway in self.gateways.values())
         roots = frozenset({UZI, PROFESSIONAL_ROOT})
         self.mitz = MitzTwin("", choices, clients=clients, professional_roots=roots)
-        port = await self._serve(Server(self.mitz.app, host="127.0.0.1", port=0, tls=self._tls(mutual=True)))
+        app = self.lines.watch("mitz", self.mitz.app)
+        port = await self._serve(Server(app, host="127.0.0.1", port=0, tls=self._tls(mutual=True)))
         self.mitz.url = f"https://127.0.0.1:{port}"
 
     async def _start_national(self) -> None:
         self.national = await asyncio.to_thread(
-            NationalServices, self.authority, [self._listed(one) for one in MEMBERS]
+            NationalServices, self.authority, [self._listed(one) for one in MEMBERS], lines=self.lines
         )
         await self.national.start()
         for person in self.people:
