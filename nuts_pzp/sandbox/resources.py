@@ -67,6 +67,9 @@ class Ref:
         return {"reference": self.reference, "type": self.reference.partition("/")[0], "display": self.display}
 
 
+_SAME_PERSON = "http://hl7.org/fhir/StructureDefinition/patient-relatedPerson"
+
+
 @dataclass(slots=True)
 class Chart:
     """One patient's dossier at one organisation; `resources` is what its FHIR server holds."""
@@ -122,7 +125,10 @@ class Chart:
         return Ref(role.reference, f"{name}, {label}")
 
     def relative(self, name: str, roles: tuple[str, ...], relation: str, phone: str, *changes: Change) -> Ref:
-        """Write a contact person: roles of RolCodelijst (or the SNOMED code of a written proxy), v3 relation, phone."""
+        """Write a contact person: roles of RolCodelijst (or the SNOMED code of a written proxy), v3 relation, phone.
+
+        Patient.contact repeats it, as the profiles ask: without that, nothing need point at it, and no query finds it.
+        """
         coded = [concept(SNOMED if len(role) > 2 else CONTACT_ROLE, role) for role in roles]
         body: Json = {
             "patient": self.patient.json(),
@@ -130,7 +136,12 @@ class Chart:
             "name": [{"use": "official", "text": name, "family": name.split(" ", 1)[-1]}],
             "telecom": [{"system": "phone", "value": phone, "use": "home"}],
         }
-        return Ref(self.add("RelatedPerson", "ACP-ContactPerson", body, changes).reference, name)
+        ref = Ref(self.add("RelatedPerson", "ACP-ContactPerson", body, changes).reference, name)
+        repeated = {key: body[key] for key in ("relationship", "telecom")} | {"name": body["name"][0]}
+        linked = {"url": _SAME_PERSON, "valueReference": ref.json()}
+        for patient in (one for one in self.resources if one["resourceType"] == "Patient"):
+            patient.setdefault("contact", []).append({"extension": [linked], **repeated})
+        return ref
 
     def talk(self, date: str, by: Ref, *present: Ref, join: Literal["both", "procedure", "encounter"] = "both") -> Ref:
         """Write a conversation: Encounter and Procedure, joined from the side or sides that `join` names."""
