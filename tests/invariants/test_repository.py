@@ -12,8 +12,11 @@ from nuts_pzp.identity import eleven_test
 
 ROOT = Path(__file__).parents[2]
 TEST_RANGES = ("9999", "9000", "9001")
+NO_BSN = frozenset({"468542000", "950000012"})
+"""A SNOMED CT code that happens to pass the eleven-test, and the number of the pseudonym service's published vector."""
+
 _NINE = re.compile(rb"(?<![0-9A-Za-z._-])[0-9]{9}(?![0-9A-Za-z_])")
-_FORBIDDEN = re.compile(rb"(?:index-url|registry ?=|GOPROXY=|/home/|/root/|/workspace/)")
+_FORBIDDEN = re.compile(rb"(?:index-url|registry ?= ?.?http|GOPROXY=|/home/|/root/|/workspace/)")
 _KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
 
 
@@ -31,7 +34,7 @@ def test_every_number_that_could_be_a_bsn_is_from_a_test_range() -> None:
             continue
         for number in _NINE.findall(file.read_bytes()):
             text = number.decode()
-            if eleven_test(text) and not text.startswith(TEST_RANGES) and text != "950000012":
+            if eleven_test(text) and not text.startswith(TEST_RANGES) and text not in NO_BSN:
                 suspects.append(f"{file.relative_to(ROOT)}: {text[:3]}...")
     assert suspects == []
 
