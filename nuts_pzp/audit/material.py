@@ -56,6 +56,12 @@ class Material(Protocol):
 
 
 _CHUNK = 2_048
+# A column may have been given another type, or nothing: then it is read as something no genuine value is.
+_NOTE = "CAST(ifnull(size, -1) AS INTEGER), CAST(ifnull(note, x'') AS BLOB), CAST(ifnull(frontier, x'00') AS BLOB)"
+_ROW = (
+    "CAST(ifnull(idx, -1) AS INTEGER), CAST(ifnull(ts, '') AS TEXT),"
+    " CAST(ifnull(leaf, x'') AS BLOB), CAST(ifnull(body, x'') AS BLOB)"
+)
 
 
 class LedgerFile:
@@ -68,8 +74,7 @@ class LedgerFile:
         """Return every log that has a head, or records."""
         with _readable():
             heads = self._database.execute(
-                "SELECT CAST(tenant AS TEXT), CAST(origin AS TEXT), CAST(size AS INTEGER), CAST(note AS BLOB),"
-                " CAST(frontier AS BLOB) FROM log_head ORDER BY tenant"
+                f"SELECT CAST(tenant AS TEXT), CAST(ifnull(origin, '') AS TEXT), {_NOTE} FROM log_head ORDER BY tenant"  # noqa: S608 (fixed columns)
             )
             logs = {row[0]: StoredLog(row[0], row[1], StoredNote(row[2], row[3], row[4])) for row in heads}
             tenant = ""
@@ -84,8 +89,7 @@ class LedgerFile:
         """Return the kept checkpoints of one log, smallest first."""
         with _readable():
             rows = self._database.execute(
-                "SELECT CAST(size AS INTEGER), CAST(note AS BLOB), CAST(frontier AS BLOB) FROM log_checkpoint"
-                " WHERE tenant = ? ORDER BY size",
+                f"SELECT {_NOTE} FROM log_checkpoint WHERE tenant = ? ORDER BY size",  # noqa: S608 (fixed columns)
                 (tenant,),
             )
             return [StoredNote(*row) for row in rows]
@@ -94,8 +98,7 @@ class LedgerFile:
         """Yield all records of one log in order."""
         with _readable():
             cursor = self._database.execute(
-                "SELECT CAST(idx AS INTEGER), CAST(ts AS TEXT), CAST(leaf AS BLOB), CAST(body AS BLOB)"
-                " FROM log_record WHERE tenant = ? ORDER BY idx",
+                f"SELECT {_ROW} FROM log_record WHERE tenant = ? ORDER BY idx",  # noqa: S608 (fixed columns)
                 (tenant,),
             )
             at = 0

@@ -171,7 +171,9 @@ def verify(folder: Path, key: str, anchor: Path | None) -> tuple[int, str]:
             continue
         anchored_size, anchored_root = opened(note, name, public)
         anchored += 1
-        if anchored_size <= size and expected.setdefault(anchored_size, anchored_root) != anchored_root:
+        if anchored_size > size:
+            raise Wrong(f"{anchored_size} records were anchored, but the log ends at {size}")
+        if expected.setdefault(anchored_size, anchored_root) != anchored_root:
             raise Wrong(f"other records of size {anchored_size} were anchored")
     walk(folder, expected, size, manifest["tenant"])
     if not anchored:

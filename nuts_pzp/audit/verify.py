@@ -247,7 +247,7 @@ class _Walk:
         """Return the leaf hashes of a chunk whose indexes, neighbours and spelling are right."""
         leaves = [sha256(b"\x00" + row[3]).digest() for row in chunk]
         following = range(at, at + len(chunk))
-        beside = [row[2] or leaf for row, leaf in zip(chunk, leaves, strict=True)]
+        beside = [leaf if row[2] is None else row[2] for row, leaf in zip(chunk, leaves, strict=True)]
         if [row[0] for row in chunk] != list(following) or beside != leaves:
             self._accuse(chunk, leaves, at)
         if not self._fast:

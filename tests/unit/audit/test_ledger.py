@@ -483,7 +483,8 @@ async def test_a_damaged_tail_refuses_the_start(opening: Opening, place: Place, 
     await ledger.aclose()
     with sqlite3.connect(place.path) as database:
         database.execute(
-            "UPDATE log_record SET body = CAST(replace(body, 'c1', 'c2') AS BLOB) WHERE tenant = 'meerwijck' AND idx = 1"
+            "UPDATE log_record SET body = CAST(replace(body, 'c1', 'c2') AS BLOB) WHERE tenant = ? AND idx = 1",
+            ("meerwijck",),
         )
     database.close()
     again = opening()
