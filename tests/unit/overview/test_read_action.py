@@ -71,6 +71,12 @@ def test_a_device_that_did_not_come_along_counts_when_it_is_named_as_icd(pen: An
     assert [one["type"] for one in unnamed.json["unmapped"]] == ["DeviceUseStatement"]
 
 
+def test_a_device_in_error_is_no_icd(pen: Any, look: Any) -> None:
+    seen = look(a=[{**_device(pen), "status": "entered-in-error"}, _use()])
+    assert seen[ICD]["state"] == "not-recorded"
+    assert [one["type"] for one in seen.json["unmapped"]] == ["DeviceUseStatement"]
+
+
 def test_another_device_is_no_icd(pen: Any, look: Any) -> None:
     seen = look(a=[_device(pen, "14106009"), _use()])
     assert seen[ICD]["state"] == "not-recorded"
@@ -127,7 +133,7 @@ def test_a_request_not_to_inform_is_not_read_as_one_to_inform(pen: Any, look: An
 
 
 def test_a_communication_about_something_else_is_unmapped(pen: Any, look: Any) -> None:
-    other = _told("Communication", pen, topic=pen.coded("410155007"), reasonCode=[pen.coded("713603004")])
+    other = _told("Communication", pen, topic=pen.coded("371530004"), reasonCode=[pen.coded("713603004")])
     seen = look(a=[other])
     assert seen[INFORM]["state"] == "not-recorded"
     assert len(seen.json["unmapped"]) == 1
