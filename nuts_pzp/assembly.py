@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from .addressing.port import Directory
 from .audit.ledger.ledger import Ledger
+from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
 from .audit.port import NotRecorded
 from .authentication.port import Credentials, Gatekeeper
@@ -246,7 +247,7 @@ class Estate:
             return furnishing.build(network.url if network else "")
         except SettingsError as error:
             raise SettingsError(f"{file.name}: {error}") from None
-        except (ValueError, Damaged, BadKeyFile, NotRecorded) as error:
+        except (ValueError, Damaged, StoreFailed, BadKeyFile, NotRecorded) as error:
             raise SettingsError(f"{file.name}: {error}") from None
 
     async def checks(self) -> list[Check]:

@@ -142,7 +142,7 @@ class Ledger:
         cls, place: Place, *, wall: Clock = WALL, monotonic: Clock = MONOTONIC, connecting: Connect = connect
     ) -> Ledger:
         """Lock, open and verify; LedgerInUse, StoreFailed, Damaged or BadKeyFile refuse the start."""
-        kind = filesystem(place.path.parent if place.path.parent.exists() else Path("/"))
+        kind = filesystem(place.path.parent)
         if not is_durable(kind):
             if not place.accept_any_filesystem:
                 raise StoreFailed(f"a file system of type {kind} does not keep what is written to it")
@@ -247,6 +247,8 @@ class Ledger:
             raise Damaged(f"log {tenant}: another tenant's log has the origin {origin}")
         try:
             anchored = checkpoints(self._anchor.read(), signer.verifier) if self._anchor else []
+        except OSError as error:
+            raise StoreFailed(f"the anchor cannot be read: {error.strerror}") from None
         except BadCheckpoint as error:
             raise Damaged(f"log {tenant}: the anchor is not genuine: {error}") from None
         if head:

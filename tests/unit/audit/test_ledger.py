@@ -379,6 +379,14 @@ def test_a_file_system_that_forgets_is_refused_unless_accepted(
     opening(place)
 
 
+def test_the_file_system_is_that_of_a_folder_yet_to_be_made(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = place.path.parent / "fresh"
+    monkeypatch.setattr("nuts_pzp.audit.ledger.ledger.filesystem", lambda path: "nfs4" if path == fresh else "ext4")
+    with pytest.raises(StoreFailed, match="nfs4"):
+        Ledger.open(replace(place, path=fresh / "ledger.sqlite", accept_any_filesystem=False))
+    assert not fresh.exists()
+
+
 def test_a_store_without_full_synchronisation_is_refused(place: Place) -> None:
     class Lax(sqlite3.Connection):
         def execute(self, sql: str, *given: Any) -> sqlite3.Cursor:  # type: ignore[override]
@@ -594,6 +602,15 @@ async def test_an_anchor_that_cannot_be_written_does_not_stop_the_log(
     age = ledger.condition().unanchored_seconds
     assert age is not None
     assert age > 0
+
+
+def test_an_anchor_that_cannot_be_read_refuses_the_start_in_words(opening: Opening, place: Place) -> None:
+    opening().close()
+    assert place.anchor is not None
+    place.anchor.unlink()
+    place.anchor.mkdir()
+    with pytest.raises(StoreFailed, match="the anchor cannot be read: Is a directory"):
+        Ledger.open(place)
 
 
 def test_a_forged_anchor_refuses_the_start(opening: Opening, place: Place) -> None:
