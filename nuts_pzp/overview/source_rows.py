@@ -29,9 +29,12 @@ _REASONS = {
     Reason.PATIENT_MISMATCH: "patient-mismatch",
     Reason.SOURCE_VERSION: "unsupported-version",
     Reason.ADDRESS_NONE: "no-address",
+    Reason.ORGANIZATION_UNKNOWN: "unknown-organization",
 }
 _REJECTED = frozenset({Reason.SOURCE_OTHER_PATIENT, Reason.PATIENT_BIRTH_DATE, Reason.PATIENT_MISMATCH})
 _REFUSED = frozenset({Reason.TOKEN_REFUSED, Reason.SOURCE_REFUSED, Reason.SOURCE_UNAUTHENTICATED})
+_NOT_ASKED = frozenset({Reason.SOURCE_NO_PATIENT, Reason.ORGANIZATION_UNKNOWN})
+"""A no of ours or of the directory: the source itself refused nothing."""
 _NOTICES: dict[Status, str] = {
     "ok": "Volledig",
     "not-authorised": "Niet vrijgegeven",
@@ -100,7 +103,7 @@ def _kind(gap: Gap) -> Status:
         return "unsupported-version"
     if gap.stop.reason in _REJECTED:
         return "rejected"
-    if gap.stop.reason is Reason.SOURCE_NO_PATIENT:
+    if gap.stop.reason in _NOT_ASKED:
         return "failed"
     return "not-authorised" if _refused(gap) else "failed"
 

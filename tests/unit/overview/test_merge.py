@@ -219,6 +219,16 @@ def test_places_that_could_not_be_asked_are_rows_too(tell: Any) -> None:
     assert overview.complete is False
 
 
+def test_an_organisation_that_the_directory_does_not_know_was_not_asked_and_refused_nothing(tell: Any) -> None:
+    missing = (Gap("90000999", Deny(Reason.ORGANIZATION_UNKNOWN)),)
+    (row,) = merge([], missing, now=NOW, asked=ASKED).sources
+    assert (row.status, row.reason, row.notice) == (
+        "failed",
+        "unknown-organization",
+        "Niet volledig: 90000999 antwoordde niet",
+    )
+
+
 def test_an_error_outcome_among_the_answers_means_not_whole(pen: Any, look: Any) -> None:
     def outcome(severity: str, code: str) -> dict[str, Any]:
         return {"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": code}]}
