@@ -82,14 +82,14 @@ def _second(text: str, match: re.Match[str]) -> When:
     return When(text, start, start + (1 if match[6] else 60), aware.astimezone(AMSTERDAM).date().isoformat())
 
 
-def is_future(when: When, now: datetime) -> bool:
-    """Say whether all of it is still to come."""
-    return when.start > now.timestamp()
+def is_future(when: When, now: float) -> bool:
+    """Say whether all of it is still to come. `now` is in Unix seconds."""
+    return when.start > now
 
 
-def is_past(when: When, now: datetime) -> bool:
-    """Say whether all of it has gone by."""
-    return when.end <= now.timestamp()
+def is_past(when: When, now: float) -> bool:
+    """Say whether all of it has gone by. `now` is in Unix seconds."""
+    return when.end <= now
 
 
 def apart(one: When, other: When) -> int:

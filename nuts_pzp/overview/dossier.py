@@ -13,6 +13,7 @@ import msgspec
 
 from ..fhir.bundle import Resource
 from ..outcome import Gap
+from .dates import When
 from .structures import DECODERS, Patient, Reference, Resourced
 from .stu3 import is_stu3, suspect
 
@@ -57,6 +58,7 @@ class Dossier:
     __slots__ = (
         "by_reference",
         "dialect",
+        "encounters",
         "excluded",
         "held",
         "id",
@@ -78,6 +80,8 @@ class Dossier:
         """Names found so far, by reference, display and whether the specialty is wanted."""
         self.own_patient: set[str] = set()
         """References seen to point at this source's Patient."""
+        self.encounters: dict[str, tuple[Held, When | None] | None] = {}
+        """Encounters looked up so far, by reference, with their date."""
         self.unmapped: list[PutAside] = []
         self.excluded: list[PutAside] = []
         self.dialect = ""

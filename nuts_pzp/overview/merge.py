@@ -77,7 +77,8 @@ def merge(
     used = [one for one in dossiers if one.id not in rejected]
     if asked is None and (disagree := disagreement(used)) is not None:
         return disagree
-    by_source = {one.id: read_source(Frame(one, now, asked is not None)) for one in used}
+    moment = _aware(now).timestamp()
+    by_source = {one.id: read_source(Frame(one, moment, asked is not None)) for one in used}
     statements = [one for own in by_source.values() for one in own]
     talks = conversations(used, statements)
     rows = [row(one.told, one, len(by_source.get(one.id, ())), rejected.get(one.id)) for one in dossiers]
@@ -159,8 +160,12 @@ def _rejection(dossier: Dossier, asked: tuple[Bsn, date] | None) -> Gap | None:
 
 
 def _clock(now: datetime) -> str:
-    aware = now if now.tzinfo else now.replace(tzinfo=AMSTERDAM)
-    return aware.astimezone(AMSTERDAM).isoformat(timespec="seconds")
+    return _aware(now).astimezone(AMSTERDAM).isoformat(timespec="seconds")
+
+
+def _aware(now: datetime) -> datetime:
+    """A moment without zone is Dutch clock time."""
+    return now if now.tzinfo else now.replace(tzinfo=AMSTERDAM)
 
 
 def _setting(dossiers: Sequence[Dossier], talks: Sequence[Talk], *, complete: bool) -> Setting:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .codes import ACP, ICD_TYPES, INFORM, YES, YES_NO, normal, quoted
 from .dossier import Held
-from .records import Dates, Frame, business_ids, codes_in, extension, modified, notes, open_record
+from .records import ENTERED_IN_ERROR, Dates, Frame, business_ids, codes_in, extension, modified, notes, open_record
 from .statements import Said, Statement
 from .structures import Communication, Device, DeviceUseStatement
 
@@ -21,6 +21,8 @@ def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> li
     device = frame.dossier.find(content.device, content)
     display = content.device.display or "" if content.device else ""
     found = device.content if device is not None else None
+    if isinstance(found, Device) and found.status == ENTERED_IN_ERROR:
+        return None
     if isinstance(found, Device):
         codes = sorted(codes_in((found.type,)) & ICD_TYPES.keys())
         if not codes:

@@ -6,8 +6,6 @@ alone would be a danger to the patient. A permit is never inferred.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .codes import (
     DENY,
     DIRECTIVES,
@@ -44,7 +42,7 @@ from .records import (
     unknown_modifiers,
 )
 from .statements import Document, Said, Statement
-from .structures import Concept, Consent, Provision, Reference
+from .structures import Concept, Consent, Extension, Provision, Reference
 
 SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
 _KNOWN = frozenset({SPECIFICATION_OTHER})
@@ -115,8 +113,7 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
     record = _open(frame, held, content, provision)
     if record is None:
         return []
-    modifiers = [*(content.modifier_extension or ()), *(provision.modifier_extension or ())]
-    specified = [one for one in modifiers if one.url == SPECIFICATION_OTHER]
+    specified = _specified(content, provision)
     texts = extension_texts(specified, SPECIFICATION_OTHER) if specified else ""
     _judge_modifiers(record, content, provision, _KNOWN if texts or not specified else frozenset())
     if texts and provision.type is not None and not record.modified:
@@ -125,6 +122,13 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
     said = said or treatment_said(provision.type, texts)
     keys = treatment_keys(provision.code or [], f"{record.source}/{held.resource.id or held.ref}")
     return [record.says(key, said, label) for key, label in keys.items()]
+
+
+def _specified(content: Consent, provision: Provision) -> list[Extension]:
+    if not content.modifier_extension and not provision.modifier_extension:
+        return []
+    modifiers = [*(content.modifier_extension or ()), *(provision.modifier_extension or ())]
+    return [one for one in modifiers if one.url == SPECIFICATION_OTHER]
 
 
 def _unknown_type(kind: str | None) -> Said | None:
@@ -136,11 +140,10 @@ def _unknown_type(kind: str | None) -> Said | None:
 
 def _judge_modifiers(record: Record, content: Consent, provision: Provision, known: frozenset[str]) -> None:
     """An unknown modifier anywhere in the record, or an exception inside the provision: no interpretation."""
-    actors = (actor.modifier_extension for actor in provision.actor or ())
     unknown = (
         modified(content, known)
         or unknown_modifiers(provision.modifier_extension, known)
-        or any(unknown_modifiers(one) for one in actors)
+        or any(actor.modifier_extension for actor in provision.actor or ())
         or bool(provision.provision)
     )
     if unknown and not record.modified:
@@ -165,15 +168,19 @@ def _open(
     if record is not None:
         record.comment = extension_texts(content.extension, "ext-Comment")
         record.ids = business_ids(content.identifier)
-        record.parties = tuple(_parties(provision))
-        record.authors = tuple(one for one in record.parties if "Practitioner" in (one.reference or ""))
+        record.parties = _parties(provision)
+        record.authors = tuple([one for one in record.parties if "Practitioner" in (one.reference or "")])
     return record
 
 
-def _parties(provision: Provision) -> Iterator[Reference]:
+def _parties(provision: Provision) -> tuple[Reference, ...]:
+    found = []
     for actor in provision.actor or ():
-        if actor.reference is not None and codes_in((actor.role,)) & {"CONSENTER", "RESPRSN"}:
-            yield actor.reference
+        if actor.reference is not None and actor.role is not None:
+            roles = [coding.code for coding in actor.role.coding or ()]
+            if "CONSENTER" in roles or "RESPRSN" in roles:
+                found.append(actor.reference)
+    return tuple(found)
 
 
 def _advance(frame: Frame, held: Held, content: Consent, provision: Provision) -> list[Statement]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -42,7 +41,8 @@ class Frame(NamedTuple):
     """What a reader may use: the source's dossier, the clock, and whether another patient's records are dropped."""
 
     dossier: Dossier
-    now: datetime
+    now: float
+    """Unix seconds."""
     drop_other_patients: bool
 
 
@@ -135,11 +135,12 @@ def open_record(
     if status == ENTERED_IN_ERROR:
         dossier.excluded.append(PutAside(held.ref, resource.type, ENTERED_IN_ERROR))
         return None
-    if put_aside_other(frame, held, subject):
+    stranger = _of_another(dossier, subject)
+    if stranger and put_aside_other(frame, held, subject):
         return None
     leads = STATUSES[resource.type].get(status or "", _NEVER)
     record = Record(held, dossier.id, status or "", leads)
-    if _of_another(dossier, subject):
+    if stranger:
         record.warn("SUBJECT_DIFFERS")
     if modified(held.content, known):
         record.modified = True
@@ -175,28 +176,43 @@ def unknown_modifiers(extensions: list[Extension] | None, known: frozenset[str] 
 
 def business_ids(identifiers: list[Identifier] | None) -> tuple[str, ...]:
     """Return `system|value` of each complete identifier."""
-    return tuple(f"{one.system}|{one.value}" for one in identifiers or () if one.system and one.value)
+    if not identifiers:
+        return ()
+    return tuple([f"{one.system}|{one.value}" for one in identifiers if one.system and one.value])
 
 
 def extension(extensions: list[Extension] | None, ending: str) -> Extension | None:
     """Return the first extension whose URL ends so: the canonical base differs between dialects, the name does not."""
-    return next((one for one in extensions or () if one.url.endswith(ending)), None)
+    for one in extensions or ():
+        if one.url.endswith(ending):
+            return one
+    return None
 
 
 def extension_texts(extensions: list[Extension] | None, ending: str) -> str:
     """Return the texts of all extensions whose URL ends so."""
-    found = (one.value_string for one in extensions or () if one.url.endswith(ending))
-    return "; ".join(text.strip() for text in found if text and text.strip())
+    if not extensions:
+        return ""
+    found = [one.value_string.strip() for one in extensions if one.value_string and one.url.endswith(ending)]
+    return "; ".join([text for text in found if text])
 
 
 def notes(given: list[Note] | None) -> str:
     """Return the texts of all notes."""
-    return "; ".join(one.text.strip() for one in given or () if one.text and one.text.strip())
+    if not given:
+        return ""
+    return "; ".join([one.text.strip() for one in given if one.text and one.text.strip()])
 
 
 def codes_in(concepts: Iterable[Concept | None]) -> set[str]:
     """Return every code of these concepts, whatever its system."""
-    return {coding.code for concept in concepts if concept for coding in concept.coding or () if coding.code}
+    codes: set[str] = set()
+    for concept in concepts:
+        if concept is not None and concept.coding is not None:
+            for coding in concept.coding:
+                if coding.code:
+                    codes.add(coding.code)
+    return codes
 
 
 def text_of(concept: Concept | None) -> str:
@@ -205,7 +221,10 @@ def text_of(concept: Concept | None) -> str:
         return ""
     if concept.text and concept.text.strip():
         return concept.text.strip()
-    return next((one.display.strip() for one in concept.coding or () if one.display and one.display.strip()), "")
+    for one in concept.coding or ():
+        if one.display and one.display.strip():
+            return one.display.strip()
+    return ""
 
 
 def _of_another(dossier: Dossier, subject: Reference | None) -> bool:
@@ -222,10 +241,12 @@ def _of_another(dossier: Dossier, subject: Reference | None) -> bool:
 
 
 def _set_date(frame: Frame, record: Record, dates: Dates) -> None:
-    encounter = _encounter(frame.dossier, dates.encounter)
+    encounter = _encounter(frame.dossier, dates.encounter) if dates.encounter else None
     if encounter is not None:
         record.encounter = encounter[0].ref
     _own_date(record, dates, encounter)
+    if not dates.end and record.leads is not _ENDED:
+        return
     end = read_date(dates.end) if dates.end else None
     if dates.end and end is None:
         record.warn("DATE_UNREADABLE")
@@ -257,7 +278,14 @@ def _compare(record: Record, own: When, talk: When, *, may_precede: bool) -> Non
         record.warn("ENCOUNTER_DATE_DIFFERS")
 
 
-def _encounter(dossier: Dossier, reference: Reference | None) -> tuple[Held, When | None] | None:
+def _encounter(dossier: Dossier, reference: Reference) -> tuple[Held, When | None] | None:
+    target = reference.reference or ""
+    if target not in dossier.encounters:
+        dossier.encounters[target] = _dated_encounter(dossier, reference)
+    return dossier.encounters[target]
+
+
+def _dated_encounter(dossier: Dossier, reference: Reference) -> tuple[Held, When | None] | None:
     found = dossier.find(reference)
     if found is None or type(found.content) is not Encounter or found.content.status == ENTERED_IN_ERROR:
         return None

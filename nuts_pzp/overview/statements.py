@@ -106,7 +106,7 @@ def ended(said: Said, when: When | None, reason: str, *, stated: bool) -> Said:
     """Word the end of an agreement. `stated` tells that `when` is the end itself and not the last discussion."""
     display = ENDED
     if when is not None:
-        display += f" op {dutch(when)}" + ("" if stated else " (laatste bespreekdatum)")
+        display += f" op {dutch(when)}" + ("" if stated else " (laatst vastgelegd)")
     if reason:
         display += f" ({reason})"
     return Said("ended", said.code, display, "ended", said.specification)

@@ -157,6 +157,7 @@ class DeviceUseStatement(Resourced):
 
 
 class Device(Resourced):
+    status: str | None = None
     type: Concept | None = None
 
 

@@ -6,6 +6,7 @@ import json
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from nuts_pzp.exchange import Answer, Source
@@ -324,3 +325,15 @@ def test_without_any_source_the_overview_is_empty_and_says_so() -> None:
     assert overview.complete is True
     assert overview.patient.bsn == "900010009"
     assert {item.state for item in overview.items()} == {"not-recorded"}
+
+
+def test_the_json_can_be_read_back_into_the_same_overview(pen: Any, tell: Any) -> None:
+    resources = [
+        pen.patient(capable=True),
+        pen.treatment("deny", "2020-01-01", status="inactive"),
+        pen.directive("NR", "2020-01-01"),
+        pen.person("Jo Smit", "24"),
+        pen.form("2024-01-01", pen.choice("1390", "2")),
+    ]
+    overview = merge([_answer(tell, "Ha", "90000111", resources)], (), now=NOW, asked=ASKED)
+    assert msgspec.convert(as_json(overview), Overview) == overview
