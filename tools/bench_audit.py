@@ -17,7 +17,11 @@ from pathlib import Path
 import uvloop
 
 from nuts_pzp.accounted import Allowed, Disclosed
+from nuts_pzp.audit.anchors import read
+from nuts_pzp.audit.ledger.checkpoint import VerifierKey
 from nuts_pzp.audit.ledger.ledger import Ledger, Place, TenantAudit
+from nuts_pzp.audit.material import opened
+from nuts_pzp.audit.verify import Verdict, verify
 from nuts_pzp.exchange import Access, Attempt, Caller
 from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Tenant, Ura
@@ -76,6 +80,8 @@ def measure(folder: Path, callers: int, seconds: float) -> dict[str, float]:
     waits = sorted(uvloop.run(appends(audit, callers, seconds)))
     rate = len(waits) / (time.perf_counter() - began)
     ledger.close()
+    key = VerifierKey.parse((place.keys / "wilgenhof" / "audit-1.pub").read_text("utf-8"))
+    verified = {fast: _verification(place, key, fast=fast) for fast in (False, True)}
     return {
         "callers": callers,
         "records": len(waits),
@@ -84,6 +90,9 @@ def measure(folder: Path, callers: int, seconds: float) -> dict[str, float]:
         "wait_p99_ms": round(waits[len(waits) * 99 // 100] * 1e3, 2),
         "wait_max_ms": round(waits[-1] * 1e3, 2),
         "draft_us": round(drafting * 1e6, 1),
+        "verify_canonical_per_second": round(verified[False]),
+        "verify_stored_bytes_per_second": round(verified[True]),
+        "bytes_per_record": round(place.path.stat().st_size / len(waits)),
     }
 
 
@@ -94,6 +103,20 @@ def _drafting(audit: TenantAudit, rounds: int = 2_000) -> float:
         for event in pair:
             audit.draft(event)
     return (time.perf_counter() - began) / (2 * rounds)
+
+
+def _verification(place: Place, key: VerifierKey, *, fast: bool) -> float:
+    """Return records per second, the best of three."""
+    rates = []
+    for _ in range(3):
+        with opened(place.path) as material:
+            report = verify(
+                material, [key], read(place.anchor) if place.anchor else None, tenant="wilgenhof", fast=fast
+            )
+        if report.verdict is not Verdict.OK:
+            raise RuntimeError("the ledger does not verify")
+        rates.append(report.records / report.seconds)
+    return max(rates)
 
 
 def main() -> None:

@@ -94,13 +94,13 @@ def _lock(path: Path) -> Finding:
 def _ledger(path: Path) -> Finding:
     if not path.exists():
         return Finding("ledger", "warn", "not there yet")
-    if path.stat().st_mode & 0o077:
-        return Finding("ledger", "warn", "readable by group or others")
     try:
         with opened(path) as ledger:
             logs = ledger.logs()
     except Unreadable as error:
         return Finding("ledger", "fail", str(error))
+    if path.stat().st_mode & 0o077:
+        return Finding("ledger", "warn", "readable by group or others")
     return Finding("ledger", "ok", ", ".join(f"{log.tenant} {log.head.size if log.head else '?'}" for log in logs))
 
 

@@ -117,7 +117,12 @@ class SearchIndex:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._stopping.wait(_REST if self.advance() else _PAUSE)
+            try:
+                advanced = self.advance()
+            except Exception as error:  # the lag shows it; the ledger goes on
+                _log.error("audit.index", error=type(error).__name__)
+                advanced = 0
+            self._stopping.wait(_REST if advanced else _PAUSE)
 
     def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)

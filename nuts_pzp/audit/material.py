@@ -18,7 +18,10 @@ class Unreadable(Exception):
 
 
 Chunk = Sequence[tuple[int, str | None, bytes | None, bytes]]
-"""Records in order: (idx, ts, leaf hash, body). `ts` and leaf stand beside a record; None where nothing does."""
+"""Records in order: (idx, ts, leaf hash, body). `ts` and leaf stand beside a record; None where nothing does.
+
+In a damaged ledger a value may be of any type that SQLite has: compare, never trust.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,6 @@ class Material(Protocol):
 _CHUNK = 2_048
 # A column may have been given another type, or nothing: then it is read as something no genuine value is.
 _NOTE = "CAST(ifnull(size, -1) AS INTEGER), CAST(ifnull(note, x'') AS BLOB), CAST(ifnull(frontier, x'00') AS BLOB)"
-_ROW = (
-    "CAST(ifnull(idx, -1) AS INTEGER), CAST(ifnull(ts, '') AS TEXT),"
-    " CAST(ifnull(leaf, x'') AS BLOB), CAST(ifnull(body, x'') AS BLOB)"
-)
 
 
 class LedgerFile:
@@ -98,7 +97,7 @@ class LedgerFile:
         """Yield all records of one log in order."""
         with _readable():
             cursor = self._database.execute(
-                f"SELECT {_ROW} FROM log_record WHERE tenant = ? ORDER BY idx",  # noqa: S608 (fixed columns)
+                "SELECT idx, ts, leaf, body FROM log_record WHERE tenant = ? ORDER BY idx",
                 (tenant,),
             )
             at = 0

@@ -245,7 +245,11 @@ class _Walk:
 
     def _checked(self, chunk: Chunk, at: int) -> list[bytes]:
         """Return the leaf hashes of a chunk whose indexes, neighbours and spelling are right."""
-        leaves = [sha256(b"\x00" + row[3]).digest() for row in chunk]
+        try:
+            leaves = [sha256(b"\x00" + row[3]).digest() for row in chunk]
+        except TypeError:  # a column was given another type; then it is not what was signed
+            number = next(number for number, row in enumerate(chunk) if type(row[3]) is not bytes)
+            raise _Bad(f"record {at + number} was changed", at + number) from None
         following = range(at, at + len(chunk))
         beside = [leaf if row[2] is None else row[2] for row, leaf in zip(chunk, leaves, strict=True)]
         if [row[0] for row in chunk] != list(following) or beside != leaves:
@@ -259,7 +263,8 @@ class _Walk:
         """Name the first record of a chunk that is out of order or not its own leaf."""
         for position, (row, leaf) in enumerate(zip(chunk, leaves, strict=True), at):
             if row[0] != position:
-                raise _Bad(f"record {position} is missing or stands twice", min(position, row[0]))
+                first = row[0] if type(row[0]) is int else position
+                raise _Bad(f"record {position} is missing or stands twice", min(position, first))
             if row[2] is not None and row[2] != leaf:
                 raise _Bad(f"record {position} was changed", position)
 

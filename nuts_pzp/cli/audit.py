@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from ..audit import anchors, bundle, doctor, proof, reading
 from ..audit.ledger.checkpoint import VerifierKey
@@ -22,12 +23,28 @@ from ..audit.verify import Report, Verdict, verify
 
 app = typer.Typer(help="The audit log: verify, prove, export.", no_args_is_help=True)
 
+_PARSER_USAGE = 2
+"""With what the command line parser ends on wrong use."""
+
 _Path = Annotated[Path, typer.Argument(help="The ledger file, or an exported folder.")]
 _Keys = Annotated[list[str], typer.Option("--key", help="Public key of a log, a file or a folder of them; repeatable.")]
 _Json = Annotated[bool, typer.Option("--json", help="Machine-readable answer.")]
 
 
-@app.command("verify")
+class _Verifying(TyperCommand):
+    """A command in which wrong use ends with 4: 2 would read as `incomplete`."""
+
+    def make_context(self, *given: Any, **named: Any) -> Any:
+        """Parse the command line."""
+        try:
+            return super().make_context(*given, **named)
+        except Exception as error:
+            if getattr(error, "exit_code", None) == _PARSER_USAGE:
+                error.exit_code = int(Verdict.USAGE)  # type: ignore[attr-defined]
+            raise
+
+
+@app.command("verify", cls=_Verifying)
 def verify_command(
     path: _Path,
     key: _Keys,
@@ -84,7 +101,7 @@ def prove_command(
         _refuse(str(error), Verdict.UNREADABLE)
 
 
-@app.command("check-proof")
+@app.command("check-proof", cls=_Verifying)
 def check_proof_command(
     path: Annotated[Path, typer.Argument(help="The proof.")], key: _Keys, as_json: _Json = False
 ) -> None:

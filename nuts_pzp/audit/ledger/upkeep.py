@@ -122,16 +122,21 @@ class Upkeep:
         sizes: dict[str, int] = {}
         while not self._stopping.wait(_TICK):
             now = time.monotonic()
-            if self._writer.trouble is None:
+            if self._writer.trouble is not None:
+                continue
+            try:
                 if self._unfolded >= _FOLD_BYTES or (self._unfolded and now - folded >= _FOLD_SECONDS):
                     self._unfolded, folded = 0, now
                     self._store.fold()
                 self._look_at_disk()
                 if now - swept >= _SWEEP_SECONDS:
-                    sizes, swept = self._sweep_all(sizes), now
+                    swept = now
+                    sizes = self._sweep_all(sizes)
                 if now - hour >= _HOUR:
                     hour = now
                     self._checkpoint_all()
+            except Exception as error:  # upkeep goes on; what fails is tried again
+                _log.error("audit.upkeep", error=type(error).__name__)
 
     def _look_at_disk(self) -> None:
         room = self._space.room(self._wall() // 60_000_000_000)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from nuts_pzp.audit.ledger.disk import Thresholds
+from nuts_pzp.audit.ledger.ledger import Ledger, Place
+from nuts_pzp.audit.reading import records
+from nuts_pzp.cli.audit import app
+from nuts_pzp.identity import Organization, Tenant, Ura
+
+
+@dataclass
+class Log:
+    place: Place
+    key: str
+
+    def run(self, *given: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, list(given))
+        return done.exit_code, done.stdout
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    place = Place(
+        tmp_path / "audit.db",
+        tmp_path / "keys",
+        "gw.example",
+        tmp_path / "elsewhere" / "notes",
+        accept_any_filesystem=True,
+        thresholds=Thresholds(0.0, 0.0, 0, 0),
+    )
+    ledger = Ledger.open(place)
+    audit = ledger.of(Tenant("meerwijck", Organization(Ura("90000222"), "V6", "Ziekenhuis Meerwijck")))
+    for number in range(5):
+        audit.keep("policy.activated", {"number": str(number)}).result(5)
+    ledger.close()
+    return Log(place, (place.keys / "meerwijck" / "audit-1.pub").read_text().strip())
+
+
+def test_an_unchanged_log_exits_zero(log: Log) -> None:
+    code, said = log.run("verify", str(log.place.path), "--key", str(log.place.keys), "--anchor", str(log.place.anchor))
+    assert code == 0
+    assert "meerwijck: Logboek ongewijzigd" in said
+    assert "system: Logboek ongewijzigd" in said
+
+
+def test_the_json_answer_is_complete(log: Log) -> None:
+    code, said = log.run(
+        "verify", str(log.place.path), "--key", log.key, "--tenant", "meerwijck", "--json", "--fast"
+    )  # fmt: skip
+    assert code == 2
+    document = json.loads(said)
+    assert document["schema"] == "nuts-pzp-audit-verification/1"
+    assert document["verdict"] == "incomplete"
+    found = document["logs"][0]
+    assert (found["tenant"], found["size"], found["proven"], found["first_bad"]) == ("meerwijck", 7, 7, None)
+    assert found["words"] == "Onvolledig: geen extern ijkpunt"
+
+
+def test_a_changed_log_exits_one_and_names_the_line(log: Log) -> None:
+    content = log.place.path.read_bytes()
+    assert content.count(b'"number":"3"') == 1
+    log.place.path.write_bytes(content.replace(b'"number":"3"', b'"number":"4"'))
+    code, said = log.run("verify", str(log.place.path), "--key", log.key, "--tenant", "meerwijck")
+    assert code == 1
+    assert "Logboek gewijzigd vanaf regel 4" in said
+
+
+def test_what_is_no_ledger_exits_three(log: Log, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x" * 9_000)
+    assert log.run("verify", str(tmp_path / "x"), "--key", log.key)[0] == 3
+    code, said = log.run("verify", str(tmp_path / "absent"), "--key", log.key, "--json")
+    assert (code, json.loads(said)["verdict"]) == (3, "unreadable")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--key", "not a key"),
+        ("--key", "KEY", "--anchor", "absent"),
+        ("--key", "KEY", "--tenant", "nobody"),
+        ("--key", "KEY"),  # the system log's key is missing
+    ],
+)
+def test_wrong_use_exits_four(log: Log, given: tuple[str, ...]) -> None:
+    words = [log.key if word == "KEY" else word for word in given]
+    assert log.run("verify", str(log.place.path), *words)[0] == 4
+
+
+@pytest.mark.parametrize("given", [(), ("--key", "x", "--unheard-of"), ("--key",)])
+def test_wrong_use_of_the_parser_exits_four_too(log: Log, given: tuple[str, ...]) -> None:
+    assert log.run("verify", str(log.place.path), *given)[0] == 4
+    assert log.run("verify", "--help")[0] == 0
+
+
+def test_a_proof_is_made_and_checked(log: Log, tmp_path: Path) -> None:
+    record_id = [entry.record["id"] for entry in records(log.place.path, "meerwijck")][3]
+    code, said = log.run("prove", str(log.place.path), "--tenant", "meerwijck", "--record", record_id)
+    assert code == 0
+    (tmp_path / "proof.json").write_text(said)
+    code, said = log.run("check-proof", str(tmp_path / "proof.json"), "--key", log.key)
+    assert (code, said) == (0, "Bewezen: regel 3 van gw.example/nuts-pzp/90000222/1\n")
+    code, said = log.run("check-proof", str(tmp_path / "proof.json"), "--key", log.key, "--json")
+    assert json.loads(said)["record"]["detail"] == {"number": "2"}
+    forged = (tmp_path / "proof.json").read_text().replace("policy.activated", "policy.withdrawn")
+    (tmp_path / "proof.json").write_text(forged)
+    assert log.run("check-proof", str(tmp_path / "proof.json"), "--key", log.key)[0] == 1
+    assert log.run("check-proof", str(tmp_path / "absent"), "--key", log.key)[0] == 3
+    assert log.run("prove", str(log.place.path), "--tenant", "meerwijck", "--record", "none")[0] == 3
+
+
+def test_an_export_is_written_and_verifies(log: Log, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    assert log.run("export", str(log.place.path), "--to", str(folder), "--tenant", "meerwijck")[0] == 0
+    assert log.run("verify", str(folder), "--key", log.key, "--anchor", str(log.place.anchor))[0] == 0
+    assert log.run("export", str(log.place.path), "--to", str(folder), "--tenant", "meerwijck")[0] == 4
+    assert log.run("export", str(log.place.path), "--to", str(folder), "--tenant", "x", "--format", "pdf")[0] == 4
+    assert log.run("export", str(log.place.path), "--to", str(folder / "y"), "--tenant", "nobody")[0] == 3
+
+
+def test_the_doctor_says_what_it_found(log: Log) -> None:
+    code, said = log.run("doctor", str(log.place.path), "--keys", str(log.place.keys), "--json")
+    found = {one["check"]: one["state"] for one in json.loads(said)["findings"]}
+    assert set(found) == {"filesystem", "fsync", "space", "lock", "ledger", "keys", "anchor"}
+    assert code == int("fail" in found.values())
+    (log.place.keys / "system" / "kek.key").chmod(0o604)
+    assert log.run("doctor", str(log.place.path), "--keys", str(log.place.keys))[0] == 1
