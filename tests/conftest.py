@@ -1,12 +1,17 @@
-"""Tests talk to loopback only; anything else is refused where it is dialled."""
+"""Tests talk to loopback only; anything else is refused where it is dialled. The whole region is in staging.py."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+pytest_plugins = ("staging",)
 
 
 class OutsideCall(AssertionError):
