@@ -1,0 +1,145 @@
+"""The overview as a FHIR searchset (spec pzp-fhir 4): the resources behind what leads, each at its own source. Pure.
+
+The gateway adds `meta.source` and a tag with the source's URA, and makes relative references absolute, because ids of
+two sources collide. Nothing else of a resource changes; decimals stay as they were written. Resources are not merged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from ..exchange import Answer
+from ..fhir.bundle import Resource
+from .shape import Item, Overview, SourceRow
+
+TAG = "urn:nuts-pzp:source"
+
+_LOCAL = re.compile(r"([A-Z][A-Za-z]{1,40})/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
+_PEOPLE = ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization")
+_INCLUDED = frozenset((*_PEOPLE, "Encounter", "Procedure", "Device"))
+_CODES = {"timeout": "timeout", "not-released": "forbidden", "unreachable": "transient", "incomplete": "incomplete"}
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def searchset(answers: Sequence[Answer], overview: Overview) -> bytes:
+    """Return the Bundle: a match per leading or conflicting resource, what it points at, one OperationOutcome.
+
+    `total` counts the matches. The same answers in another order give the same bytes.
+    """
+    held = {(one.url, answer.source.holder.ura.value): (answer, one) for answer in answers for one in answer.got.items}
+    by_url = {url: (answer, one) for (url, _), (answer, one) in sorted(held.items(), key=lambda pair: pair[0])}
+    matches = sorted(url for url in _shown(overview) if url in by_url)
+    contents = {url: _at_source(*by_url[url]) for url in by_url}
+    included = sorted(_reached(matches, contents) - set(matches))
+    entries = [_entry(url, contents[url], "match") for url in matches]
+    entries += [_entry(url, contents[url], "include") for url in included]
+    if issues := [*_source_issues(overview.sources), *_conflict_issues(overview)]:
+        outcome = {"resourceType": "OperationOutcome", "issue": issues}
+        entries.append({"resource": outcome, "search": {"mode": "outcome"}})
+    bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(matches), "entry": entries}
+    return _encoder.encode(bundle if entries else {key: value for key, value in bundle.items() if key != "entry"})
+
+
+def failure(overview: Overview) -> bytes:
+    """Return the OperationOutcome of a consultation in which every source failed."""
+    return _encoder.encode({"resourceType": "OperationOutcome", "issue": list(_source_issues(overview.sources))})
+
+
+def all_failed(overview: Overview) -> bool:
+    """True when there were sources and not one of them told anything usable."""
+    return bool(overview.sources) and all(one.status not in ("ok", "partial") for one in overview.sources)
+
+
+def _shown(overview: Overview) -> set[str]:
+    """The URL of each resource that leads, stands beside, or contradicts."""
+    return {ref.partition("#")[0] for item in overview.items() for ref in _refs(item) if ref}
+
+
+def _refs(item: Item) -> Iterator[str]:
+    if item.state in ("current", "ended") and item.ref:
+        yield item.ref
+    beside = item.parallel if item.conflict is None else item.conflict.candidates
+    for entry in beside:
+        yield entry.ref
+    documents = item.value.documents if item.value is not None else msgspec.UNSET
+    if documents is not msgspec.UNSET:
+        for one in documents:
+            yield one.ref
+
+
+def _at_source(answer: Answer, resource: Resource) -> dict[str, Any]:
+    """The resource with absolute references, its origin in `meta.source` and the source's URA as a tag."""
+    content: dict[str, Any] = _absolute(_decoder.decode(resource.raw), answer.source.base)
+    meta = content.get("meta")
+    meta = dict(meta) if isinstance(meta, dict) else {}
+    tags = meta.get("tag")
+    tag = {"system": TAG, "code": answer.source.holder.ura.value, "display": answer.source.holder.name}
+    meta["source"] = resource.url
+    meta["tag"] = [*(tags if isinstance(tags, list) else []), tag]
+    named: dict[str, Any] = {key: content[key] for key in ("resourceType", "id") if key in content}
+    rest = {key: value for key, value in content.items() if key not in ("resourceType", "id", "meta")}
+    return {**named, "meta": meta, **rest}
+
+
+def _absolute(node: Any, base: str) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: f"{base}/{value}"
+            if key == "reference" and isinstance(value, str) and _LOCAL.fullmatch(value)
+            else _absolute(value, base)
+            for key, value in node.items()
+        }
+    return [_absolute(one, base) for one in node] if isinstance(node, list) else node
+
+
+def _reached(matches: Iterable[str], contents: dict[str, dict[str, Any]]) -> set[str]:
+    """What the matches point at, and what that points at, as far as it came along."""
+    reached: set[str] = set()
+    waiting = list(matches)
+    while waiting:
+        for reference in _references(contents[waiting.pop()]):
+            url = reference.partition("/_history/")[0]
+            if url in contents and url not in reached and contents[url].get("resourceType") in _INCLUDED:
+                reached.add(url)
+                waiting.append(url)
+    return reached
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(reference := node.get("reference"), str):
+            yield reference
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def _entry(url: str, content: dict[str, Any], mode: str) -> dict[str, Any]:
+    return {"fullUrl": url, "resource": content, "search": {"mode": mode}}
+
+
+def _source_issues(rows: Iterable[SourceRow]) -> Iterator[dict[str, Any]]:
+    for one in rows:
+        if one.status != "ok":
+            code = "incomplete" if one.status == "partial" else _CODES.get(one.reason or "", "exception")
+            yield {
+                "severity": "warning",
+                "code": code,
+                "details": {"text": one.notice},
+                "diagnostics": f"source {one.id}",
+            }
+
+
+def _conflict_issues(overview: Overview) -> Iterator[dict[str, Any]]:
+    for item in overview.items():
+        if item.conflict is not None:
+            text = f"{item.label}: {item.display}"
+            yield {"severity": "warning", "code": "conflict", "details": {"text": text}, "diagnostics": item.key}

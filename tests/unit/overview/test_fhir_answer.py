@@ -1,0 +1,164 @@
+"""The FHIR answer: what leads, at its own source, nothing altered but what is said to be."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import orjson
+import pytest
+from fhir.resources.R4B.bundle import Bundle
+
+from nuts_pzp.exchange import Answer, Source
+from nuts_pzp.fhir.bundle import read_bundle
+from nuts_pzp.identity import Bsn, Organization, Ura
+from nuts_pzp.outcome import Deny, Gap, Gathered, Unavailable
+from nuts_pzp.overview.fhir_answer import all_failed, failure, searchset
+from nuts_pzp.overview.merge import merge
+from nuts_pzp.reasons import Reason
+
+NOW = datetime.datetime(2026, 11, 22, 3, 0, tzinfo=datetime.UTC)
+ASKED = (Bsn("999900006"), datetime.date(1941, 3, 9))
+
+
+def patient() -> dict[str, Any]:
+    identifier = [{"system": "http://fhir.nl/fhir/NamingSystem/bsn", "value": "999900006"}]
+    return {"resourceType": "Patient", "id": "1", "identifier": identifier, "birthDate": "1941-03-09"}
+
+
+def directive(kind: str, when: str, local_id: str = "c1", code: str = "89666000") -> dict[str, Any]:
+    def coded(system: str, value: str) -> dict[str, Any]:
+        return {"coding": [{"system": system, "code": value}]}
+
+    return {
+        "resourceType": "Consent",
+        "id": local_id,
+        "meta": {"versionId": "3", "profile": ["https://api.iknl.nl/docs/pzp/r4/ACP-TreatmentDirective"]},
+        "status": "active",
+        "scope": coded("http://terminology.hl7.org/CodeSystem/consentscope", "treatment"),
+        "category": [coded("http://snomed.info/sct", "129125009")],
+        "patient": {"reference": "Patient/1"},
+        "dateTime": when,
+        "policy": [{"uri": "https://wetten.overheid.nl/"}],
+        "provision": {
+            "type": kind,
+            "code": [coded("http://snomed.info/sct", code)],
+            "actor": [
+                {
+                    "role": coded("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "CONSENTER"),
+                    "reference": {"reference": "RelatedPerson/r1"},
+                }
+            ],
+        },
+    }
+
+
+def answer(ura: str, *resources: dict[str, Any], gaps: tuple[Gap, ...] = (), raw: bytes | None = None) -> Answer:
+    base = f"https://{ura}.example/fhir"
+    entries = [{"fullUrl": f"{base}/{one['resourceType']}/{one['id']}", "resource": one} for one in resources]
+    body = raw or orjson.dumps({"resourceType": "Bundle", "type": "searchset", "entry": entries})
+    bundle = read_bundle(body, base)
+    source = Source(Organization(Ura(ura), "V6", f"bron {ura}", "0570-1"), base, "as")
+    return Answer(source, Gathered(bundle.resources, gaps))  # type: ignore[union-attr]
+
+
+def bundle_of(*answers: Answer) -> dict[str, Any]:
+    content: dict[str, Any] = orjson.loads(searchset(answers, merge(answers, (), now=NOW, asked=ASKED)))
+    Bundle.model_validate(content)
+    return content
+
+
+def test_the_newest_leads_and_the_older_stays_home() -> None:
+    content = bundle_of(
+        answer("90000111", patient(), directive("permit", "2023-05-09")),
+        answer("90000222", patient(), directive("deny", "2026-10-21")),
+    )
+    matches = [one["fullUrl"] for one in content["entry"] if one["search"]["mode"] == "match"]
+    assert matches == ["https://90000222.example/fhir/Consent/c1"]
+    assert content["total"] == 1
+
+
+def test_each_resource_says_where_it_came_from_and_nothing_else_changed() -> None:
+    content = bundle_of(answer("90000222", patient(), directive("deny", "2026-10-21")))
+    [consent] = [one["resource"] for one in content["entry"] if one["resource"]["resourceType"] == "Consent"]
+    expected = directive("deny", "2026-10-21")
+    expected["meta"] |= {
+        "source": "https://90000222.example/fhir/Consent/c1",
+        "tag": [{"system": "urn:nuts-pzp:source", "code": "90000222", "display": "bron 90000222"}],
+    }
+    expected["patient"]["reference"] = "https://90000222.example/fhir/Patient/1"
+    expected["provision"]["actor"][0]["reference"]["reference"] = "https://90000222.example/fhir/RelatedPerson/r1"
+    assert consent == expected
+
+
+def test_what_a_match_points_at_comes_along_as_include() -> None:
+    related = {"resourceType": "RelatedPerson", "id": "r1", "patient": {"reference": "Patient/1"}}
+    unrelated = {"resourceType": "RelatedPerson", "id": "r2", "patient": {"reference": "Patient/1"}}
+    content = bundle_of(answer("90000222", patient(), directive("deny", "2026-10-21"), related, unrelated))
+    included = [one["fullUrl"].rpartition("fhir/")[2] for one in content["entry"] if one["search"]["mode"] == "include"]
+    assert included == ["Patient/1", "RelatedPerson/r1"]
+
+
+def test_both_sides_of_a_conflict_match_and_an_issue_names_the_item() -> None:
+    content = bundle_of(
+        answer("90000111", patient(), directive("permit", "2026-10-21")),
+        answer("90000222", patient(), directive("deny", "2026-10-21")),
+    )
+    assert content["total"] == 2
+    [outcome] = [one["resource"] for one in content["entry"] if one["search"]["mode"] == "outcome"]
+    assert [(issue["severity"], issue["code"], issue["diagnostics"]) for issue in outcome["issue"]] == [
+        ("warning", "conflict", "treatment:89666000")
+    ]
+
+
+def test_colliding_ids_of_two_sources_stay_apart() -> None:
+    content = bundle_of(
+        answer("90000111", patient(), directive("permit", "2026-10-21", code="40617009")),
+        answer("90000222", patient(), directive("deny", "2026-10-21")),
+    )
+    urls = [one["fullUrl"] for one in content["entry"]]
+    assert len(set(urls)) == len(urls)
+    assert {"https://90000111.example/fhir/Patient/1", "https://90000222.example/fhir/Patient/1"} <= set(urls)
+
+
+@pytest.mark.parametrize(
+    ("stop", "code"),
+    [
+        (Unavailable(Reason.SOURCE_TIMEOUT), "timeout"),
+        (Deny(Reason.SOURCE_REFUSED), "forbidden"),
+        (Unavailable(Reason.SOURCE_DOWN), "transient"),
+        (Unavailable(Reason.SOURCE_BROKEN), "exception"),
+    ],
+)
+def test_a_failed_source_is_an_issue_without_a_bsn(stop: Any, code: str) -> None:
+    content = bundle_of(
+        answer("90000222", patient(), directive("deny", "2026-10-21")),
+        answer("90000555", gaps=(Gap("patient", stop),)),
+    )
+    [outcome] = [one["resource"] for one in content["entry"] if one["search"]["mode"] == "outcome"]
+    assert [issue["code"] for issue in outcome["issue"]] == [code]
+    assert b"999900006" not in orjson.dumps(outcome)
+
+
+def test_all_sources_failed_is_a_failure_and_none_is_not() -> None:
+    failed = merge([answer("90000555", gaps=(Gap("token", Deny(Reason.TOKEN_REFUSED)),))], (), now=NOW, asked=ASKED)
+    assert all_failed(failed)
+    assert orjson.loads(failure(failed))["resourceType"] == "OperationOutcome"
+    assert not all_failed(merge([], (), now=NOW, asked=ASKED))
+
+
+def test_decimals_stay_as_they_were_written() -> None:
+    device = b'{"resourceType":"Observation","id":"o1","subject":{"reference":"Patient/1"},"status":"final",'
+    device += b'"code":{"coding":[{"system":"http://snomed.info/sct","code":"247751003"}]},'
+    device += b'"effectiveDateTime":"2026-01-01","valueString":"x","extension":[{"url":"u","valueDecimal":1.50}]}'
+    entries = b'{"resource":' + orjson.dumps(patient()) + b'},{"resource":' + device + b"}"
+    body = b'{"resourceType":"Bundle","type":"searchset","entry":[' + entries + b"]}"
+    answers = (answer("90000222", raw=body),)
+    assert b'"valueDecimal":1.50' in searchset(answers, merge(answers, (), now=NOW, asked=ASKED))
+
+
+def test_the_order_of_sources_does_not_matter() -> None:
+    one = answer("90000111", patient(), directive("permit", "2026-10-21"))
+    two = answer("90000222", patient(), directive("deny", "2026-10-21"))
+    overview = merge([one, two], (), now=NOW, asked=ASKED)
+    assert searchset((one, two), overview) == searchset((two, one), overview)
