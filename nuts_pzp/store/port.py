@@ -1,0 +1,35 @@
+"""Store: small documents of one tenant that survive a power cut, changed by compare-and-set (design section 2, D11).
+
+Outbox, recorded permissions, serials, watermarks. Never clinical data, never a BSN in clear (`vault` seals).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+
+class StoreFailed(Exception):
+    """The state could not be read or written. Says what kind of trouble; whoever asks turns it into an Unavailable."""
+
+
+class Store(Protocol):
+    """One tenant's documents by kind and key. Every process of the deployment sees what another one put, at once."""
+
+    async def get(self, kind: str, key: str, /) -> tuple[bytes, int]:
+        """Return the value and its version, empty and 0 when there is none; raise StoreFailed."""
+        ...
+
+    async def put(self, kind: str, key: str, value: bytes | None, was: int, /) -> bool:
+        """Put the value, or remove with None, if the version is still `was`; False when it is not; raise StoreFailed.
+
+        Durable once it returns True. No version comes twice, also not after a removal.
+        """
+        ...
+
+    def scan(self, kind: str, after: str = "", /) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield key and value of a kind in order of key, after the given key; raise StoreFailed.
+
+        What is put or removed meanwhile may or may not be seen; nothing is seen twice.
+        """
+        ...
