@@ -1,4 +1,4 @@
-"""A region with its gateways for tests that need the whole, one for each test process, and ways to knock at its doors."""
+"""A region with its gateways for tests that need the whole, one for each test process, and a visitor to its doors."""
 
 from __future__ import annotations
 

@@ -57,7 +57,10 @@ SILENT: dict[str, dict[str, Any]] = {
     },
     "treatment:281789004": {
         "state": "conflict", "display": "Tegenstrijdig, geen keuze gemaakt: zie beide", "severity": "high",
-        "rivals": [(TALK, "M", YES, "Tabletten, geen infuus."), (TALK, "L", NO, "Mevrouw zegt dat ze geen kuren meer wil.")],
+        "rivals": [
+            (TALK, "M", YES, "Tabletten, geen infuus."),
+            (TALK, "L", NO, "Mevrouw zegt dat ze geen kuren meer wil."),
+        ],
         "before": [(OLD, "W", YES)],
     },
     "treatment:116762002": {"state": "current", "display": YES, "date": OLD, "from": "W"},
@@ -65,7 +68,8 @@ SILENT: dict[str, dict[str, Any]] = {
     "icd:present": {"state": "current", "display": "Nee", "date": TALK, "from": "L"},
     "treatment:400231000146108": NOT_KNOWN,
     "obs:153851000146100": {
-        "state": "current", "display": WISHES, "date": TALK, "from": "M", "beside": "ML", "before": [(OLD, "W", EARLIER)],
+        "state": "current", "display": WISHES, "date": TALK, "from": "M", "beside": "ML",
+        "before": [(OLD, "W", EARLIER)],
     },
     "obs:395091006": {
         "state": "current", "display": "Thuis", "date": TALK, "from": "M", "with": "L",
