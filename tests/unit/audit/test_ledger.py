@@ -20,6 +20,7 @@ from nuts_pzp.audit import anchors
 from nuts_pzp.audit.ledger.checkpoint import VerifierKey
 from nuts_pzp.audit.ledger.disk import MIB, Thresholds
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
+from nuts_pzp.audit.ledger.merkle import Frontier, leaf_hash
 from nuts_pzp.audit.ledger.sqlite import LedgerInUse, SqliteStore, StoreFailed
 from nuts_pzp.audit.ledger.tail import Damaged
 from nuts_pzp.audit.ledger.writer import Limits
@@ -188,14 +189,16 @@ async def test_a_cancelled_callers_record_is_written_all_the_same(
     ledger = opening(connecting=faulty)
     audit = ledger.of(tenant)
     Faults.hold = threading.Event()
-    waiting = asyncio.create_task(audit.append(events.allowed("gone")))
-    await asyncio.sleep(0.02)
-    waiting.cancel()
+    tasks = []
+    for correlation in ("first", "gone", "stays"):
+        tasks.append(asyncio.create_task(audit.append(events.denied(correlation))))
+        await asyncio.sleep(0.02)  # the first is being committed, the other two are the next group
+    tasks[1].cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
+        await tasks[1]
     Faults.hold.set()
-    await audit.append(events.denied("later"))
-    assert [entry.correlation for entry in records(place.path, "meerwijck")] == ["", "gone", "later"]
+    assert [(await tasks[0]).index, (await tasks[2]).index] == [1, 3]
+    assert [entry.correlation for entry in records(place.path, "meerwijck")] == ["", "first", "gone", "stays"]
 
 
 async def test_a_store_that_hangs_is_not_waited_for_longer_than_the_deadline(
@@ -662,3 +665,57 @@ async def test_the_start_verifies_only_the_tail_of_a_long_log(
     database.close()
     opening(replace(place, anchor=None)).of(tenant).keep("policy.activated", {}).result(5)
     assert verified(place).logs[0].first_bad == 1  # what the start does not look at, the verifier does
+
+
+def mend(place: Place, old: bytes, new: bytes) -> None:
+    """Change records as somebody would who also mends the leaf hash beside them."""
+    with sqlite3.connect(place.path) as database:
+        for idx, body in database.execute("SELECT idx, body FROM log_record WHERE tenant = 'meerwijck'").fetchall():
+            changed = body.replace(old, new)
+            database.execute(
+                "UPDATE log_record SET body = ?, leaf = ? WHERE tenant = 'meerwijck' AND idx = ?",
+                (changed, leaf_hash(changed), idx),
+            )
+    database.close()
+
+
+async def test_a_tail_whose_leaves_were_mended_too_refuses_the_start(
+    opening: Opening, place: Place, tenant: Tenant, events: Any
+) -> None:
+    ledger = opening()
+    await ledger.of(tenant).append(events.denied("c1"))
+    await ledger.aclose()
+    mend(place, b'"c1"', b'"c2"')
+    again = opening(replace(place, anchor=None))
+    with pytest.raises(Damaged, match="changed at or after"):
+        again.of(tenant)
+
+
+async def test_a_ledger_changed_while_it_could_not_be_written_is_not_taken_up_again(
+    opening: Opening, place: Place, tenant: Tenant, events: Any
+) -> None:
+    ledger = opening(connecting=faulty)
+    audit = ledger.of(tenant)
+    await audit.append(events.denied("c1"))
+    Faults.words = "disk I/O error"
+    with pytest.raises(NotRecorded):
+        await audit.append(events.denied("lost"))
+    mend(place, b'"c1"', b'"c2"')
+    Faults.words = None
+    await until(lambda: "changed" in (ledger.condition().trouble or ""))
+    with pytest.raises(NotRecorded, match="changed"):
+        await audit.append(events.denied("c3"))
+
+
+async def test_another_genuine_history_is_not_taken_for_ours(opening: Opening, tenant: Tenant, events: Any) -> None:
+    ledger = opening()
+    audit = ledger.of(tenant)
+    await audit.append(events.denied("c1"))
+    other = Frontier()
+    other.extend([leaf_hash(b"one"), leaf_hash(b"two")])
+    audit.log.frontier = other
+    with pytest.raises(Damaged, match="acknowledged records changed"):
+        ledger._writer._reload()
+    other.extend([leaf_hash(b"three")])
+    with pytest.raises(Damaged, match="acknowledged records are gone"):
+        ledger._writer._reload()
