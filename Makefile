@@ -38,7 +38,7 @@ test-long: setup
 	@$(BIN)/python -m pytest -m "long"
 
 bench: setup
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python tools/bench
 
 interop-nuts: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_nuts_node.py

@@ -1,0 +1,43 @@
+"""The merge alone, in this process: 50 sources that gave 60 resources each."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from dossiers import bundle, dossier
+from stand import PATIENT, Stand
+from table import Effort, Row, middle
+
+from nuts_pzp.exchange import Answer, Source
+from nuts_pzp.fhir.bundle import Bundle, read_bundle
+from nuts_pzp.identity import Organization, Ura
+from nuts_pzp.outcome import Gathered
+from nuts_pzp.overview.merge import merge
+
+SOURCES = 50
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+def told(number: int) -> Answer:
+    """Return what one source gave, read from its bytes as a consultation reads it."""
+    base = f"https://bron-{number}.example/fhir"
+    read = read_bundle(bundle(dossier(number), "Consent").replace("{base}", base).encode(), base)
+    assert isinstance(read, Bundle)
+    holder = Organization(Ura(f"9{number:07d}"), "V6", f"Bron {number}", "0570-555000")
+    return Answer(Source(holder, base, None), Gathered(read.resources))
+
+
+async def rows(stand: Stand, effort: Effort) -> list[Row]:
+    """Merge again and again."""
+    given = [told(number) for number in range(SOURCES)]
+    resources = sum(len(one.got.items) for one in given)
+    took: list[float] = []
+    for _ in range(effort.merges):
+        began = time.perf_counter()
+        overview = merge(given, (), now=NOW, asked=(PATIENT.bsn, PATIENT.birth_date))
+        took.append(time.perf_counter() - began)
+        assert overview.complete
+    each = middle(took) * 1e3
+    what = f"merge of {SOURCES} sources x {resources // SOURCES} resources"
+    return [Row("merge", what, f"{each:.0f} ms", "<= 40 ms", {"ms": each})]
