@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import msgspec
 
+from ..fhir.parameters import ID
 from ..identity import BSN_SYSTEM, Bsn, NotAnIdentifier, Patient, Standing
 
 
@@ -27,6 +28,12 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Broken)
 def why(error: Exception) -> str:
     """Word one of UNREADABLE without content: other errors than ours quote what they read."""
     return str(error) if isinstance(error, Broken) else type(error).__name__
+
+
+_BSN_NAMES = frozenset(
+    name.lower() for name in (BSN_SYSTEM, BSN_SYSTEM.replace("http:", "https:"), "urn:oid:2.16.840.1.113883.2.4.6.3")
+)
+"""What a BSN's system is called; a server that writes it in another way names the same register all the same."""
 
 
 class Belongs(Enum):
@@ -44,6 +51,10 @@ class _Meta(msgspec.Struct):
 class _Identifier(msgspec.Struct):
     system: str | None = None
     value: str | None = None
+
+    @property
+    def is_bsn(self) -> bool:
+        return self.system is not None and self.system.lower() in _BSN_NAMES
 
 
 class Reference(msgspec.Struct):
@@ -140,7 +151,7 @@ def person(raw: bytes) -> Person | None:
         raise Broken("a Patient without an id")
     return Person(
         found.id,
-        frozenset(_bsn(one.value) for one in found.identifier or () if one.system == BSN_SYSTEM),
+        frozenset(_bsn(one.value) for one in found.identifier or () if one.is_bsn),
         found.active is not False,
         found.deceasedBoolean is True or found.deceasedDateTime is not None,
         _birth_date(found.birthDate),
@@ -185,18 +196,23 @@ class Whose:
             return self._of_reference(found.patient)
         if found.patient is None:
             return self._of_reference(found.subject)
-        owners = (self._of_reference(found.patient), self._of_reference(found.subject))
-        return next((owner for owner in (Belongs.OTHER, Belongs.OURS) if owner in owners), Belongs.NOBODY)
+        owners = {self._of_reference(found.patient), self._of_reference(found.subject)}
+        return owners.pop() if len(owners) == 1 else Belongs.OTHER
 
     def is_person(self, raw: bytes) -> bool:
-        """True when a Patient resource is the patient: this id, this BSN and no other. Raises one of UNREADABLE."""
-        found = person(raw)
-        return found is not None and found.id == self._patient.logical_id and found.bsns == {self._patient.bsn}
+        """True when a Patient resource is the patient: this id, this BSN and no other, and contains nobody else.
+
+        Raises one of UNREADABLE.
+        """
+        found, within = person(raw), _HEAD.decode(raw).contained
+        if found is None or found.id != self._patient.logical_id or found.bsns != {self._patient.bsn}:
+            return False
+        return not isinstance(within, msgspec.Raw) or self._may_contain(bytes(within))
 
     def _of_reference(self, found: Reference | None) -> Belongs:
         if found is None:
             return Belongs.NOBODY
-        if found.identifier is not None and found.identifier.system == BSN_SYSTEM:
+        if found.identifier is not None and found.identifier.is_bsn:
             if found.identifier.value != self._patient.bsn.value:
                 return Belongs.OTHER
             if found.reference is None:
@@ -219,7 +235,7 @@ class Whose:
             if inner.resourceType in _CONTAINERS or isinstance(inner.contained, msgspec.Raw):
                 return False
             if inner.resourceType == "Patient":
-                bsns = {mark.value for mark in _PERSON.decode(one).identifier or () if mark.system == BSN_SYSTEM}
+                bsns = {mark.value for mark in _PERSON.decode(one).identifier or () if mark.is_bsn}
                 if not bsns <= {self._patient.bsn.value}:
                     return False
             elif Belongs.OTHER in (self._of_reference(inner.patient), self._of_reference(inner.subject)):
@@ -234,7 +250,8 @@ def local(reference: str, bases: tuple[str, ...]) -> str | None:
         if own is None:
             return None
         reference = reference[len(own) :]
-    return reference.partition("/_history/")[0]
+    target, history, version = reference.partition("/_history/")
+    return reference if history and not ID.fullmatch(version) else target
 
 
 def owner_of(raw: bytes, bases: tuple[str, ...]) -> str | None:
@@ -246,4 +263,7 @@ def owner_of(raw: bytes, bases: tuple[str, ...]) -> str | None:
     named = [one.reference for one in (found.patient, found.subject) if one is not None]
     owners = {local(one, bases) for one in named if one is not None}
     owner = owners.pop() if len(owners) == 1 else None
-    return owner.removeprefix("Patient/") if owner is not None and owner.startswith("Patient/") else None
+    if owner is None or not owner.startswith("Patient/"):
+        return None
+    logical_id = owner.removeprefix("Patient/")
+    return logical_id if ID.fullmatch(logical_id) else None

@@ -17,6 +17,7 @@ from ..exchange import Access
 from ..fhir.parameters import ID
 from ..fhir.request import FhirRequest
 from ..forwarding.port import FhirAnswer
+from ..identity import eleven_test
 from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
 from .addresses import Addresses, Outside, published_base, self_url
@@ -54,7 +55,10 @@ _INCLUDES: dict[str, frozenset[str]] = {
 """What each `_include` of a PZP query may bring (spec pzp-fhir 2.1 and 5); any other include brings nothing."""
 
 _MAY_BE_NOBODYS = frozenset({"PractitionerRole", "Practitioner", "Organization", "Device", "Encounter"})
-"""Included types that need not name the patient: they stay as long as an entry that stays refers to them."""
+"""Included types that need not name a patient: they stay as long as an entry that stays refers to them.
+
+One that does name somebody, in whatever way, must name the patient.
+"""
 
 
 def minimize(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimized]:
@@ -92,6 +96,12 @@ def _reference(found: Head) -> str:
     return reference
 
 
+def _without_bsn(reference: str) -> str:
+    """Name what was withheld without a BSN, which some servers use as an id: it is somebody else's."""
+    kind, _, rest = reference.partition("/")
+    return f"{kind}/#bsn" if eleven_test(rest.partition("/")[0]) else reference
+
+
 class _Searchset:
     """One answer to a search while it is being judged; lives for that one answer."""
 
@@ -119,7 +129,7 @@ class _Searchset:
             return stays
         if len(stays) < len(self._entries):
             stays |= self._includes(stays)
-        gone = tuple(name for at, name in enumerate(names) if at not in stays)
+        gone = tuple(_without_bsn(name) for at, name in enumerate(names) if at not in stays)
         return Minimized(status, self._written(stays), tuple(names[at] for at in sorted(stays)), gone)
 
     def _decoded(self) -> Bundle:
@@ -207,10 +217,9 @@ class _Searchset:
         }
 
     def _may_come_along(self, at: int) -> bool:
-        owner = self._owner(at)
-        return owner is Belongs.OURS or (
-            owner is Belongs.NOBODY and self._entries[at].resource.resourceType in _MAY_BE_NOBODYS
-        )
+        found, owner = self._entries[at].resource, self._owner(at)
+        names_nobody = owner is Belongs.NOBODY and found.patient is None and found.subject is None
+        return owner is Belongs.OURS or (names_nobody and found.resourceType in _MAY_BE_NOBODYS)
 
     @cached_property
     def _whole(self) -> RawBundle:
@@ -250,7 +259,7 @@ class _Searchset:
         for entry, url in zip(whole.entry or (), urls, strict=True):
             entry.fullUrl = url
             entry.resource = msgspec.Raw(self._addresses.readdressed(bytes(entry.resource)))
-        whole.link = links or None
+        whole.link = [*links] or None
         if whole.total is not None:
             here = sum(self._roles[at] == "match" for at in stays)
             whole.total = max(here, whole.total - (self._roles.count("match") - here))

@@ -6,16 +6,35 @@ import msgspec
 
 from .belonging import Head
 
-_Bytes = msgspec.Raw | msgspec.UnsetType
 
-
-class Search(msgspec.Struct):
+class GivenSearch(msgspec.Struct, omit_defaults=True):
     mode: str | None = None
+    score: float | None = None
 
 
-class Link(msgspec.Struct):
+class GivenLink(msgspec.Struct):
     relation: str
     url: str
+
+
+class GivenMeta(msgspec.Struct, omit_defaults=True):
+    """What a Bundle may say of itself; labels can hold text about anybody, so they stay inside."""
+
+    versionId: str | None = None
+    lastUpdated: str | None = None
+    profile: list[str] | None = None
+
+
+class Search(GivenSearch, forbid_unknown_fields=True):
+    """Nothing else stands beside it."""
+
+
+class Link(GivenLink, forbid_unknown_fields=True):
+    """Nothing else stands beside it."""
+
+
+class Meta(GivenMeta, forbid_unknown_fields=True):
+    """Nothing else stands beside it."""
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,9 +50,9 @@ class Bundle(msgspec.Struct, forbid_unknown_fields=True):
 
     resourceType: str
     type: str | None = None
-    id: _Bytes = msgspec.UNSET
-    meta: _Bytes = msgspec.UNSET
-    timestamp: _Bytes = msgspec.UNSET
+    id: str | None = None
+    meta: Meta | None = None
+    timestamp: str | None = None
     total: int | None = None
     link: list[Link] | None = None
     entry: list[Entry] | None = None
@@ -44,19 +63,19 @@ class RawEntry(msgspec.Struct, omit_defaults=True):
 
     fullUrl: str | None = None
     resource: msgspec.Raw = msgspec.Raw()
-    search: _Bytes = msgspec.UNSET
+    search: GivenSearch | None = None
 
 
 class RawBundle(msgspec.Struct, omit_defaults=True):
-    """A searchset in the order in which it is written again."""
+    """A searchset in the order in which it is written again, without what `Bundle` does not know."""
 
     resourceType: str
-    id: _Bytes = msgspec.UNSET
-    meta: _Bytes = msgspec.UNSET
+    id: str | None = None
+    meta: GivenMeta | None = None
     type: str | None = None
-    timestamp: _Bytes = msgspec.UNSET
+    timestamp: str | None = None
     total: int | None = None
-    link: list[Link] | None = None
+    link: list[GivenLink] | None = None
     entry: list[RawEntry] | None = None
 
 
