@@ -230,3 +230,16 @@ def test_two_ends_agree(pen: Any, look: Any) -> None:
 def test_an_end_and_a_renewal_on_the_same_day_are_a_conflict(pen: Any, look: Any) -> None:
     item = look(a=[_ended(pen, "2022-01-01", "2024-01-01")], b=[pen.treatment("deny", "2024-01-01")])[CPR]
     assert item["conflict"]["rule"] == "SAME_DATE_DIFFERENT_VALUE"
+
+
+def test_the_day_before_an_agreement_is_before_it(pen: Any, look: Any) -> None:
+    seen = look(a=[_ended(pen, "2022-01-01", "2024-01-01")], b=[pen.treatment("deny", "2021-12-31")])
+    assert seen[CPR]["state"] == "ended"
+    same_day = look(a=[_ended(pen, "2022-01-01", "2024-01-01")], b=[pen.treatment("deny", "2022-01-01")])
+    assert same_day[CPR]["conflict"]["rule"] == "WITHIN_ENDED_PERIOD"
+
+
+def test_an_older_form_of_an_agreement_that_ended_later_stays_in_history(pen: Any, look: Any) -> None:
+    form = pen.form("2020-01-01T15:00:00+01:00", pen.choice("1386", "0"))
+    item = look(a=[_ended(pen, "2022-01-01", "2024-01-01"), form])[CPR]
+    assert [one["date"] for one in item["history"]] == ["2020-01-01T15:00:00+01:00"]

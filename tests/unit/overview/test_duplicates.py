@@ -72,3 +72,20 @@ def test_one_resource_twice_in_the_answers_counts_once_in_its_newest_version(pen
     for order in (versions, versions[::-1]):
         item = look(a=order)[CPR]
         assert (item["state"], item["value"]["kind"], item["history"]) == ("current", "deny", [])
+
+
+def test_a_changed_copy_of_a_form_is_said_only_where_it_differs(pen: Any, look: Any) -> None:
+    def form(decision: str) -> dict[str, Any]:
+        content: dict[str, Any] = pen.form("2024-01-01", pen.choice("1386", decision), pen.choice("1390", "2"))
+        return {**content, "identifier": {"system": "urn:x", "value": "f-1"}}
+
+    seen = look(a=[form("0")], b=[form("2")])
+    assert "DUPLICATE_ID_DIFFERS" in seen.codes(CPR)
+    assert seen.codes("treatment:305351004") == []
+    assert len(seen["treatment:305351004"]["corroboratedBy"]) == 1
+
+
+def test_one_record_that_contradicts_itself_is_no_duplicate(pen: Any, look: Any) -> None:
+    form = pen.form("2024-01-01", pen.choice("1386", "0"), pen.choice("1386", "2"))
+    seen = look(a=[{**form, "identifier": {"system": "urn:x", "value": "f-1"}}])
+    assert (seen[CPR]["state"], seen.codes(CPR)) == ("conflict", [])

@@ -304,3 +304,20 @@ def test_a_type_that_fhir_does_not_know_is_shown_in_quotes(pen: Any, look: Any) 
     item = look(a=[pen.treatment(None, "2025-01-01", provision={"type": "maybe"})])[CPR]
     assert item["value"]["kind"] == "text"
     assert "maybe" in item["value"]["display"]
+
+
+def test_an_ended_agreement_competes_with_the_later_of_discussion_and_end(pen: Any, look: Any) -> None:
+    def ended(date: str, end: str) -> dict[str, Any]:
+        return pen.treatment("deny", date, status="inactive", provision={"period": {"end": end}})
+
+    assert look(a=[ended("2025-01-01", "2024-01-01")])[CPR]["date"] == "2025-01-01"
+    assert look(a=[ended("2024-01-01", "2025-01-01")])[CPR]["date"] == "2025-01-01"
+    still_to_come = look(a=[ended("2024-01-01", "2030-01-01")])[CPR]
+    assert (still_to_come["state"], still_to_come["date"]) == ("ended", "2024-01-01")
+
+
+def test_a_document_is_replaced_by_its_own_record_of_the_next_day(pen: Any, look: Any) -> None:
+    same = {"identifier": [{"system": "urn:x", "value": "doc-1"}]}
+    seen = look(a=[pen.directive("NR", "2019-01-01", **same)], b=[pen.directive("NR", "2019-01-02", **same)])
+    assert "documents" not in seen["directive:NR"]["value"]
+    assert [one["date"] for one in seen["directive:NR"]["history"]] == ["2019-01-01"]
