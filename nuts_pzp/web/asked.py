@@ -18,6 +18,8 @@ DEADLINE_DEFAULT = 10.0
 DEADLINE_MOST = 60.0
 
 _CONTEXTS = frozenset({"", "acute-admission", "planned-admission", "visit", "other"})
+_UNKNOWN_FIELD = "contains unknown field `"
+_WORD = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
 _RELATION = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
 
 
@@ -57,7 +59,7 @@ def parse(body: bytes) -> Outcome[Asked]:
     try:
         read = msgspec.json.decode(body, type=_Body)
     except msgspec.ValidationError as error:
-        return Deny(Reason.BODY_MALFORMED, detail=str(error))
+        return Deny(Reason.BODY_MALFORMED, detail=_without_input(error))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Deny(Reason.BODY_MALFORMED, detail="the body is not JSON")
     try:
@@ -68,6 +70,16 @@ def parse(body: bytes) -> Outcome[Asked]:
         return _asked(read, bsn)
     except _Wrong as error:
         return Deny(Reason.BODY_MALFORMED, detail=str(error))
+
+
+def _without_input(error: msgspec.ValidationError) -> str:
+    """Say what is wrong; a key that is not ours is repeated only when it is a word, for it could hold a BSN."""
+    said = str(error)
+    _, found, after = said.partition(_UNKNOWN_FIELD)
+    if not found:
+        return said
+    key, _, where = after.partition("`")
+    return said if _WORD.fullmatch(key) else f"Object contains an unknown field{where}"
 
 
 def _asked(read: _Body, bsn: Bsn) -> Asked:

@@ -88,3 +88,12 @@ def test_a_wrong_body_is_refused_and_the_key_named(body: bytes, named: str) -> N
     assert stop.reason in (Reason.BODY_MALFORMED, Reason.REQUEST_BSN)
     assert named in stop.detail
     assert "9999" not in stop.detail
+
+
+@pytest.mark.parametrize(("key", "said"), [("urgent", "unknown field `urgent`"), ("999930412", "an unknown field")])
+@pytest.mark.parametrize("where", ["", "patient"])
+def test_a_key_is_named_only_when_it_cannot_be_a_number_of_somebody(key: str, said: str, where: str) -> None:
+    refused = parse(changed(f"{where}.{key}" if where else key, 1))
+    assert isinstance(refused, Deny)
+    assert said in refused.detail
+    assert "9999" not in refused.detail
