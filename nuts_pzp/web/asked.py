@@ -18,8 +18,7 @@ DEADLINE_DEFAULT = 10.0
 DEADLINE_MOST = 60.0
 
 _CONTEXTS = frozenset({"", "acute-admission", "planned-admission", "visit", "other"})
-_UNKNOWN_FIELD = "contains unknown field `"
-_WORD = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
+_UNKNOWN_WORD = re.compile(r"Object contains unknown field `[A-Za-z_]{1,40}`(?: - at `\$[A-Za-z.]*`)?", re.ASCII)
 _RELATION = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
 
 
@@ -75,11 +74,9 @@ def parse(body: bytes) -> Outcome[Asked]:
 def _without_input(error: msgspec.ValidationError) -> str:
     """Say what is wrong; a key that is not ours is repeated only when it is a word, for it could hold a BSN."""
     said = str(error)
-    _, found, after = said.partition(_UNKNOWN_FIELD)
-    if not found:
-        return said
-    key, _, where = after.partition("`")
-    return said if _WORD.fullmatch(key) else f"Object contains an unknown field{where}"
+    if "unknown field" in said and not _UNKNOWN_WORD.fullmatch(said):
+        return "Object contains an unknown field"
+    return said
 
 
 def _asked(read: _Body, bsn: Bsn) -> Asked:

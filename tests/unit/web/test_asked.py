@@ -90,10 +90,20 @@ def test_a_wrong_body_is_refused_and_the_key_named(body: bytes, named: str) -> N
     assert "9999" not in stop.detail
 
 
-@pytest.mark.parametrize(("key", "said"), [("urgent", "unknown field `urgent`"), ("999930412", "an unknown field")])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("urgent", "unknown field `urgent`"),
+        ("999930412", "an unknown field"),
+        ("urgent`999930412", "an unknown field"),
+        ("x` - at `$.999930412", "an unknown field"),
+    ],
+)
 @pytest.mark.parametrize("where", ["", "patient"])
 def test_a_key_is_named_only_when_it_cannot_be_a_number_of_somebody(key: str, said: str, where: str) -> None:
-    refused = parse(changed(f"{where}.{key}" if where else key, 1))
+    body = orjson.loads(orjson.dumps(GOOD))
+    (body[where] if where else body)[key] = 1
+    refused = parse(orjson.dumps(body))
     assert isinstance(refused, Deny)
     assert said in refused.detail
     assert "9999" not in refused.detail
