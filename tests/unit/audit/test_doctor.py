@@ -19,12 +19,12 @@ def test_a_running_ledger_is_looked_at_without_disturbing_it(
 ) -> None:
     ledger = opening(place)
     ledger.of(tenant)
-    before = sorted(path.name for path in place.path.parent.iterdir())
     found = by_check(examine(place.path, place.keys, place.anchor))
     assert found["lock"].text == "held by a running gateway"
     assert found["ledger"].text == "meerwijck 1, system 1"
     assert (found["fsync"].state, found["keys"].state) in (("ok", "ok"), ("warn", "ok"))
-    assert sorted(path.name for path in place.path.parent.iterdir()) == before
+    left = {path.name for path in place.path.parent.iterdir() if not path.name.startswith("audit.db.index")}
+    assert left == {"audit.db", "audit.db-shm", "audit.db-wal", "audit.db.lock"}
 
 
 def test_what_must_be_mended_is_said(opening: Callable[..., Ledger], place: Place, tmp_path: Path) -> None:
