@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -52,10 +52,11 @@ class EhrDoor:
         started = time.perf_counter()
         path = scope["raw_path"].decode("latin-1")
         presented = door.presented(scope, self._url + path)
+        code = (b"x-meldcode", presented.correlation.encode())
         try:
             response = await self._answer(scope, receive, path, presented)
             if isinstance(response, Stream):
-                await _while_listening(_sent(response, send), receive)
+                await _while_listening(_sent(response, send, code), receive)
         except door.ClientLeft:
             return
         except NotRecorded:
@@ -63,6 +64,7 @@ class EhrDoor:
             self._meter.not_recorded()
             response = problem(Unavailable(Reason.NOT_RECORDED), presented.correlation)
         if isinstance(response, door.Response):
+            response = replace(response, headers=(*response.headers, code))
             await door.reply(send, response, head=scope["method"] == "HEAD")
         slug = path[1:].partition("/")[0]
         tenant = slug if self._house(slug) else ""
@@ -117,9 +119,9 @@ def _question(scope: door.Scope, content: bytes) -> Outcome[Asked]:
     return asked.parse(content)
 
 
-async def _sent(stream: Stream, send: Any) -> None:
+async def _sent(stream: Stream, send: Any, code: tuple[bytes, bytes]) -> None:
     """Send each event as it comes. Without a record the rest does not leave: the stream just ends with a problem."""
-    headers = [(b"content-type", EVENTS.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+    headers = [(b"content-type", EVENTS.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"), code]
     await send({"type": "http.response.start", "status": stream.status, "headers": headers})
     try:
         async with aclosing(stream.events) as events:

@@ -109,6 +109,15 @@ async def test_fhir_is_a_searchset_and_a_502_when_every_source_failed(region: An
     assert (called.status, orjson.loads(called.content)["resourceType"]) == (502, "OperationOutcome")
 
 
+@pytest.mark.parametrize("accept", ["application/json", "application/fhir+json", "text/event-stream"])
+async def test_every_answer_has_the_meldcode_of_its_records(region: Any, accept: str) -> None:
+    region.source("90000222", knows)
+    for how in ({}, {"method": "PUT"}):
+        called = await Called(region, headers={"accept": accept}, **how).run()
+        code = dict(called.sent[0]["headers"])[b"x-meldcode"].decode()
+        assert code == region.events[-1].attempt.correlation
+
+
 async def test_a_stream_tells_each_source_then_the_whole(region: Any) -> None:
     region.source("90000222", knows)
     region.source("90000111", knows)
