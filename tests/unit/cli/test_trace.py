@@ -58,7 +58,9 @@ def test_a_refusal_is_explained_without_the_patient(deployment: Path) -> None:
 def test_a_code_as_people_write_it_is_found(deployment: Path, spoken: str) -> None:
     code, told = trace(deployment, spoken, "--json")
     assert code == 0
-    assert [step["event"] for step in json.loads(told)["steps"]] == ["disclosure.decision"]
+    assert [(step["tenant"], step["reason"]) for step in json.loads(told)["steps"]] == [
+        ("meerwijck", "PZP-CONSENT-010")
+    ]
 
 
 def test_an_unknown_code_says_so(deployment: Path) -> None:
