@@ -91,7 +91,6 @@ def merge(
     verdicts = {key: decide(key, group) for key, group in groups.items()}
     found = cross_checks(verdicts) if checks else []
     setting = _setting(dossiers, talks, complete=complete)
-    others = [gap for gap in rejected.items() if gap[1].stop.reason is Reason.SOURCE_OTHER_PATIENT]
     return Overview(
         SCHEMA,
         RULES,
@@ -102,7 +101,7 @@ def merge(
         tuple(rows),
         sections(setting, verdicts, talks, found),
         tuple(_conversation(setting, talk) for talk in talks),
-        (*found, *(x8(name) for name, _ in others)),
+        (*found, *(x8(one.id) for one in rows if one.status == "rejected")),
         _asides((one, one.excluded) for one in used),
         _asides((one, one.unmapped) for one in used),
     )

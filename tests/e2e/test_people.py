@@ -173,7 +173,7 @@ PRACTICE = "Huisartsenpraktijk De Wilgenhof"
 MISSING = {"vermeer": "Niet vrijgegeven", "kok": "Persoonsgegevens komen niet overeen", "talsma": "Niet vrijgegeven"}
 """What becomes of the practice, the first source of these three."""
 
-CHECKS = {"kuiper": ["X1", "X2", "X3", "X7"], "zandstra": ["X4", "X5", "X6"]}
+CHECKS = {"kuiper": ["X1", "X2", "X3", "X7"], "zandstra": ["X4", "X5", "X6"], "kok": ["X8"]}
 
 
 @pytest.mark.parametrize("slug", MUST_SAY)

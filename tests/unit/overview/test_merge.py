@@ -204,6 +204,7 @@ def test_a_source_that_did_not_tell_all_is_never_an_empty_one(
     assert overview.banner == (notice if "Zh" in notice else f"Zh: {notice}",)
     assert row["gaps"][0]["where"] == "Goal"
     assert overview.complete is False
+    assert [check.code for check in overview.cross_checks] == (["X8"] if status == "rejected" else [])
 
 
 def test_places_that_could_not_be_asked_are_rows_too(tell: Any) -> None:
