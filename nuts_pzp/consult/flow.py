@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..accounted import Addressed, Consulted, Denied, Intended, Receipt, Received
-from ..exchange import Answer, Asked, Attempt, Inquiry, Presented
+from ..exchange import Answer, Asked, Attempt, Caller, Inquiry, Presented
 from ..house import Consulting
-from ..outcome import Deny, Gap, Outcome, Stop, Unavailable, Unknown
+from ..outcome import Deny, Gap, Outcome, Unavailable, Unknown
 from ..overview.merge import RULES, Overview, digest, merge
 from .inquiry import inquire
 from .source import answers
@@ -36,8 +37,10 @@ async def consult(
     house: Consulting, presented: Presented, asked: Outcome[Asked], now: datetime
 ) -> AsyncGenerator[Arrived | Complete, None]:
     """Yield each source as it arrives, then the whole. A door that does not stream takes the last."""
-    attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace, flow="consult")
-    inquiry = await _inquiry(house, presented, asked)
+    began = time.monotonic()
+    caller = await house.ehr.verify(presented)
+    attempt = _attempt(presented, caller)
+    inquiry = _inquiry(caller, asked)
     if isinstance(inquiry, Deny | Unknown | Unavailable):
         yield Complete(await house.audit.append(Denied(attempt, inquiry)), inquiry)
         return
@@ -53,7 +56,7 @@ async def consult(
         return
 
     given: list[Answer] = []
-    async with aclosing(answers(house, addressed)) as arriving:
+    async with aclosing(answers(house, addressed, began + inquiry.deadline)) as arriving:
         async for answer in arriving:
             given.append(answer)
             received = Received(attempt, inquiry, answer.source, answer.references, answer.got.gaps)
@@ -63,9 +66,14 @@ async def consult(
     yield Complete(await house.audit.append(_consulted(attempt, inquiry, given, missing, overview)), overview)
 
 
-async def _inquiry(house: Consulting, presented: Presented, asked: Outcome[Asked]) -> Outcome[Inquiry]:
+def _attempt(presented: Presented, caller: Outcome[Caller]) -> Attempt:
+    """What is on record from here on names who asks, once that is known: a wrong question is no failed login."""
+    known = caller if isinstance(caller, Caller) else None
+    return Attempt(presented.correlation, known, address=presented.address, trace=presented.trace, flow="consult")
+
+
+def _inquiry(caller: Outcome[Caller], asked: Outcome[Asked]) -> Outcome[Inquiry]:
     """Who asks comes first: a stranger is not told what is wrong with the question."""
-    caller = await house.ehr.verify(presented)
     if isinstance(caller, Deny | Unknown | Unavailable):
         return caller
     if isinstance(asked, Deny | Unknown | Unavailable):
@@ -73,9 +81,13 @@ async def _inquiry(house: Consulting, presented: Presented, asked: Outcome[Asked
     return inquire(caller, asked)
 
 
-def _cannot_tell(missing: tuple[Gap, ...]) -> Stop | None:
-    """When localization itself failed and no source is known otherwise, the answer is never "no sources"."""
-    return next((gap.stop for gap in missing if gap.where == "localization"), None)
+def _cannot_tell(missing: tuple[Gap, ...]) -> Unavailable | None:
+    """When localization itself failed and no source is known otherwise, the answer is never "no sources".
+
+    A register that refuses us could not be asked either: its no is about us, not about the patient.
+    """
+    stop = next((gap.stop for gap in missing if gap.where == "localization"), None)
+    return None if stop is None else Unavailable(stop.reason, stop.evidence, stop.detail)
 
 
 def _consulted(

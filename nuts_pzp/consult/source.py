@@ -7,6 +7,7 @@ source longer than the consultation allows, and nothing keeps running after it.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -33,10 +34,15 @@ RESOLVE = 20
 """References read one by one at most."""
 
 
-async def answers(house: Consulting, addressed: Receipt[Addressed]) -> AsyncGenerator[Answer, None]:
-    """Yield each source once, in the order in which they finish; a late one with what it gave and a gap."""
+async def answers(
+    house: Consulting, addressed: Receipt[Addressed], until: float = math.inf
+) -> AsyncGenerator[Answer, None]:
+    """Yield each source once, in the order in which they finish; a late one with what it gave and a gap.
+
+    `until` is when the consultation ends, in monotonic seconds: what finding the sources took is not given twice.
+    """
     event = addressed.event
-    seconds = min(house.source_deadline, event.inquiry.deadline)
+    seconds = max(0.0, min(house.source_deadline, event.inquiry.deadline, until - time.monotonic()))
     tasks = [
         asyncio.create_task(_within(house, source, event.inquiry, seconds, event.attempt.trace))
         for source in event.sources

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -102,6 +104,41 @@ async def test_localization_failed_and_no_source_known_is_not_no_sources(
     [last] = await steps(region, presented, question)
     assert last.content == down
     assert [type(event) for event in region.events] == [Intended, Addressed, Denied]
+
+
+async def test_a_register_that_refuses_us_could_not_be_asked(region: Any, presented: Any, question: Asked) -> None:
+    region.holders = Gathered(gaps=(Gap("localization", Deny(Reason.LOCALIZATION_REFUSED, detail="NVI: 403")),))
+    [last] = await steps(region, presented, question)
+    assert last.content == Unavailable(Reason.LOCALIZATION_REFUSED, detail="NVI: 403")
+
+
+async def test_what_a_known_caller_asked_wrongly_is_on_record_in_its_name(
+    region: Any, presented: Any, question: Asked
+) -> None:
+    await steps(region, presented, Deny(Reason.BODY_MALFORMED))
+    await steps(region, presented, replace(question, purpose=Purpose.EMERGENCY))
+    region.holders = Gathered(gaps=(Gap("localization", Unavailable(Reason.LOCALIZATION_DOWN)),))
+    await steps(region, presented, question)
+    refusals = [event for event in region.events if isinstance(event, Denied)]
+    assert [event.attempt.caller.organization.ura.value for event in refusals] == ["90000444"] * 3
+
+
+async def test_finding_the_sources_and_asking_them_share_one_deadline(
+    region: Any, presented: Any, question: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(intended: Any) -> Any:
+        await asyncio.sleep(0.15)
+        return region.holders
+
+    async def silent() -> Any:
+        await asyncio.sleep(5)
+
+    region.source("90000222", lambda request: silent())
+    monkeypatch.setattr(region, "locate", slow)
+    began = time.monotonic()
+    *_, last = await steps(region, presented, replace(question, deadline=0.2))
+    assert time.monotonic() - began < 0.3
+    assert not last.content.complete
 
 
 async def test_localization_failed_but_a_source_is_known_makes_the_answer_incomplete(
