@@ -35,7 +35,7 @@ class Caller:
     scopes: frozenset[str]
     purpose: Purpose
     emergency_reason: str | None
-    claims: Mapping[str, str]
+    claims: Mapping[str, str] = field(repr=False)
     means: str
     """How the caller proved itself: `nuts-bearer`, `nuts-dpop`, `mtls`. For the audit."""
     token_digest: bytes = field(repr=False, default=b"")
@@ -118,7 +118,7 @@ class Presented:
     dpop: str | None = field(repr=False)
     certificate: bytes | None = field(repr=False)
     method: str
-    url: str
+    url: str = field(repr=False)
     """The external URL from settings plus the path; never from Host. No query."""
     address: str = ""
     trace: str = ""

@@ -143,9 +143,12 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """The patient of a decision. `logical_id` is the id at the holder's own FHIR server, absent when unknown there."""
+    """The patient of a decision. `logical_id` is the id at the holder's own FHIR server, absent when unknown there.
+
+    Some servers use the BSN as that id, so no id of a patient is shown.
+    """
 
     bsn: Bsn
-    logical_id: str | None
+    logical_id: str | None = field(repr=False)
     standing: Standing
     birth_date: date | None = field(default=None, repr=False)

@@ -142,26 +142,26 @@ def _subject(subject: Subject, facts: Facts) -> dict[str, Any]:
             "facility_type": organization.type,
         }
     others = {
-        name: _without_bsn(value, facts)
-        for name, value in subject.others.items()
-        if name not in _KNOWN_CLAIMS and name not in _GROUPS
+        name: value for name, value in subject.others.items() if name not in _KNOWN_CLAIMS and name not in _GROUPS
     }
-    return {
+    whole = {
         **others,
         "client": {"id": subject.client, "scopes": subject.scopes},
         "organization": organization,
         "user": {"id": subject.user, "role": subject.role},
     }
+    masked: dict[str, Any] = _without_bsn(whole, facts)
+    return masked
 
 
 def _without_bsn(value: Any, facts: Facts) -> Any:
-    """Replace the patient's BSN wherever it stands in a claim."""
+    """Replace the patient's BSN wherever it stands in what is said of the subject."""
     if not facts.bsn:
         return value
     if isinstance(value, str):
         return value.replace(facts.bsn, BSN)
     if isinstance(value, Mapping):
-        return {name: _without_bsn(inner, facts) for name, inner in value.items()}
+        return {_without_bsn(name, facts): _without_bsn(inner, facts) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_without_bsn(inner, facts) for inner in value]
     return BSN if str(value) == facts.bsn else value

@@ -53,11 +53,11 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class FhirRequest:
-    """One request, one meaning. `repr` shows no parameter values: they can hold a BSN."""
+    """One request, one meaning. `repr` shows no id and no parameter values: they can hold a BSN."""
 
     interaction: Interaction
     resource_type: str
-    id: str | None = None
+    id: str | None = field(default=None, repr=False)
     params: tuple[Parameter, ...] = field(default=(), repr=False)
     via: Via = "GET"
     """How a search travels: POST `_search` keeps parameters out of URLs; Patient searches are POST only."""
