@@ -45,6 +45,15 @@ class TlsFiles:
             context.load_cert_chain(str(self.certificate), str(self.key) if self.key else None)
         return context
 
+    def context_for(self, url: str) -> ssl.SSLContext:
+        """Return the context to reach this base by. Over plain http with no files named it trusts nobody at all.
+
+        Reading the system's roots takes tens of milliseconds of every start, and over http nothing looks at them.
+        """
+        if url.lower().startswith("http:") and self == TlsFiles():
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return self.context()
+
 
 @dataclass(frozen=True, slots=True)
 class Outbound:

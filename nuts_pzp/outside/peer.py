@@ -28,7 +28,7 @@ class Peer:
             raise ValueError(why)
         self.base = base.rstrip("/")
         self._origin = URL(self.base, encoded=True).origin()
-        self._line = Line(outbound, (tls or TlsFiles()).context(), Bounds(connect, total, limit))
+        self._line = Line(outbound, (tls or TlsFiles()).context_for(self.base), Bounds(connect, total, limit))
 
     async def send(
         self,

@@ -40,10 +40,11 @@ class _Wire(BaseModel):
             raise ValueError("key_file without certificate_file")
         return self
 
-    def line(self, around: Surroundings) -> Line:
-        """Return the line these settings describe; raise OSError or ssl.SSLError for bad files."""
-        tls = TlsFiles(*(around.path(name) if name else None for name in self._files())).context()
-        return Line(around.outbound, tls, Bounds(self.connect_seconds, self.total_seconds, _LIMIT), _ACCEPT)
+    def line(self, around: Surroundings, base: str = "https:") -> Line:
+        """Return the line to a base that these settings describe; raise OSError or ssl.SSLError for bad files."""
+        tls = TlsFiles(*(around.path(name) if name else None for name in self._files()))
+        bounds = Bounds(self.connect_seconds, self.total_seconds, _LIMIT)
+        return Line(around.outbound, tls.context_for(base), bounds, _ACCEPT)
 
     def _files(self) -> tuple[Path | None, Path | None, Path | None]:
         return self.roots_file, self.certificate_file, self.key_file
@@ -65,10 +66,8 @@ def build_records(settings: Mapping[str, Any], around: Surroundings) -> Records:
     chosen = RecordsSettings.model_validate(dict(settings))
     if why := around.outbound.refuses(chosen.base):
         raise ValueError(f"base: {why}")
-    secret = chosen.authorization_file
-    return Records(
-        chosen.base, chosen.line(around), authorization=_authorization(around.path(secret)) if secret else ""
-    )
+    secret, line = chosen.authorization_file, chosen.line(around, chosen.base)
+    return Records(chosen.base, line, authorization=_authorization(around.path(secret)) if secret else "")
 
 
 def build_connector(settings: Mapping[str, Any], around: Surroundings) -> Connector:

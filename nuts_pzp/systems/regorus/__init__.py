@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...authorization.bundle import OWN, load, shipped
+from ...authorization.bundle import OWN, Bundle, load, shipped
 from ...authorization.judgement import BundlePolicy
 from ...outside import Surroundings
 from .engine import EngineAbsent, RegorusJudge, TestsFailed, run_tests
@@ -28,6 +28,19 @@ class RegorusSettings(BaseModel):
     memo: Annotated[int, Field(ge=0, le=1_000_000)] = 4096
 
 
+_passed: set[str] = set()
+"""Digests of bundles whose own tests passed in this process: tenants that share a bundle need not run them again."""
+
+
+def _test(bundle: Bundle) -> None:
+    """Raise TestsFailed unless every test of the bundle passes. The digest covers modules, tests and data alike."""
+    if bundle.digest in _passed:
+        return
+    if failed := [name for name, passed in run_tests(bundle) if not passed]:
+        raise TestsFailed(f"policy {bundle.name} fails its own test {failed[0]} ({len(failed)} failed)")
+    _passed.add(bundle.digest)
+
+
 def build(settings: Mapping[str, Any], around: Surroundings) -> BundlePolicy:
     """Load the bundle, run its tests, return the policy of one holder.
 
@@ -36,6 +49,5 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> BundlePolicy:
     chosen = RegorusSettings.model_validate(dict(settings))
     folder = around.path(chosen.bundle_folder) if chosen.bundle_folder else shipped(OWN)
     bundle = load(folder, around.path(chosen.roles_file) if chosen.roles_file else None)
-    if failed := [name for name, passed in run_tests(bundle) if not passed]:
-        raise TestsFailed(f"policy {bundle.name} fails its own test {failed[0]} ({len(failed)} failed)")
+    _test(bundle)
     return BundlePolicy(bundle, around.tenant.organization, RegorusJudge(bundle, chosen.memo))

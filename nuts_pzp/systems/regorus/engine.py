@@ -101,12 +101,13 @@ def run_tests(bundle: Bundle) -> Iterator[tuple[str, bool]]:
         return
     engine = new_engine(bundle, with_tests=True)
     for module in bundle.tests:
+        package = module.package  # found by reading the module, so once
         for name in module.tests:
             try:
-                passed = engine.eval_rule(f"data.{module.package}.{name}") is True
+                passed = engine.eval_rule(f"data.{package}.{name}") is True
             except Exception:
                 passed = False
-            yield f"{module.package}.{name}", passed
+            yield f"{package}.{name}", passed
 
 
 def new_engine(bundle: Bundle, with_tests: bool = False) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nuts_pzp.outside import Outbound, Trouble
+from nuts_pzp.outside import Outbound, TlsFiles, Trouble
+from nuts_pzp.sandbox.authority import Authority
 
 PUBLIC = Outbound()
 LOOPBACK = Outbound((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
@@ -118,3 +121,17 @@ async def test_a_name_without_address_is_not_a_forbidden_one(resolves: Callable[
     resolves()
     assert await PUBLIC.addresses("x.example", 443) is Trouble.REFUSED
     assert await PUBLIC.resolve("x.example", 443) is None
+
+
+def test_over_plain_http_no_roots_are_read_and_nobody_is_trusted() -> None:
+    context = TlsFiles().context_for("http://127.0.0.1:8081")
+    assert context.get_ca_certs() == []
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_files_that_are_named_are_read_whatever_the_base(tmp_path: Path) -> None:
+    roots = Authority(tmp_path, "Roots").root_file
+    for base in ("http://127.0.0.1:8081", "https://node.example"):
+        assert len(TlsFiles(roots=roots).context_for(base).get_ca_certs()) == 1
+    with pytest.raises(FileNotFoundError):
+        TlsFiles(roots=tmp_path / "absent.pem").context_for("http://127.0.0.1:8081")

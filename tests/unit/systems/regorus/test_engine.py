@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,28 @@ def test_a_bundle_that_fails_its_own_tests_is_not_used(tmp_path: Path, around: S
     policy(tmp_path, SAYS_YES, "test_b if p.allow with input as {`x`: 2}")
     with pytest.raises(TestsFailed, match=r"p_test\.test_b"):
         regorus.build({"bundle_folder": "."}, around)
+
+
+def test_a_bundle_that_passed_is_not_tested_again_in_this_process(
+    tmp_path: Path, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy(tmp_path, SAYS_YES, "test_a if p.allow with input as {`x`: 1}")
+    ran = []
+
+    def counted(bundle: Bundle) -> Iterator[tuple[str, bool]]:
+        ran.append(bundle.digest)
+        return run_tests(bundle)
+
+    monkeypatch.setattr(regorus, "run_tests", counted)
+    regorus.build({"bundle_folder": "."}, around)
+    regorus.build({"bundle_folder": "."}, around)
+    assert len(ran) == 1
+
+    policy(tmp_path, "default allow := false", "test_a if p.allow with input as {`x`: 1}")
+    for _ in range(2):  # a changed bundle is another one, and a failure is never remembered as anything
+        with pytest.raises(TestsFailed):
+            regorus.build({"bundle_folder": "."}, around)
+    assert len(ran) == 3
 
 
 def test_our_tests_hold_with_the_role_table_of_any_region(tmp_path: Path, around: Surroundings) -> None:
