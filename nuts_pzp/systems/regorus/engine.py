@@ -1,6 +1,7 @@
 """The wrapper around regorus, and what it guards against (spec stack 3).
 
-An engine may be used only by the thread that made it, or it panics with a BaseException: one engine per thread. After a
+An engine may be used, and dropped, only by the thread that made it, or it panics with a BaseException: one engine per
+thread, held by that thread and not by the judge, which may live and die elsewhere. After a
 failed `set_input_json` the input before stays: setting and evaluating are one function, and a failure of the first
 never reaches the second. Errors of builtins raise where OPA says undefined: every exception is a Deny. The engine's
 error texts quote the input and are never kept. RUST_LIB_BACKTRACE=0, set before this import, keeps errors cheap.
@@ -10,8 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import itertools
 import threading
+import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -32,14 +36,24 @@ class TestsFailed(ValueError):
     __test__ = False  # not a test class, whatever its name begins with
 
 
-class _Desk(threading.local):
-    """What belongs to one thread: its engine and the answers it gave."""
+@dataclass(slots=True)
+class _Place:
+    """What one judge has in one thread: its engine, and the answers it gave there."""
 
-    engine: Any = None
-    memo: dict[bytes, Judgement]
+    judge: weakref.ref[RegorusJudge]
+    engine: Any
+    memo: dict[bytes, Judgement] = field(default_factory=dict)
+
+
+class _Bench(threading.local):
+    """The places of one thread, by number of judge. They end with the thread, or when it makes room for another."""
 
     def __init__(self) -> None:
-        self.memo = {}
+        self.places: dict[int, _Place] = {}
+
+
+_BENCH = _Bench()
+_NUMBERS = itertools.count()
 
 
 class RegorusJudge:
@@ -49,40 +63,51 @@ class RegorusJudge:
     """
 
     def __init__(self, bundle: Bundle, memo: int = 4096) -> None:
+        """Make an engine at once, so that a bundle it refuses is refused here: TestsFailed, EngineAbsent."""
         self._bundle = bundle
         self._memo = memo if bundle.pure else 0
         self._rule = f"data.{bundle.package}"
         self._has_reasons = any("reasons" in module.text for module in bundle.modules)
         self._prints = any("print" in module.text for module in bundle.modules)
-        self._desk = _Desk()
-        self._desk.engine = new_engine(bundle)
+        self._number = next(_NUMBERS)
+        self.place()
+
+    def place(self) -> _Place:
+        """Return this judge's place in the current thread, made when it has none."""
+        places = _BENCH.places
+        found = places.get(self._number)
+        if found is None:
+            for number in [number for number, place in places.items() if place.judge() is None]:
+                del places[number]
+            found = places[self._number] = _Place(weakref.ref(self), new_engine(self._bundle))
+        elif found.engine is None:
+            found.engine = new_engine(self._bundle)
+        return found
 
     async def judge(self, question: bytes, /) -> Outcome[Judgement]:
         """Evaluate in place: the engine holds the GIL anyway, and an answer takes well under a millisecond."""
-        known = self._desk.memo
-        if (remembered := known.get(question)) is not None:
-            return remembered
+        place: _Place | None = None
         try:
-            judgement = self._evaluate(question)
+            place = self.place()
+            if (remembered := place.memo.get(question)) is not None:
+                return remembered
+            judgement = self._evaluate(place.engine, question)
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
             raise
         except Exception as error:
             return Deny(Reason.POLICY_ERROR, detail=type(error).__name__)
         except BaseException as panic:  # a Rust panic is no Exception; the engine may be broken: make a new one
-            self._desk.engine = None
+            if place is not None:
+                place.engine = None
             return Deny(Reason.POLICY_ERROR, detail=type(panic).__name__)
         if self._memo:
-            if len(known) >= self._memo:
-                del known[next(iter(known))]
-            known[question] = judgement
+            if len(place.memo) >= self._memo:
+                del place.memo[next(iter(place.memo))]
+            place.memo[question] = judgement
         return judgement
 
-    def _evaluate(self, question: bytes) -> Judgement:
+    def _evaluate(self, engine: Any, question: bytes) -> Judgement:
         """Set and evaluate, together or not at all."""
-        desk = self._desk
-        if desk.engine is None:
-            desk.engine = new_engine(self._bundle)
-        engine = desk.engine
         engine.set_input_json(question.decode())
         if self._prints:
             engine.take_prints()  # gathered so that they reach no stream, and thrown away so that they do not pile up
@@ -132,6 +157,7 @@ def new_engine(bundle: Bundle, with_tests: bool = False) -> Any:
             engine.set_input_json("{}")
             engine.eval_rule(f"data.{bundle.package}.allow")
     except Exception as error:
+        del engine  # the traceback would carry it to whatever thread collects it
         raise TestsFailed(f"policy {bundle.name}: {name} is refused by the engine: {_line(error)}") from None
     return engine
 

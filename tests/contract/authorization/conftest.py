@@ -18,7 +18,7 @@ from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Tenant, Ura
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.systems import opa, regorus
-from nuts_pzp.systems.regorus.engine import new_engine
+from nuts_pzp.systems.regorus import RegorusJudge
 
 HOLDER = Organization(Ura("90000111"), "Z3", "Huisartsenpraktijk De Wilgenhof")
 USER = Organization(Ura("90000444"), "N6", "Huisartsenpost De Kade")
@@ -48,7 +48,7 @@ class FakeOpa:
         self.tokens: list[str | None] = []
         self.status = 200
         self.url = ""
-        self._engine = new_engine(bundle)
+        self._judge = RegorusJudge(bundle, memo=0)
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -69,16 +69,17 @@ class FakeOpa:
         if self.status != 200:
             return web.json_response({"code": "internal_error", "message": "999911120"}, status=self.status)
         self.asked.append((await request.json())["input"])
-        self._engine.set_input_json(json.dumps(self.asked[-1]))
+        engine = self._judge.place().engine
+        engine.set_input_json(json.dumps(self.asked[-1]))
         package = request.match_info["path"].replace("/", ".")
         if package != self.bundle.package:
             return web.json_response({})
         try:
-            result = {"allow": self._engine.eval_rule(f"data.{package}.allow")}
+            result = {"allow": engine.eval_rule(f"data.{package}.allow")}
         except Exception:
             return web.json_response({"code": "internal_error"}, status=500)
         if "reasons contains" in self.bundle.modules[0].text:
-            result["reasons"] = sorted(self._engine.eval_rule(f"data.{package}.reasons"))
+            result["reasons"] = sorted(engine.eval_rule(f"data.{package}.reasons"))
         return web.json_response({"result": {k: v for k, v in result.items() if _is_json(v)}})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from nuts_pzp.outcome import Deny
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.reasons import Reason
 from nuts_pzp.systems import regorus
-from nuts_pzp.systems.regorus.engine import EngineAbsent, RegorusJudge, TestsFailed, new_engine, run_tests
+from nuts_pzp.systems.regorus.engine import _BENCH, EngineAbsent, RegorusJudge, TestsFailed, new_engine, run_tests
 
 
 def policy(folder: Path, body: str, tests: str = "") -> Bundle:
@@ -54,7 +55,7 @@ class Panic(BaseException):
 
 def broken(bundle: Bundle, engine: Broken) -> RegorusJudge:
     judge = RegorusJudge(bundle)
-    judge._desk.engine = engine
+    judge.place().engine = engine
     return judge
 
 
@@ -98,6 +99,20 @@ async def test_each_thread_has_an_engine_of_its_own(tmp_path: Path) -> None:
     assert await judge.judge(b'{"x":1}') == Judgement(True)
 
 
+async def test_a_judge_may_die_in_another_thread_than_its_engines(tmp_path: Path) -> None:
+    """Dropped elsewhere, an engine would complain: an unraisable error, which fails a test here."""
+    holding = [RegorusJudge(policy(tmp_path, SAYS_YES))]
+    number = holding[0]._number
+    await holding[0].judge(b'{"x":1}')
+    thread = threading.Thread(target=holding.clear)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert number in _BENCH.places
+    RegorusJudge(policy(tmp_path, SAYS_YES))
+    assert number not in _BENCH.places
+
+
 async def test_a_pure_policy_answers_the_same_question_once(tmp_path: Path) -> None:
     engine = Broken()
     judge = broken(policy(tmp_path, SAYS_YES), engine)
@@ -127,11 +142,11 @@ async def test_failures_are_not_kept(tmp_path: Path) -> None:
 async def test_the_memo_is_bounded_and_the_oldest_goes_first(tmp_path: Path) -> None:
     engine = Broken()
     judge = RegorusJudge(policy(tmp_path, SAYS_YES), memo=2)
-    judge._desk.engine = engine
+    judge.place().engine = engine
     for question in (b"1", b"2", b"3", b"3", b"2", b"1"):
         await judge.judge(question)
     assert engine.evaluated == 4
-    assert len(judge._desk.memo) == 2
+    assert len(judge.place().memo) == 2
 
 
 def test_the_tests_of_a_bundle_are_run(tmp_path: Path) -> None:
