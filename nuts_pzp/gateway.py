@@ -55,7 +55,7 @@ class Gateway:
         audit = self._deployment.audit
         await self._open("operations", operations(self._checks, self._registry), self._deployment.listeners.operations)
         try:
-            self._ledger = Ledger.open(_place(self._deployment, self._folder))
+            self._ledger = Ledger.open(placed(self._deployment, self._folder))
         except LEDGER_REFUSED as error:
             await self.stop()
             raise SettingsError(f"audit: {error}") from None
@@ -147,7 +147,8 @@ class Gateway:
             await self.stop()
 
 
-def _place(deployment: Deployment, folder: Path) -> Place:
+def placed(deployment: Deployment, folder: Path) -> Place:
+    """Return where the settings put the ledger; relative names are beside the settings file."""
     audit = deployment.audit
     return Place(
         path=folder / audit.path,
@@ -155,6 +156,7 @@ def _place(deployment: Deployment, folder: Path) -> Place:
         name=deployment.name,
         anchor=folder / audit.anchor.path if audit.anchor else None,
         anchor_every=audit.anchor.every_seconds if audit.anchor else 60.0,
+        epoch=audit.epoch,
         version=__version__,
         accept_any_filesystem=audit.accept_any_filesystem,
     )

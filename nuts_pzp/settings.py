@@ -68,6 +68,8 @@ class AuditSettings(_Strict):
     path: Path
     keys: Path
     anchor: FileAnchor | None = None
+    epoch: Annotated[int, Field(ge=1, le=9_999)] = 1
+    """Part of every log's origin. One higher, with a new `path`, begins anew after a log that was damaged."""
     accept_any_filesystem: bool = False
 
 

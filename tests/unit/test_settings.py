@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nuts_pzp.gateway import placed
 from nuts_pzp.settings import SettingsError, read_deployment, read_tenant
 
 DEPLOYMENT = """
@@ -72,3 +73,12 @@ def test_a_tenant_file_bears_the_tenant_s_name(tmp_path: Path) -> None:
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file"):
         read_deployment(tmp_path / "deployment.yaml")
+
+
+def test_the_epoch_of_the_logs_reaches_the_ledger_and_starts_at_one(tmp_path: Path) -> None:
+    later = DEPLOYMENT.replace("keys: keys", "keys: keys, epoch: 2")
+    for text, origin in ((DEPLOYMENT, "90000222/1"), (later, "90000222/2")):
+        place = placed(read_deployment(written(tmp_path, "deployment.yaml", text)), tmp_path)
+        assert place.origin("90000222") == f"meerwijck.example/nuts-pzp/{origin}"
+    with pytest.raises(SettingsError, match=r"audit\.epoch"):
+        read_deployment(written(tmp_path, "deployment.yaml", DEPLOYMENT.replace("keys: keys", "keys: keys, epoch: 0")))
