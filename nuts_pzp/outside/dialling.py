@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class Outbound:
         try:
             literal = ipaddress.ip_address(parts.hostname)
         except ValueError:
-            return None
+            return None if is_name(parts.hostname) else "a host that is neither a name nor a plain address"
         return None if self.permits(str(literal)) else "an address outside outbound.allowed_networks"
 
     async def addresses(self, host: str, port: int) -> tuple[str, ...] | Trouble:
@@ -126,13 +127,23 @@ class Outbound:
         return None if isinstance(found, Trouble) else found[0]
 
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?", re.ASCII)
+
+
+def is_name(host: str) -> bool:
+    """True for a host name. What ends in a number is none: C libraries read `127.1` and `0x7f000001` as addresses."""
+    return _NAME.fullmatch(host) is not None and _NUMBER.fullmatch(host) is None
+
+
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 
 
 def _leads_to(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address within an IPv6 one: mapped, 6to4 or NAT64."""
+    """Return the IPv4 address within an IPv6 one: mapped, compatible, 6to4 or NAT64."""
     if isinstance(ip, ipaddress.IPv4Address):
         return None
-    if ip in _NAT64:
+    if ip in _NAT64 or (ip in _COMPATIBLE and int(ip) > 1):
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip.ipv4_mapped or ip.sixtofour

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from .dialling import Outbound, Trouble
+from .dialling import Outbound, Trouble, is_name
 
 _CONNECTIONS = 200
 
@@ -131,7 +131,7 @@ class Line:
         try:
             ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
-            return True
+            return is_name(host)
         return self._outbound.permits(host)
 
     async def _once(self, made: _Call) -> Heard | Trouble:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 
 import msgspec
@@ -57,9 +58,12 @@ def parse(body: bytes) -> Outcome[Asked]:
     """Return what the EHR asked, or Deny with the key that is wrong in `detail`."""
     try:
         read = msgspec.json.decode(body, type=_Body)
+        json.loads(body, object_pairs_hook=_once)
     except msgspec.ValidationError as error:
         return Deny(Reason.BODY_MALFORMED, detail=_without_input(error))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _Wrong as error:
+        return Deny(Reason.BODY_MALFORMED, detail=str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Deny(Reason.BODY_MALFORMED, detail="the body is not JSON")
     try:
         bsn = Bsn(read.patient.bsn)
@@ -77,6 +81,12 @@ def _without_input(error: msgspec.ValidationError) -> str:
     if "unknown field" in said and not _UNKNOWN_WORD.fullmatch(said):
         return "Object contains an unknown field"
     return said
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    """Two readers could take two different patients from a key that stands there twice."""
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise _Wrong("a key stands twice in one object")
 
 
 def _asked(read: _Body, bsn: Bsn) -> Asked:

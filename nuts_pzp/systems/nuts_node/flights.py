@@ -14,6 +14,10 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
+class Ended(Exception):
+    """The flight was ended from outside while somebody waited for it: no answer, and nobody's own cancelling."""
+
+
 class Flights(Generic[K, T]):
     """The questions under way."""
 
@@ -22,13 +26,22 @@ class Flights(Generic[K, T]):
         self._under_way: dict[K, asyncio.Task[T]] = {}
 
     async def join(self, key: K, ask: Callable[[], Awaitable[T]]) -> T:
-        """Await the flight of that key, started with `ask` when there is none. What it raises, every waiter gets."""
+        """Await the flight of that key, started with `ask` when there is none. What it raises, every waiter gets.
+
+        Raises Ended when `close` ends the flight: a waiter that was not cancelled itself must be able to answer.
+        """
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.create_task(_run(ask))
             self._under_way[key] = task
             task.add_done_callback(lambda done: self._landed(key, done))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiter = asyncio.current_task()
+            if task.cancelled() and waiter is not None and not waiter.cancelling():
+                raise Ended from None
+            raise
 
     async def close(self) -> None:
         """Cancel what is under way."""

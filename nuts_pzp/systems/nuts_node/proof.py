@@ -6,18 +6,21 @@ malformed `htu` breaks it. So age, URL and form are checked here; the signature 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from jwt.utils import base64url_decode, base64url_encode
 
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _MAX = 8192
 _ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256")
+_SECRET = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""Members of a key that nobody shows: a private key's, or a shared secret."""
+_LONGEST_JTI = 256
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -43,8 +46,9 @@ def objection(proof: str, call: Call) -> str | None:
     if (
         header.get("typ") != "dpop+jwt"
         or header.get("alg") not in _ALGORITHMS
+        or "crit" in header
         or not isinstance(key, dict)
-        or "d" in key
+        or not _SECRET.isdisjoint(key)
     ):
         return "the proof has a wrong type, algorithm or key"
     if claims.get("htm") != call.method:
@@ -56,17 +60,30 @@ def objection(proof: str, call: Call) -> str | None:
     issued = claims.get("iat")
     if not isinstance(issued, int | float) or isinstance(issued, bool) or not abs(call.now - issued) <= call.window:
         return "the proof was not made just now"
-    if not isinstance(claims.get("jti"), str):
+    unique = claims.get("jti")
+    if not isinstance(unique, str) or not 0 < len(unique) <= _LONGEST_JTI:
         return "the proof has no jti"
     return None
 
 
 def _part(text: str) -> dict[str, Any] | None:
+    """Decode a JSON object that can be read in one way only: the node reads it once more, after us."""
     try:
-        value = orjson.loads(base64url_decode(text))
-    except ValueError:
+        value = json.loads(base64url_decode(text), object_pairs_hook=_once, parse_constant=_never)
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a repeated member")
+    return found
+
+
+def _never(_: str) -> None:
+    raise ValueError("no JSON number")
 
 
 def _place(url: object) -> tuple[str, str, int | None, str] | None:
@@ -80,4 +97,4 @@ def _place(url: object) -> tuple[str, str, int | None, str] | None:
         return None
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.username is not None:
         return None
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme], parts.path
+    return parts.scheme, parts.hostname, _DEFAULT_PORTS[parts.scheme] if port is None else port, parts.path

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from nuts_pzp.systems.nuts_node.flights import Flights, Memory
+from nuts_pzp.systems.nuts_node.flights import Ended, Flights, Memory
 
 
 async def test_what_a_flight_raises_every_waiter_gets_and_the_next_starts_anew() -> None:
@@ -24,7 +24,27 @@ async def test_what_a_flight_raises_every_waiter_gets_and_the_next_starts_anew()
     assert await flights.join("k", succeed) == 7
 
 
-async def test_closing_cancels_what_is_under_way() -> None:
+async def test_closing_cancels_what_is_under_way_and_its_waiter_is_told_so() -> None:
+    flights: Flights[str, int] = Flights()
+    ended: list[str] = []
+
+    async def wait() -> int:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+        return 0
+
+    waiting = asyncio.create_task(flights.join("k", wait))
+    await asyncio.sleep(0)
+    await flights.close()
+    with pytest.raises(Ended):
+        await waiting
+    assert ended == ["cancelled"]
+
+
+async def test_a_waiter_that_is_cancelled_itself_stays_cancelled() -> None:
     flights: Flights[str, int] = Flights()
 
     async def wait() -> int:
@@ -33,9 +53,10 @@ async def test_closing_cancels_what_is_under_way() -> None:
 
     waiting = asyncio.create_task(flights.join("k", wait))
     await asyncio.sleep(0)
-    await flights.close()
+    waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    await flights.close()
 
 
 def test_memory_is_bounded_and_the_least_used_makes_room() -> None:
