@@ -161,13 +161,18 @@ class Visitor:
     def question(self, slug: str, **extra: Any) -> dict[str, Any]:
         """The body of one consultation."""
         patient = self.stage.patient(slug)
-        person = extra.pop("professional", None) or Person(uuid.uuid4().hex[:12], "P. Vos", "huisarts")
+        person = extra.pop("professional", None) or self.person(uuid.uuid4().hex[:12])
         return {
             "patient": {"bsn": patient.bsn.value, "birthDate": patient.birth_date.isoformat()},
             "professional": {"id": person.id, "name": person.name, "role": person.role},
             "purpose": "treatment",
             **extra,
         }
+
+    @staticmethod
+    def person(name: str) -> Person:
+        """A professional who asks more than once."""
+        return Person(name, "P. Vos", "huisarts")
 
 
 def trace_of(entry: reading.Entry) -> str:

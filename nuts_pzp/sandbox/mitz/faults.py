@@ -52,6 +52,11 @@ class Faults:
         """From now on, for this citizen or for all."""
         self._by_bsn[bsn] = fault
 
+    @property
+    def any(self) -> bool:
+        """True while a fault is on, for anybody."""
+        return bool(self._by_bsn)
+
     def clear(self) -> None:
         """Everything works again."""
         self._by_bsn.clear()
