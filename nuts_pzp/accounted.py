@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .exchange import Access, Attempt, Inquiry, Source
+from .identity import Bsn, Professional
 from .outcome import Gap, Permit, Stop
 
 
@@ -96,8 +97,22 @@ class Kept:
     detail: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Administered:
+    """What an operator did about one patient: `sharing_consent.recorded`, `.revoked`, `consent.explained`.
+
+    `id` names what was done, and is the record's correlation. `detail` holds codes and references, never content.
+    """
+
+    code: str
+    id: str
+    bsn: Bsn
+    operator: Professional
+    detail: tuple[tuple[str, str], ...] = ()
+
+
 Decision = Allowed | Denied
-Event = Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Kept
+Event = Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Kept | Administered
 
 E = TypeVar("E")
 

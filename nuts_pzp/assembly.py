@@ -21,9 +21,10 @@ from .addressing.port import Directory
 from .audit.ledger.ledger import Ledger
 from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
-from .audit.port import NotRecorded
+from .audit.port import Audit, NotRecorded
 from .authentication.port import Credentials, Gatekeeper
 from .authorization.port import Policy
+from .bookkeeping import Bookkeeping
 from .consent.port import ConsentSource
 from .consent.profile import Ranked, SharingConsent
 from .forwarding.port import Connector, FhirServer
@@ -32,8 +33,12 @@ from .keys import BadKeyFile, secret, secret_or_new
 from .localization.join import Joined
 from .localization.port import Locator
 from .outcome import Deny, Unavailable, Unknown
-from .outside import Living, Outbound, Surroundings
-from .settings import Deployment, SettingsError, SlotSettings, TenantSettings, in_words, read_tenant
+from .outside import Living, Surroundings
+from .settings import ConsentSettings, Deployment, SettingsError, SlotSettings, TenantSettings, in_words, read_tenant
+from .store.outbox import Outbox
+from .store.port import StoreFailed as StateFailed
+from .store.sqlite import SqliteStore
+from .store.vault import STORE_KEY, Vault
 from .web.operations import Check
 
 P = TypeVar("P")
@@ -124,11 +129,36 @@ async def _check(what: str, one: Living) -> Check:
     return Check(what, True, said)
 
 
+def open_store(deployment: Deployment, folder: Path) -> SqliteStore:
+    """Open this deployment's small state; SettingsError when it cannot be used. The command line opens it too."""
+    try:
+        return SqliteStore(folder / deployment.state / "store.sqlite")
+    except StateFailed as error:
+        raise SettingsError(f"state: {error}") from None
+
+
+def surroundings(deployment: Deployment, folder: Path, settings: TenantSettings, store: SqliteStore) -> Surroundings:
+    """Return what the adapters of one tenant are given; makes the tenant's folder under `state`."""
+    tenant = settings.tenant()
+    around = Surroundings(
+        tenant=tenant,
+        outbound=deployment.outbound.outbound(),
+        folder=folder / deployment.tenants,
+        state=folder / deployment.state / tenant.id,
+        store=store.of(tenant),
+    )
+    around.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return around
+
+
 class _Furnishing:
     """Builds one tenant's house from its settings."""
 
-    def __init__(self, settings: TenantSettings, around: Surroundings, ledger: Ledger, listed: frozenset[str]) -> None:
+    def __init__(
+        self, settings: TenantSettings, around: Surroundings, ledger: Ledger, listed: frozenset[str], accounts: bool
+    ) -> None:
         self._settings, self._around, self._ledger, self._listed = settings, around, ledger, listed
+        self._accounts = accounts
         self._living: dict[str, Living] = {}
 
     def build(self, network_url: str) -> Furnished:
@@ -149,13 +179,7 @@ class _Furnishing:
                 network=self._put("authentication", AUTHENTICATION, own.authentication),
                 directory=directory,
                 records=self._put("records", RECORDS, own.records),
-                consent=SharingConsent(
-                    own.consent.profile,
-                    tuple(
-                        Ranked(self._put(f"consent.{one.kind}", CONSENT, one), one.required, one.authoritative)
-                        for one in own.consent.sources
-                    ),
-                ),
+                consent=self._consent(own.consent, audit),
                 policy=self._put("policy", POLICY, own.policy),
                 audit=audit,
             )
@@ -174,6 +198,22 @@ class _Furnishing:
             )
         return Furnished(House(tenant, holding, consulting), self._living)
 
+    def _consent(self, chosen: ConsentSettings, audit: Audit) -> SharingConsent:
+        around = self._around
+        sources = [Ranked(self._put(f"consent.{one.kind}", CONSENT, one), *weight) for one, weight in chosen.weighed]
+        consent = SharingConsent(chosen.profile, tuple(sources))
+        if chosen.local_permit_overrides_mitz_deny:
+            _log.warning(
+                "consent.mitz-yields",
+                tenant=around.tenant.id,
+                owner=chosen.legal_basis_owner,
+                decided_on=str(chosen.decided_on),
+            )
+        if around.store is not None and self._accounts:
+            vault = Vault(around.store, secret_or_new(around.state / STORE_KEY), around.tenant.id)
+            self._living["accounting"] = Bookkeeping(Outbox(vault), audit, consent.purge)
+        return consent
+
     def _put(self, name: str, slot: Slot[P], chosen: SlotSettings) -> P:
         port = slot.fill(chosen, self._around, self._listed)
         if isinstance(port, Living):
@@ -184,9 +224,10 @@ class _Furnishing:
 class Estate:
     """All houses of a deployment. `house` is what the doors look up, once per request."""
 
-    def __init__(self, deployment: Deployment, folder: Path, ledger: Ledger) -> None:
-        self._deployment, self._folder, self._ledger = deployment, folder, ledger
-        self._outbound: Outbound = deployment.outbound.outbound()
+    def __init__(self, deployment: Deployment, folder: Path, ledger: Ledger, *, accounts: bool = True) -> None:
+        """`accounts`: bring what commands did into the ledger; not where the ledger is thrown away."""
+        self._deployment, self._folder, self._ledger, self._accounts = deployment, folder, ledger, accounts
+        self._store: SqliteStore | None = None
         self._houses: dict[str, Furnished] = {}
         self.broken: dict[str, str] = {}
         """Tenant files that could not be used, and why, in words without values."""
@@ -210,6 +251,8 @@ class Estate:
 
     async def reload(self) -> None:
         """Read the tenant files anew; each house that can be built replaces its predecessor, the others stay."""
+        if self._store is None:
+            self._store = open_store(self._deployment, self._folder)
         files = sorted((self._folder / self._deployment.tenants).glob("*.yaml"))
         broken: dict[str, str] = {}
         for file in files:
@@ -234,15 +277,10 @@ class Estate:
 
     def _furnish(self, file: Path) -> Furnished:
         settings = read_tenant(file)
-        around = Surroundings(
-            tenant=settings.tenant(),
-            outbound=self._outbound,
-            folder=file.parent,
-            state=self._folder / self._deployment.state / settings.id,
-        )
-        around.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        assert self._store is not None
+        around = surroundings(self._deployment, self._folder, settings, self._store)
         network = self._deployment.listeners.network
-        furnishing = _Furnishing(settings, around, self._ledger, frozenset(self._deployment.adapters))
+        furnishing = _Furnishing(settings, around, self._ledger, frozenset(self._deployment.adapters), self._accounts)
         try:
             return furnishing.build(network.url if network else "")
         except SettingsError as error:
@@ -261,3 +299,6 @@ class Estate:
         """Stop everything."""
         await asyncio.gather(*(one.stop() for one in self._houses.values()))
         self._houses.clear()
+        if self._store is not None:
+            await asyncio.to_thread(self._store.close)
+            self._store = None

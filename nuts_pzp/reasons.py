@@ -85,6 +85,7 @@ class Reason(Enum):
     CONSENT_NONE = ("PZP-CONSENT-005", Face.FORBIDDEN)  # no-consent
     CONSENT_CONFLICT = ("PZP-CONSENT-006", Face.FORBIDDEN)  # conflict-deny
     CONSENT_STATIC_INVALID = ("PZP-CONSENT-007", Face.DOWN)  # static-invalid
+    CONSENT_LOCAL_UNREADABLE = ("PZP-CONSENT-008", Face.DOWN)  # local-unreadable
     MITZ_DENY = ("PZP-CONSENT-010", Face.FORBIDDEN)  # mitz-deny
     MITZ_PARTIAL = ("PZP-CONSENT-011", Face.FORBIDDEN)  # mitz-partial
     MITZ_INDETERMINATE = ("PZP-CONSENT-012", Face.FORBIDDEN)  # mitz-indeterminate
@@ -94,6 +95,9 @@ class Reason(Enum):
     MITZ_MALFORMED = ("PZP-CONSENT-016", Face.BROKEN)  # mitz-malformed:{class}
     MITZ_REJECTED = ("PZP-CONSENT-017", Face.BROKEN)  # mitz-rejected
     MITZ_THROTTLED = ("PZP-CONSENT-018", Face.DOWN)  # mitz-throttled
+    CONSENT_FHIR_UNAVAILABLE = ("PZP-CONSENT-019", Face.DOWN)  # fhir-unavailable
+    CONSENT_FHIR_TIMEOUT = ("PZP-CONSENT-020", Face.SLOW)  # fhir-timeout
+    CONSENT_FHIR_BROKEN = ("PZP-CONSENT-021", Face.BROKEN)  # fhir-broken
 
     # Policy
     POLICY_DENY = ("PZP-POLICY-001", Face.FORBIDDEN)

@@ -7,11 +7,12 @@ never inline: they stand in files (`*_file`) or in the environment (`*_env`).
 from __future__ import annotations
 
 import ipaddress
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .identity import NotAnIdentifier, Organization, Tenant, Ura
 from .outside import Outbound
@@ -36,6 +37,17 @@ class ListenerSettings(_Strict):
     key_file: Path | None = None
     client_roots_file: Path | None = None
     client_required: bool = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> ListenerSettings:
+        """Half of what TLS needs is none of it: a listener never does with less than its file asks for."""
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file belong together")
+        if self.client_roots_file is not None and self.certificate_file is None:
+            raise ValueError("client_roots_file needs certificate_file and key_file")
+        if self.client_required and self.client_roots_file is None:
+            raise ValueError("client_required needs client_roots_file")
+        return self
 
     def tls(self, folder: Path) -> ServerTls | None:
         """Return the TLS of this listener, or None for plain http."""
@@ -140,6 +152,18 @@ class SlotSettings(BaseModel):
         return dict(self.model_extra or {})
 
 
+MITZ = "mitz"
+"""The kind of source that the national register is."""
+
+
+class Weight(NamedTuple):
+    """What a source's verdict weighs (spec consent 6.3 rows 15 to 17)."""
+
+    required: bool
+    authoritative: bool
+    yields: bool = False
+
+
 class ConsentSourceSettings(SlotSettings):
     """A consent source and its weight in the combination."""
 
@@ -148,10 +172,44 @@ class ConsentSourceSettings(SlotSettings):
 
 
 class ConsentSettings(_Strict):
-    """Which legal profile combines which sources. No source at all refuses the start."""
+    """Which legal profile combines which sources, and how Mitz stands to the others. No source refuses the start."""
 
     profile: str = "nl-pzp-strict"
+    mitz: Literal["leading", "additional", "not-connected"] = "leading"
+    """Leading: only Mitz permits. Additional: the holder's own sources permit too. Not connected: only those."""
+    local_permit_overrides_mitz_deny: bool = False
+    """Only while additional: Mitz does not speak against an explicit permission of the holder's own, nor asked."""
+    legal_basis_owner: str = ""
+    """Who decided that, by name or function; with `decided_on`. Needed for nothing else."""
+    decided_on: date | None = None
     sources: Annotated[tuple[ConsentSourceSettings, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> ConsentSettings:
+        asked = [one for one in self.sources if one.kind == MITZ]
+        if self.mitz == "not-connected" and asked:
+            raise ValueError("mitz is not-connected, yet there is a source of kind mitz")
+        if self.mitz != "not-connected" and len(asked) != 1:
+            raise ValueError(f"mitz is {self.mitz}: that takes one source of kind mitz (or say mitz: not-connected)")
+        if asked and not (asked[0].required and asked[0].authoritative):
+            raise ValueError(f"mitz is {self.mitz}: its source is required and authoritative")
+        if self.local_permit_overrides_mitz_deny and self.mitz != "additional":
+            raise ValueError("local_permit_overrides_mitz_deny goes with mitz: additional only")
+        if {bool(self.legal_basis_owner), bool(self.decided_on)} != {self.local_permit_overrides_mitz_deny}:
+            raise ValueError("local_permit_overrides_mitz_deny, legal_basis_owner and decided_on go together")
+        return self
+
+    @property
+    def weighed(self) -> tuple[tuple[ConsentSourceSettings, Weight], ...]:
+        """The sources in the order in which they are asked, Mitz last: the citizen sees that it was asked."""
+        ordered = sorted(self.sources, key=lambda one: one.kind == MITZ)
+        return tuple((one, self._weight(one)) for one in ordered)
+
+    def _weight(self, source: ConsentSourceSettings) -> Weight:
+        if source.kind == MITZ:
+            yields = self.local_permit_overrides_mitz_deny
+            return Weight(required=not yields, authoritative=True, yields=yields)
+        return Weight(source.required, source.authoritative and self.mitz != "leading")
 
 
 class DiscloseSettings(_Strict):

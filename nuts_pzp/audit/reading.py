@@ -24,12 +24,15 @@ _NOS = {
 }
 _WORDS = {
     "auth.failed": "Geweigerd",
+    "consent.explained": "Toestemming nagegaan",
     "consult.intent": "Raadpleging begonnen",
     "consult.received": "Ontvangen",
     "consult.result": "Geraadpleegd",
     "consult.sources": "Bronnen bepaald",
     "disclosure.decision": "Toegestaan",
     "disclosure.result": "Verstrekt",
+    "sharing_consent.recorded": "Keuze vastgelegd",
+    "sharing_consent.revoked": "Keuze ingetrokken",
 }
 
 

@@ -12,7 +12,18 @@ from typing import Any
 
 import orjson
 
-from ..accounted import Addressed, Allowed, Consulted, Denied, Disclosed, Event, Intended, Kept, Received
+from ..accounted import (
+    Addressed,
+    Administered,
+    Allowed,
+    Consulted,
+    Denied,
+    Disclosed,
+    Event,
+    Intended,
+    Kept,
+    Received,
+)
 from ..exchange import Inquiry
 from ..identity import Tenant
 from ..outcome import Permit, Unavailable
@@ -68,7 +79,7 @@ class Scribe:
         page = Page(self._seal, self._wall() // 1_000_000, self._randomness)
         members = self._constant | {"id": page.id, "salt": page.salt}
         _WRITERS[type(event)](event, members, page, self._own)
-        if isinstance(event, Kept):
+        if isinstance(event, Kept | Administered):
             check(members)  # free keys; all other members are literals and text
         written = dumps_checked(members)
         if page.bsn and (digits := page.bsn.value.encode()) in written:
@@ -224,6 +235,18 @@ def _kept(event: Kept, members: Members, page: Page, own: Members | None) -> Non
         members["org"] = {"responder": own}
 
 
+def _administered(event: Administered, members: Members, page: Page, own: Members | None) -> None:
+    members |= page.patient(event.bsn)
+    members |= {
+        "correlation": event.id[:LONGEST_TEXT],
+        "detail": {key[:80]: value[:LONGEST_TEXT] for key, value in event.detail},
+        "event": {"action": "E", "code": event.code, "kind": "normal"},
+        "org": {"requester": own, "responder": own} if own else {},
+        "outcome": {"code": 0, "kind": "done"},
+        "user": page.person(event.operator),
+    }
+
+
 def follows(record: Members) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return under which keys a result must follow this record, and of which it is the result (spec audit C2)."""
     correlation = record.get("correlation")
@@ -249,6 +272,7 @@ def follows(record: Members) -> tuple[tuple[str, ...], tuple[str, ...]]:
 _Writer = Callable[[Any, Members, Page, Members | None], None]
 _WRITERS: dict[type, _Writer] = {
     Addressed: _addressed,
+    Administered: _administered,
     Allowed: _allowed,
     Consulted: _consulted,
     Denied: _denied,

@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
     "trace": "Explain a request by its meldcode, without patient data",
     "overview": "Merge answers into one overview, offline",
     "policy": "Decide and test with the policy bundle, offline",
-    "consent": "Read consent answers, offline",
+    "consent": "Sharing consent: record and revoke choices, explain, read answers",
     "audit": "Verify and inspect the audit ledger, offline",
 }
 

@@ -54,7 +54,7 @@ async def _look(deployment: Deployment, folder: Path) -> list[Check]:
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "ledger.sqlite", Path(scratch) / "keys"
         ledger = Ledger.open(Place(*place, deployment.name, accept_any_filesystem=True))
-        estate = Estate(deployment, folder, ledger)
+        estate = Estate(deployment, folder, ledger, accounts=False)
         try:
             await estate.reload()
             found += await estate.checks()

@@ -1,4 +1,7 @@
-"""`nuts-pzp consent`: read an answer of Mitz against its question, offline. Trusts neither file; sends nothing.
+"""`nuts-pzp consent`: choices of patients that the holder keeps, and reading an answer of Mitz, offline.
+
+`read` holds an answer against its question, trusts neither file and sends nothing; the other commands live in modules
+of their own.
 
 Exit codes: 0 the file is an answer to this question (whatever it decides), 3 it is refused, 2 the question or the call
 is wrong. `--json` prints one line: {"outcome", "decisions", "class"} (docs/reference/consent.md).
@@ -18,8 +21,11 @@ from ..identity import Bsn, NotAnIdentifier, Purpose, Ura
 from ..systems.mitz.answer import Decided, Refused, read
 from ..systems.mitz.question import NotAQuestion, Party, Question, Responsible
 from ..systems.mitz.scan import MAX_BYTES
+from .consent_record import record, revoke
 
-app = typer.Typer(help="Sharing consent: read Mitz' answers, offline.", no_args_is_help=True)
+app = typer.Typer(help="Sharing consent: record, revoke, read.", no_args_is_help=True)
+app.command("record")(record)
+app.command("revoke")(revoke)
 
 REFUSED = 3
 
@@ -73,7 +79,7 @@ class _QuestionFile(_Strict):
 
 @app.callback()
 def consent() -> None:
-    """Sharing consent: read Mitz' answers, offline."""
+    """Sharing consent: record, revoke, read."""
 
 
 @app.command("read")

@@ -48,3 +48,13 @@ class Resting(Protocol):
     def resting(self) -> Unavailable | None:
         """Changes nothing."""
         ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A source whose permits are never more specific than this: it need not be asked where it could change nothing."""
+
+    @property
+    def highest_permit(self) -> int:
+        """0 to 4."""
+        ...

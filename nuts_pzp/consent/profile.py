@@ -19,7 +19,7 @@ from ..identity import Bsn
 from ..outcome import Deny, Outcome, Permit, Unavailable, Unknown
 from ..reasons import Reason
 from .cache import Reuse
-from .port import ConsentSource, Repeatable, Resting, Verdict
+from .port import Bounded, ConsentSource, Repeatable, Resting, Verdict
 
 _log = structlog.get_logger("nuts_pzp.consent")
 
@@ -32,12 +32,14 @@ NO_DECISION = frozenset({Reason.MITZ_INDETERMINATE, Reason.MITZ_NOT_APPLICABLE})
 class Ranked:
     """A consent source and its weight: an error of a required source is an error of the whole.
 
-    Only an authoritative source can permit; every source can object.
+    Only an authoritative source can permit; every source can object. One that yields says no without a known reason and
+    does not speak against an explicit permit of another: it is not even asked then (row 16, as the holder decided).
     """
 
     source: ConsentSource
     required: bool
     authoritative: bool
+    yields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Said:
     verdict: Verdict
     required: bool
     authoritative: bool
+    yields: bool = False
 
     @property
     def permits(self) -> bool:
@@ -91,8 +94,8 @@ def required_failed(heard: Heard) -> Outcome[Permit] | None:
 
 def denied(heard: Heard) -> Outcome[Permit] | None:
     """Rows 8 to 10 and 16: a no at least as specific as any permit; against a permit elsewhere it is a conflict."""
-    denying = _highest(heard, lambda said: said.denies)
     permitting = _highest(heard, lambda said: said.permits)
+    denying = _highest(heard, lambda said: said.denies and not (said.yields and permitting))
     if denying is None or _rank(denying) < _rank(permitting):
         return None
     outcome = denying.verdict.outcome
@@ -128,6 +131,12 @@ def combine(profile: str, heard: Heard) -> Outcome[Permit]:
     return next(outcome for row in PROFILES[profile] if (outcome := row(heard)) is not None)
 
 
+def _highest_permit(ranked: Ranked) -> int:
+    if not ranked.authoritative:
+        return -1
+    return ranked.source.highest_permit if isinstance(ranked.source, Bounded) else HIGHEST
+
+
 @dataclass(frozen=True, slots=True)
 class SharingConsent:
     """The holder's consent sources and the profile that combines them.
@@ -140,6 +149,8 @@ class SharingConsent:
     reuse: Reuse = field(default_factory=Reuse, repr=False, compare=False)
     _repeatable: tuple[Repeatable | None, ...] = field(init=False, repr=False, compare=False)
     """Each source again when it says what its question is: found once, for asking a protocol costs microseconds."""
+    _reach: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """The most specific permit that any source from this place on could give; -1 after the last."""
 
     def __post_init__(self) -> None:
         if self.profile not in PROFILES:
@@ -148,19 +159,33 @@ class SharingConsent:
             raise ValueError("sharing consent needs at least one authoritative source, or nothing could be shared")
         found = tuple(one.source if isinstance(one.source, Repeatable) else None for one in self.sources)
         object.__setattr__(self, "_repeatable", found)
+        highest = [_highest_permit(ranked) for ranked in self.sources]
+        reach = tuple(max(highest[index:], default=-1) for index in range(len(highest) + 1))
+        object.__setattr__(self, "_reach", reach)
 
     async def ask(self, access: Access) -> Outcome[Permit]:
         """Ask the sources in order and combine by the profile. The patient's standing is settled before this.
 
-        Stops early at a no that nothing can outrank and at the failure of a required source.
+        Stops early at a no that nothing can outrank and at the failure of a required source; a source that yields is
+        not asked after an explicit permit.
         """
         heard: list[Said] = []
         for index, ranked in enumerate(self.sources):
-            said = Said(await self._one(index, ranked.source, access), ranked.required, ranked.authoritative)
+            if ranked.yields and any(said.permits for said in heard):
+                continue
+            verdict = await self._one(index, ranked.source, access)
+            said = Said(verdict, ranked.required, ranked.authoritative, ranked.yields)
             heard.append(said)
-            if (said.denies and said.verdict.specificity >= HIGHEST) or (said.failed and said.required):
+            if (said.failed and said.required) or self._settled(tuple(heard), self._reach[index + 1]):
                 break
         return combine(self.profile, tuple(heard))
+
+    def _settled(self, heard: Heard, reach: int) -> bool:
+        """True when a no stands that no permit can outrank any more: an objection, or the highest no there is."""
+        rank = _rank(_highest(heard, lambda said: said.denies and (said.verdict.explicit or not said.yields)))
+        explicit = _rank(_highest(heard, lambda said: said.denies and said.verdict.explicit))
+        permitting = _rank(_highest(heard, lambda said: said.permits))
+        return rank >= HIGHEST or (explicit >= 0 and explicit >= max(permitting, reach))
 
     def resting(self) -> Unavailable | None:
         """Say, before any patient is looked up, that a required source would not be asked now (design D4)."""

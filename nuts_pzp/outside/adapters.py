@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from ..identity import Tenant
 from ..outcome import Outcome
+from ..store.port import Store
 from .dialling import Outbound
 
 
@@ -21,6 +22,8 @@ class Surroundings:
     """Relative file names in settings are relative to this folder (that of the settings file)."""
     state: Path
     """Where this deployment may keep durable state of its own."""
+    store: Store | None = None
+    """This tenant's small durable state, shared with the command line; None where there is none."""
 
     def path(self, name: str | Path) -> Path:
         """Return the file a settings value names."""

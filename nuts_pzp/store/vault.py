@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ..identity import Bsn
 from .port import Store, StoreFailed
 
+STORE_KEY = "store.key"
+"""Name of the key file under the tenant's own state."""
 _NONCE_BYTES = 12
 
 
@@ -50,10 +52,10 @@ class Vault:
         sealed = nonce + self._seal.encrypt(nonce, orjson.dumps(document), self._place(kind, key))
         return await self._store.put(kind, key, sealed, was)
 
-    async def scan(self, kind: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        """Yield every document of a kind."""
-        async for key, raw in self._store.scan(kind):
-            yield key, self._open(kind, key, raw)
+    async def keys(self, kind: str) -> AsyncIterator[str]:
+        """Yield the key of every document of a kind; nothing is opened."""
+        async for key, _ in self._store.scan(kind):
+            yield key
 
     def _open(self, kind: str, key: str, raw: bytes) -> dict[str, Any]:
         try:

@@ -57,7 +57,31 @@ DENIES = st.sampled_from(
 ERRORS = st.sampled_from([Unavailable(Reason.MITZ_TIMEOUT), Unavailable(Reason.CONSENT_STATIC_INVALID)])
 OUTCOMES = st.one_of(PERMITS, DENIES, ERRORS, st.just(Unknown(Reason.CONSENT_NONE)))
 VERDICTS = st.builds(Verdict, OUTCOMES, st.booleans(), st.integers(0, 4), st.sampled_from([0.0, 60.0]))
-RANKED = st.builds(Ranked, st.builds(Saying, st.one_of(VERDICTS, VERDICTS, st.none())), st.booleans(), st.booleans())
+SAYING = st.builds(Saying, st.one_of(VERDICTS, VERDICTS, st.none()))
+
+
+@dataclass(frozen=True)
+class Bounded(Saying):
+    """A source that keeps its word about how specific its permits are."""
+
+    highest_permit: int = 0
+
+
+BOUNDED = st.builds(Bounded, st.one_of(VERDICTS, st.none()), st.integers(0, 4)).map(
+    lambda one: replace(one, verdict=one.verdict and replace(one.verdict, specificity=_kept(one)))
+)
+"""Its denies may be of any rank."""
+
+
+def _kept(one: Bounded) -> int:
+    assert one.verdict is not None
+    rank = one.verdict.specificity
+    return min(rank, one.highest_permit) if isinstance(one.verdict.outcome, Permit) else rank
+
+
+RANKED = st.builds(
+    Ranked, st.one_of(SAYING, BOUNDED), st.booleans(), st.booleans(), st.sampled_from([False, False, True])
+)
 SOURCES = st.lists(RANKED, min_size=1, max_size=5).map(
     lambda sources: (*sources[:-1], replace(sources[-1], authoritative=True))
 )
@@ -147,6 +171,30 @@ def test_i6_emergency_never_gets_what_treatment_does_not(sources: tuple[Ranked, 
     treatment = replace(access, caller=replace(access.caller, purpose=Purpose.TREATMENT))
     emergency = replace(access, caller=replace(access.caller, purpose=Purpose.EMERGENCY, emergency_reason="x"))
     assert asked(sources, treatment) == asked(sources, emergency)
+
+
+@given(sources=SOURCES, access=ACCESSES)
+@settings(max_examples=400, deadline=None)
+def test_not_asking_where_it_changes_nothing_changes_nothing(sources: tuple[Ranked, ...], access: Access) -> None:
+    """Sources that do not say how specific their permits are, are all asked: the same yes or no comes of it."""
+    unbounded = tuple(
+        replace(one, source=Saying(one.source.verdict)) if isinstance(one.source, Bounded) else one for one in sources
+    )
+    assert isinstance(asked(sources, access), Permit) == isinstance(asked(unbounded, access), Permit)
+
+
+@given(sources=SOURCES, access=ACCESSES, rank=st.integers(0, 4))
+@settings(max_examples=300, deadline=None)
+def test_i8_an_objection_of_the_highest_rank_is_never_outvoted(
+    sources: tuple[Ranked, ...], access: Access, rank: int
+) -> None:
+    objection = Ranked(Saying(Verdict(Deny(Reason.CONSENT_OBJECTION), True, rank)), False, False)
+    outcome = asked((*sources, objection), access)
+    if isinstance(outcome, Permit):
+        permits = [
+            one for one, said in verdicts(sources) if isinstance(said.outcome, Permit) and said.specificity > rank
+        ]
+        assert permits, "only a more specific permit supersedes an objection"
 
 
 class Deciding:

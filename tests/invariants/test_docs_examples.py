@@ -26,8 +26,10 @@ from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.sandbox.authority import Authority
+from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.systems.ehr_mtls.gatekeeper import EhrSettings
 from nuts_pzp.systems.fhir_server import ConnectorSettings, RecordsSettings
+from nuts_pzp.systems.local_consent.source import LocalSettings
 from nuts_pzp.systems.lrza.settings import LrzaSettings
 from nuts_pzp.systems.mitz.consent import MitzSettings
 from nuts_pzp.systems.nuts_node.settings import CredentialsSettings, GatekeeperSettings
@@ -45,6 +47,7 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("credentials", "nuts_node"): CredentialsSettings,
     ("records", "fhir_server"): RecordsSettings,
     ("connector", "fhir_server"): ConnectorSettings,
+    ("consent", "local"): LocalSettings,
     ("consent", "mitz"): MitzSettings,
     ("policy", "regorus"): RegorusSettings,
     ("policy", "opa"): OpaSettings,
@@ -161,9 +164,11 @@ def test_an_example_of_a_slot_builds_its_adapter(block: Block, tmp_path: Path, a
     _needs_engine(block.content)
     _Files(tmp_path, authority).for_all(block.content)
     own = Organization(Ura("90000111"), "Z3", "Huisartsenpraktijk De Wilgenhof")
-    around = Surroundings(Tenant("wilgenhof", own), Outbound(), tmp_path, tmp_path / "state")
+    tenant, store = Tenant("wilgenhof", own), SqliteStore(tmp_path / "state" / "store.sqlite")
+    around = Surroundings(tenant, Outbound(), tmp_path, tmp_path / "state", store.of(tenant))
     slot: Slot[object] = Slot(block.slot)
     assert slot.fill(settings.SlotSettings.model_validate(block.content), around, frozenset()) is not None
+    store.close()
 
 
 @pytest.mark.parametrize("block", _of("deployment"), ids=str)

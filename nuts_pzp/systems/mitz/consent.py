@@ -72,6 +72,8 @@ class MitzSettings(BaseModel):
 class MitzConsent:
     """The closed question as a source for one holder. Permits are explicit and general, denies of unknown origin."""
 
+    highest_permit = 0
+
     def __init__(
         self, holder: Organization, settings: MitzSettings, client: ClosedQuestion, tls: TlsFiles | None, out: Outbound
     ) -> None:

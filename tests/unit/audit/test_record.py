@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.accounted import Denied, Disclosed, Kept
+from nuts_pzp.accounted import Administered, Denied, Disclosed, Kept
 from nuts_pzp.audit import canonical
 from nuts_pzp.audit.page import Draft
 from nuts_pzp.audit.record import Scribe
@@ -263,6 +263,20 @@ def test_the_logging_itself_is_kept_with_its_details(writing: Writing) -> None:
     assert record["detail"] == {"size": "12", "version": "1.0"}
     assert writing.record(Kept("policy.activated"))["event"]["kind"] == "normal"
     assert writing.record(Kept("audit.degraded"))["outcome"] == {"code": 12, "kind": "degraded"}
+
+
+def test_what_an_operator_did_names_operator_and_patient_sealed(writing: Writing) -> None:
+    clerk = Professional("m-3", "doktersassistent", "T. Hofstra")
+    event = Administered("sharing_consent.recorded", "a1", Bsn("999912008"), clerk, (("effect", "permit"),))
+    record = writing.record(event)
+    assert record["event"] == {"action": "E", "code": "sharing_consent.recorded", "kind": "normal"}
+    assert record["outcome"] == {"code": 0, "kind": "done"}
+    assert (record["correlation"], record["detail"]) == ("a1", {"effect": "permit"})
+    assert (record["user"]["id"], record["user"]["auth"]) == ("m-3", "self-attested")
+    assert record["org"]["requester"] == record["org"]["responder"]
+    assert writing.seal.open(record["patient"]["kid"], f"{record['id']}|bsn", record["patient"]["enc"]) == "999912008"
+    assert "999912008" not in json.dumps(record)
+    assert "Hofstra" not in json.dumps(record)
 
 
 def test_a_detail_outside_the_profile_is_refused(writing: Writing) -> None:

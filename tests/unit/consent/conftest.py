@@ -47,6 +47,18 @@ class FakeRepeatable(FakeSource):
         return self.rests
 
 
+@dataclass
+class FakeBounded(FakeSource):
+    """A source whose permits are general, as Mitz' are."""
+
+    highest_permit: int = 0
+
+
+@pytest.fixture
+def bounded() -> type[FakeBounded]:
+    return FakeBounded
+
+
 @pytest.fixture
 def source() -> type[FakeSource]:
     return FakeSource

@@ -1,0 +1,215 @@
+"""`nuts-pzp consent record` and `revoke`: a patient's choice, kept by the holder itself, accounted for by the gateway.
+
+An objection and the end of a permission count from that moment; a permission and the end of an objection count when the
+ledger has their record: within a second while the gateway runs, else from its next start (ADR 0055).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import uuid
+from datetime import UTC, date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..accounted import Administered
+from ..consent.choice import Users
+from ..identity import Bsn, NotAnIdentifier, Professional, Ura, eleven_test
+from ..systems.local_consent.record import Choice, Withdrawal, Word
+from ..systems.local_consent.registry import Refused, Registry
+from ..systems.local_consent.voice import Voice, last_day, refuses
+from .serve import Config
+from .tenancy import (
+    AsJson,
+    BsnFile,
+    OperatorId,
+    OperatorName,
+    OperatorRole,
+    Tenancy,
+    TenantId,
+    bsn_of,
+    operator_of,
+    refuse,
+    tenancy,
+)
+
+_TYPE = re.compile(r"[A-Za-z0-9]{1,10}", re.ASCII)
+_REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,80}", re.ASCII)
+
+
+class Form(Enum):
+    """How it was said."""
+
+    VERBAL = "verbal"
+    WRITTEN = "written"
+    DIGITAL = "digital"
+
+
+_Voice = Annotated[Voice, typer.Option(help="On whose word")]
+_Relation = Annotated[str, typer.Option(help="Of a representative: curator, mentor, proxy, partner, parent, ...")]
+_Form = Annotated[Form, typer.Option(help="How it was said")]
+_Evidence = Annotated[str, typer.Option(help="Where the form is kept: a reference, no names")]
+_Birth = Annotated[str, typer.Option("--birth-date", help="The patient's, YYYY-MM-DD")]
+
+
+def record(
+    tenant: TenantId,
+    permit: Annotated[bool, typer.Option("--permit/--objection", help="What the patient chose")],
+    voice: _Voice,
+    form: _Form,
+    evidence: _Evidence,
+    birth_date: _Birth,
+    operator: OperatorId,
+    operator_name: OperatorName,
+    operator_role: OperatorRole,
+    config: Config = Path("deployment.yaml"),
+    relation: _Relation = "",
+    user_type: Annotated[list[str] | None, typer.Option(help="Type of organization that may (not) look")] = None,
+    user_ura: Annotated[list[str] | None, typer.Option(help="URA of an organization that may (not) look")] = None,
+    since: Annotated[str, typer.Option(help="First day, YYYY-MM-DD; today when left out")] = "",
+    until: Annotated[str, typer.Option(help="Last day, YYYY-MM-DD")] = "",
+    bsn_file: BsnFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record a permission or an objection of a patient."""
+    who = operator_of(operator, operator_name, operator_role)
+    word = _word(who, voice, relation, form, evidence)
+    users = _users(user_type or [], user_ura or [])
+    if permit and users.everyone:
+        refuse("a permission names types of organizations (--user-type) or organizations (--user-ura)")
+    birth, today = _day(birth_date, "--birth-date"), datetime.now(UTC).date()
+    first, last = (_day(since, "--since") if since else today), (_day(until, "--until") if until else None)
+    if permit:
+        if why := refuses(voice, relation, birth, today):
+            refuse(why)
+        limits = [day for day in (last, last_day(voice, birth, today)) if day]
+        last = min(limits, default=None)
+    if last and last < first:
+        refuse("--until: that permission would be over before it begins")
+    choice = Choice(str(uuid.uuid4()), permit, users, word, first.isoformat(), last.isoformat() if last else "")
+    bsn = bsn_of(bsn_file)
+    event = Administered("sharing_consent.recorded", choice.id, bsn, who, _told(choice))
+    with tenancy(config, tenant) as place:
+        counts = asyncio.run(_record(place, bsn, birth.isoformat(), choice, event))
+    _say(choice.id, "permit" if permit else "objection", counts or not permit, choice.until, as_json)
+
+
+def revoke(
+    tenant: TenantId,
+    id: Annotated[str, typer.Option("--id", help="Of the choice: `consent record` and `consent explain` show it")],
+    voice: _Voice,
+    form: _Form,
+    evidence: _Evidence,
+    birth_date: _Birth,
+    operator: OperatorId,
+    operator_name: OperatorName,
+    operator_role: OperatorRole,
+    config: Config = Path("deployment.yaml"),
+    relation: _Relation = "",
+    bsn_file: BsnFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a recorded permission or objection. Nothing is erased: the choice stays, with who ended it."""
+    who = operator_of(operator, operator_name, operator_role)
+    word = _word(who, voice, relation, form, evidence)
+    withdrawal = Withdrawal(str(uuid.uuid4()), word)
+    birth, bsn = _day(birth_date, "--birth-date"), bsn_of(bsn_file)
+    with tenancy(config, tenant) as place:
+        permitted, counts = asyncio.run(_revoke(place, bsn, birth, id, withdrawal, who))
+    _say(withdrawal.id, "revoked", counts or permitted, "", as_json)
+
+
+async def _record(place: Tenancy, bsn: Bsn, birth_date: str, choice: Choice, event: Administered) -> bool:
+    registry = _registry(place)
+    try:
+        await registry.record(bsn, birth_date, choice, event)
+    except Refused as error:
+        refuse(str(error))
+    return await place.accounted(choice.id)
+
+
+async def _revoke(
+    place: Tenancy, bsn: Bsn, birth: date, id: str, withdrawal: Withdrawal, who: Professional
+) -> tuple[bool, bool]:
+    registry = _registry(place)
+    dossier = await registry.dossier(bsn)
+    found = next((one for one in dossier.choices if one.id == id), None) if dossier else None
+    if dossier is None or found is None or dossier.birth_date != birth.isoformat():
+        refuse("no choice with that id stands for this patient")
+    word = withdrawal.word
+    if not found.permits and (
+        why := refuses(Voice(word.voice), word.relation, birth, datetime.now(UTC).date())
+    ):  # whoever ends an objection widens access, and must be who may permit
+        refuse(why)
+    told = (("choice", id), ("effect", _effect(found.permits)), *_told_word(word))
+    event = Administered("sharing_consent.revoked", withdrawal.id, bsn, who, told)
+    try:
+        await registry.withdraw(bsn, id, withdrawal, event)
+    except Refused as error:
+        refuse(str(error))
+    return found.permits, await place.accounted(withdrawal.id)
+
+
+def _registry(place: Tenancy) -> Registry:
+    if not place.sources("local"):
+        refuse("this tenant has no consent source of kind local: nobody would read what is recorded")
+    return Registry(place.vault)
+
+
+def _word(who: Professional, voice: Voice, relation: str, form: Form, evidence: str) -> Word:
+    if (voice is Voice.REPRESENTATIVE) != bool(relation):
+        refuse("--relation goes with --voice representative")
+    if not _REFERENCE.fullmatch(evidence) or any(eleven_test(part) for part in re.findall("[0-9]{9}", evidence)):
+        refuse("--evidence: a reference of letters, digits and . _ : / - only, and no BSN")
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Word(f"{who.id} {who.role}", at, voice.value, relation, form.value, evidence)
+
+
+def _users(types: list[str], uras: list[str]) -> Users:
+    if not all(_TYPE.fullmatch(one) for one in types):
+        refuse("--user-type: a code such as Z3 or V6")
+    try:
+        return Users(frozenset(Ura.parse(one).value for one in uras), frozenset(types))
+    except NotAnIdentifier as error:
+        refuse(f"--user-ura: {error}")
+
+
+def _day(text: str, option: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        refuse(f"{option}: YYYY-MM-DD")
+
+
+def _effect(permits: bool) -> Literal["permit", "objection"]:
+    return "permit" if permits else "objection"
+
+
+def _told(choice: Choice) -> tuple[tuple[str, str], ...]:
+    return (
+        ("effect", _effect(choice.permits)),
+        ("since", choice.since),
+        ("until", choice.until),
+        ("user_types", " ".join(sorted(choice.users.types))),
+        ("user_uras", " ".join(sorted(choice.users.uras))),
+        *_told_word(choice.word),
+    )
+
+
+def _told_word(word: Word) -> tuple[tuple[str, str], ...]:
+    return ("voice", word.voice), ("relation", word.relation), ("form", word.form), ("evidence", word.evidence)
+
+
+def _say(id: str, effect: str, counts: bool, until: str, as_json: bool) -> None:
+    if as_json:
+        document = {"schema": "nuts-pzp-consent-choice/1", "id": id, "effect": effect, "counts": counts, "until": until}
+        typer.echo(json.dumps(document))
+        return
+    typer.echo(f"Recorded: {effect}, {id}{f', until {until}' if until else ''}")
+    if not counts:
+        typer.echo("It counts when the gateway has it in its audit log: no gateway has taken it yet.", err=True)

@@ -1,0 +1,88 @@
+"""Recording and withdrawing, for the command line; reading, for the source. Every change is one compare-and-set.
+
+A change is put into the patient's dossier first and into the outbox next. What restricts counts from that moment; what
+widens counts when the ledger's receipt is there (ADR 0055).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ...accounted import Administered
+from ...identity import Bsn
+from ...store.outbox import Outbox
+from ...store.port import StoreFailed
+from ...store.vault import Vault
+from .record import MOST, Choice, Dossier, Withdrawal
+
+KIND = "sharing-consent"
+_TRIES = 20
+
+
+class Refused(Exception):
+    """Nothing was changed: why, in words without personal data."""
+
+
+class Registry:
+    """The dossiers of one tenant."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self.outbox = Outbox(vault)
+
+    async def dossier(self, bsn: Bsn) -> Dossier | None:
+        """Return what is kept about this patient as it is now; StoreFailed when that cannot be read."""
+        return (await self._read(bsn))[0]
+
+    async def record(self, bsn: Bsn, birth_date: str, choice: Choice, event: Administered) -> None:
+        """Add a choice; Refused for another birth date than before or too many choices."""
+
+        def added(found: Dossier | None) -> Dossier:
+            if found and found.birth_date != birth_date:
+                raise Refused("another birth date was given when the first choice of this patient was recorded")
+            if found and len(found.choices) >= MOST:
+                raise Refused(f"more than {MOST} choices of one patient")
+            return Dossier(birth_date, (*(found.choices if found else ()), choice))
+
+        await self._change(bsn, added)
+        await self.outbox.put(event)
+
+    async def withdraw(self, bsn: Bsn, id: str, withdrawal: Withdrawal, event: Administered) -> None:
+        """End a choice; Refused when it is not there or already ended."""
+
+        def ended(found: Dossier | None) -> Dossier:
+            standing = [one for one in found.choices if one.id == id and one.withdrawn is None] if found else []
+            if not found or not standing:
+                raise Refused("no choice with that id stands for this patient")
+            choices = tuple(replace(one, withdrawn=withdrawal) if one.id == id else one for one in found.choices)
+            return replace(found, choices=choices)
+
+        await self._change(bsn, ended)
+        await self.outbox.put(event)
+
+    async def counting(self, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        """Leave out what does not count (yet): a permission or the end of an objection without a receipt."""
+        found = []
+        for one in choices:
+            if one.permits:
+                counts = one.withdrawn is None and await self.outbox.settled(one.id)
+            else:
+                counts = one.withdrawn is None or not await self.outbox.settled(one.withdrawn.id)
+            if counts:
+                found.append(one)
+        return tuple(found)
+
+    async def _change(self, bsn: Bsn, change: Callable[[Dossier | None], Dossier]) -> None:
+        for _ in range(_TRIES):
+            found, version = await self._read(bsn)
+            if await self._vault.put(KIND, self._vault.pseudonym(bsn), change(found).written(), version):
+                return
+        raise StoreFailed("somebody else keeps changing this patient's choices")
+
+    async def _read(self, bsn: Bsn) -> tuple[Dossier | None, int]:
+        document, version = await self._vault.get(KIND, self._vault.pseudonym(bsn))
+        try:
+            return (Dossier.read(document) if document is not None else None), version
+        except (KeyError, TypeError, ValueError):
+            raise StoreFailed("a patient's choices that cannot be read") from None
