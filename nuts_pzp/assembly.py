@@ -231,6 +231,7 @@ class Estate:
         self._houses: dict[str, Furnished] = {}
         self.broken: dict[str, str] = {}
         """Tenant files that could not be used, and why, in words without values."""
+        self._turn = asyncio.Lock()
 
     def house(self, slug: str) -> House | None:
         """Return the tenant's house, or None."""
@@ -250,7 +251,14 @@ class Estate:
             raise SettingsError(f"no tenant can be served: {why}")
 
     async def reload(self) -> None:
-        """Read the tenant files anew; each house that can be built replaces its predecessor, the others stay."""
+        """Read the tenant files anew; each house that can be built replaces its predecessor, the others stay.
+
+        One at a time: a slow one must not bring back, after a quick one, what an operator has taken out in between.
+        """
+        async with self._turn:
+            await self._reload()
+
+    async def _reload(self) -> None:
         if self._store is None:
             self._store = open_store(self._deployment, self._folder)
         files = sorted((self._folder / self._deployment.tenants).glob("*.yaml"))
