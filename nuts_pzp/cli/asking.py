@@ -84,7 +84,9 @@ async def ask(door: Door, question: Question) -> dict[str, Any]:
         content = answer.json()
     except ValueError:
         raise NoAnswer(f"the gateway answered {answer.status_code} without JSON") from None
-    if answer.status_code == 200 and isinstance(content, dict):
+    if not isinstance(content, dict):
+        raise NoAnswer(f"the gateway answered {answer.status_code} with something else than an object")
+    if answer.status_code == 200:
         return content
     words = f"{content.get('code', '')} {content.get('title', '')} {content.get('detail', '')}".strip()
     raise NoAnswer(f"{answer.status_code}: {words} (meldcode {content.get('meldcode', '?')})", content)
