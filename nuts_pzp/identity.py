@@ -50,9 +50,8 @@ def eleven_test(text: str) -> bool:
     """True when `text` is nine ASCII digits whose weighted sum is a multiple of eleven, and not all zero."""
     if len(text) != 9 or not (text.isascii() and text.isdigit()) or text == "000000000":
         return False
-    digits = [int(character) for character in text]
-    weighted = sum(weight * digit for weight, digit in zip((9, 8, 7, 6, 5, 4, 3, 2), digits, strict=False))
-    return (weighted - digits[8]) % 11 == 0
+    a, b, c, d, e, f, g, h, i = map(int, text)
+    return (9 * a + 8 * b + 7 * c + 6 * d + 5 * e + 4 * f + 3 * g + 2 * h - i) % 11 == 0
 
 
 _URA = re.compile(r"[0-9]{1,8}", re.ASCII)

@@ -29,6 +29,8 @@ class Addresses:
         self.outside = outside
         self.bases = tuple({f"{base}/": None for base in (published, inside, outside) if base})
         self._hidden = tuple(base[:-1] for base in self.bases if base != f"{outside}/")
+        self._plain = tuple(b'"' + base.encode() for base in self._hidden)
+        self._escaped = tuple(_escaped(base) for base in self._hidden)
 
     def full_url(self, url: str | None, short: str) -> str | None:
         """Return an entry's URL as seen from outside; Broken when it says that the resource is another server's."""
@@ -41,8 +43,17 @@ class Addresses:
 
     def hidden_in(self, body: bytes) -> bool:
         """True when a JSON string of the bytes begins with an internal address."""
-        escaped = b"\\" in body
-        return any(b'"' + base.encode() in body or (escaped and _escaped(base) in body) for base in self._hidden)
+        for base in self._plain:
+            if base in body:
+                return True
+        return b"\\" in body and any(base in body for base in self._escaped)
+
+    def only_in(self, urls: list[str], body: bytes) -> bool:
+        """True when internal addresses begin these URLs of the bytes and no other string in them."""
+        return b"\\" not in body and all(
+            body.count(plain) == sum(url.startswith(base) for url in urls)
+            for base, plain in zip(self._hidden, self._plain, strict=True)
+        )
 
     def readdressed(self, raw: bytes) -> bytes:
         """Return the bytes with internal addresses made external; the very same object when there is none."""

@@ -152,17 +152,20 @@ class _Searchset:
             and body.count(b'"resourceType"') == len(heads) + 1
             and _counts(body, b'"subject"', [one.subject for one in heads])
             and _counts(body, b'"patient"', [one.patient for one in heads])
-            and self._names_nobody_else(body.count(b"Patient/"))
+            and self._names_nobody_else()
             and all(entry.fullUrl is not None for entry in self._entries)
         )
 
-    def _names_nobody_else(self, named: int) -> bool:
+    def _names_nobody_else(self) -> bool:
+        """True when whoever the resources name is the patient. A search's own links name one too, and never leave."""
         own = f"Patient/{self._patient.logical_id}"
+        links = [link.url for link in self._bundle.link or ()]
+        named = self._body.count(b"Patient/") - sum(link.count("Patient/") for link in links)
         heads = [entry.resource for entry in self._entries]
         owners = [one.patient or one.subject for one in heads]
         if named == sum(owner is not None and owner.reference == own for owner in owners):
             return True
-        return named == self._body.count(f'{own}"'.encode())
+        return named == self._body.count(f'{own}"'.encode()) - sum(link.endswith(own) for link in links)
 
     def _role(self, entry: Entry) -> Role:
         mode = entry.search.mode if entry.search else None
@@ -255,10 +258,13 @@ class _Searchset:
     def _rebuilt(self, stays: set[int], urls: list[str | None], links: list[Link]) -> bytes:
         whole = self._whole
         entries = whole.entry or []
+        around = [link.url for link in whole.link or ()] + [one.fullUrl for one in entries if one.fullUrl]
+        clean = self._addresses.only_in(around, self._body)
         whole.entry = [entries[at] for at in sorted(stays)] or None
         for entry, url in zip(whole.entry or (), urls, strict=True):
             entry.fullUrl = url
-            entry.resource = msgspec.Raw(self._addresses.readdressed(bytes(entry.resource)))
+            if not clean:
+                entry.resource = msgspec.Raw(self._addresses.readdressed(bytes(entry.resource)))
         whole.link = [*links] or None
         if whole.total is not None:
             here = sum(self._roles[at] == "match" for at in stays)

@@ -19,6 +19,8 @@ _WRITTEN = re.compile(r"[A-Za-z0-9._~!$'()*,/:@?|\\=+%-]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE_LEFT = re.compile(r"%[0-9A-Fa-f]{2}")
 _TOKENS = re.compile(r"\\[\\|$,]|[^\\]")
+_NAME = re.compile(r"[A-Za-z0-9._~:-]+")
+_VALUE = re.compile(r"[A-Za-z0-9._~/:,|-]+")
 _CANONICAL = re.compile(r"(?:[^\\]|\\[\\|$])+")
 
 
@@ -118,4 +120,7 @@ def written(name: str, values: tuple[str, ...]) -> str:
         escaped.append(value.replace(",", "\\,") if "," in value else value)
     if not escaped:
         raise ValueError("a parameter without values")
-    return f"{quote(name, safe=':')}={quote(','.join(escaped), safe='/:,')}"
+    value = ",".join(escaped)
+    if _NAME.fullmatch(name) and _VALUE.fullmatch(value):  # nearly every one: `quote` takes ten times as long
+        return f"{name}={value.replace('|', '%7C')}"
+    return f"{quote(name, safe=':')}={quote(value, safe='/:,')}"

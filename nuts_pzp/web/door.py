@@ -41,7 +41,8 @@ class Response:
 
 def meldcode() -> str:
     """Make a code that a person can read out on the phone: twelve characters, 60 random bits, no I, L, O or U."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    bits = secrets.randbits(60)
+    return "".join([_ALPHABET[bits >> place & 31] for place in range(0, 60, 5)])
 
 
 def traceparent(received: str) -> str:
@@ -54,8 +55,7 @@ def traceparent(received: str) -> str:
 
 def header(scope: Scope, name: bytes) -> str:
     """Return a header as text; empty when absent. Two of a kind are joined, so that checks see both."""
-    found = [value.decode("latin-1") for key, value in scope["headers"] if key == name]
-    return ", ".join(found)
+    return ", ".join([value.decode("latin-1") for key, value in scope["headers"] if key == name])
 
 
 def presented(scope: Scope, url: str) -> Presented:

@@ -1,0 +1,86 @@
+"""The quick reading of a searchset: taken for plain answers, given up for whatever could be read in another way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from nuts_pzp.disclose import minimize as room
+from nuts_pzp.disclose.addresses import Addresses, Outside
+from nuts_pzp.disclose.minimize import Minimized, minimize
+from nuts_pzp.exchange import Access
+from nuts_pzp.fhir.request import FhirRequest
+from nuts_pzp.forwarding.port import FhirAnswer
+from nuts_pzp.identity import Bsn, Patient, Standing
+
+BASE = "https://gateway.example/meerwijck/fhir"
+INSIDE = "http://10.1.2.3:8080/fhir"
+OURS = Patient(Bsn("900012341"), "p1", Standing.KNOWN)
+SEARCH = FhirRequest("search-type", "Consent", params=(("patient", ("Patient/p1",)),))
+
+
+@pytest.fixture
+def slow_readings(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The bodies that were read whole."""
+    read: list[bytes] = []
+    whole = room.refuse_repeated_keys
+
+    def counted(raw: bytes) -> None:
+        read.append(raw)
+        whole(raw)
+
+    monkeypatch.setattr(room, "refuse_repeated_keys", counted)
+    return read
+
+
+def left(body: bytes, fakes: Any) -> Minimized:
+    found = minimize(FhirAnswer(200, body, None, INSIDE), Access(fakes.CALLER, SEARCH, OURS), Outside(BASE))
+    assert isinstance(found, Minimized), found
+    return found
+
+
+def own_link(query: str) -> list[dict[str, str]]:
+    return [{"relation": "self", "url": f"{INSIDE}/Consent?{query}"}]
+
+
+@pytest.mark.parametrize("query", ["patient=Patient/p1&_count=20", "_count=20&patient=Patient/p1", "patient=p1", "x=1"])
+def test_a_search_that_names_its_patient_in_its_own_link_is_read_quickly(
+    query: str, fakes: Any, slow_readings: list[bytes]
+) -> None:
+    body = fakes.searchset(fakes.consent("c1", "Patient/p1"), fakes.consent("c2", "Patient/p1"), link=own_link(query))
+    assert left(body, fakes).references == ("Consent/c1/_history/3", "Consent/c2/_history/3")
+    assert slow_readings == []
+
+
+@pytest.mark.parametrize("query", ["patient=Patient/p1", "patient=Patient/p1&_count=20"])
+def test_another_patient_named_deep_inside_is_not_hidden_by_the_link(
+    query: str, fakes: Any, slow_readings: list[bytes]
+) -> None:
+    actor = {"provision": {"actor": [{"reference": {"reference": "Patient/p2"}}]}}
+    body = fakes.searchset(fakes.consent("c1", "Patient/p1", **actor), link=own_link(query))
+    left(body, fakes)
+    assert len(slow_readings) == 1
+
+
+def test_addresses_are_made_external_wherever_only_one_resource_holds_them(fakes: Any) -> None:
+    cites = fakes.consent("c2", "Patient/p1", sourceReference={"reference": f"{INSIDE}/DocumentReference/d1"})
+    body = fakes.searchset(fakes.consent("c1", "Patient/p1"), cites, link=own_link("patient=p1"))
+    written = left(body, fakes).body
+    assert INSIDE.encode() not in written
+    entries = json.loads(written)["entry"]
+    assert entries[1]["resource"]["sourceReference"] == {"reference": f"{BASE}/DocumentReference/d1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "only"),
+    [
+        (b'{"fullUrl":"http://a/fhir/X/1"}', True),
+        (b'{"fullUrl":"http://a/fhir/X/1","reference":"http://a/fhir/Y/2"}', False),
+        (b'{"fullUrl":"http://a/fhir/X/1","reference":"http:\\/\\/a\\/fhir\\/Y\\/2"}', False),
+        (b'{"fullUrl":"http://a/fhir/X/1","text":"see http://a/fhir"}', True),  # `readdressed` leaves texts alone too
+    ],
+)
+def test_internal_addresses_are_looked_for_outside_the_urls_that_are_written_anyway(body: bytes, only: bool) -> None:
+    assert Addresses("http://a/fhir", "https://b/fhir").only_in(["http://a/fhir/X/1"], body) is only
