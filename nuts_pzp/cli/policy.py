@@ -61,7 +61,8 @@ def run_test(folder: Folder = None, roles: Roles = None) -> None:
     """Run the tests of a policy and print a line for each; one that is not true fails."""
     try:
         bundle = load(folder or shipped(), roles)
-        results = list(run_tests(bundle))
+        tests = list(run_tests(bundle))
+        results = [*_statement(folder or shipped()), *tests]
     except (NotABundle, TestsFailed, EngineAbsent) as error:
         _stop(str(error))
     except OSError as error:
@@ -70,8 +71,23 @@ def run_test(folder: Folder = None, roles: Roles = None) -> None:
         print(f"{'PASS' if passed else 'FAIL'}  {name}")
     failed = sum(not passed for _, passed in results)
     print(f"{bundle.name} {bundle.version} {bundle.digest}: {len(results) - failed} passed, {failed} failed")
-    if failed or not results:
+    if failed or not tests:
         raise typer.Exit(1)
+
+
+def _statement(folder: Path) -> list[tuple[str, bool]]:
+    """Say whether the bundle's CapabilityStatement is one by the FHIR models; nothing when it has none."""
+    from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+
+    found = []
+    for file in sorted(folder.glob("*capability*.json")):
+        try:
+            CapabilityStatement.model_validate_json(file.read_bytes())
+        except ValueError:
+            found.append((f"{file.name} is a FHIR R4 CapabilityStatement", False))
+        else:
+            found.append((f"{file.name} is a FHIR R4 CapabilityStatement", True))
+    return found
 
 
 def _loaded(folders: list[Path], roles: Path | None) -> dict[str, Loaded]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from nuts_pzp.authorization.bundle import shipped
 from nuts_pzp.cli.policy import app
 
 CALL = {
@@ -111,3 +113,14 @@ def test_a_policy_that_does_not_compile_is_exit_2(run: CliRunner, tmp_path: Path
     (tmp_path / "policy.rego").write_text("package x\n\nallow if {\n")
     (tmp_path / "policy_test.rego").write_text("package x_test\n\ntest_a if true\n")
     assert run.invoke(app, ["test", str(tmp_path)]).exit_code == 2
+
+
+def test_a_statement_that_is_no_capability_statement_fails_the_bundle(run: CliRunner, tmp_path: Path) -> None:
+    folder = tmp_path / "pzp"
+    shutil.copytree(shipped(), folder)
+    statement = json.loads((folder / "capability.json").read_bytes())
+    statement["kind"] = ["instance"]
+    (folder / "capability.json").write_text(json.dumps(statement), "utf-8")
+    done = run.invoke(app, ["test", str(folder)])
+    assert done.exit_code == 1
+    assert "FAIL  capability.json is a FHIR R4 CapabilityStatement" in done.output
