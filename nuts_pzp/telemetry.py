@@ -6,6 +6,7 @@ random strings do not leave (house rule 5, spec consent 6.5).
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -58,6 +59,26 @@ def _error_name(record: logging.LogRecord) -> str | None:
     return record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
 
 
+class _Lines(structlog.PrintLogger):
+    """Writes lines. One that cannot be written is lost and nothing else: a full disk must not stop who speaks of it."""
+
+    def msg(self, message: str) -> None:
+        try:
+            super().msg(message)
+        except (OSError, ValueError):
+            return
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
+def _line(event: Any, **_: Any) -> str:
+    """Write the event as one line of JSON; text that is no UTF-8 is escaped, for a line never fails."""
+    try:
+        return orjson.dumps(event).decode()
+    except TypeError:
+        return json.dumps(event, default=repr)
+
+
 def configure(level: str = "info") -> None:
     """Send masked JSON lines of `level` and above to standard error, ours and the libraries' (theirs from warning)."""
     structlog.configure(
@@ -67,10 +88,10 @@ def configure(level: str = "info") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _mask_event,
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event).decode()),
+            structlog.processors.JSONRenderer(serializer=_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

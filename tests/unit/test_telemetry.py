@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
+import sys
 
 import pytest
 import structlog
@@ -49,4 +52,27 @@ def test_every_way_into_a_line_is_masked(capsys: pytest.CaptureFixture[str]) -> 
         logging.getLogger("library").exception("failed with %s", "999900006")
     written = capsys.readouterr().err
     assert written.count("\n") == 4
+    assert "999900006" not in written
+
+
+class Full(io.StringIO):
+    """Standard error on a disk that is full."""
+
+    def write(self, _: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_line_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Full())
+    configure("debug")
+    for said in ("debug", "info", "warning", "error", "critical"):
+        getattr(structlog.get_logger("test"), said)("the disk is full")
+    logging.getLogger("library").error("so it is")
+
+
+def test_text_that_is_no_utf8_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("debug")
+    structlog.get_logger("test").info("seen", what="\ud800 999900006")
+    written = capsys.readouterr().err
+    assert "ud800" in written
     assert "999900006" not in written
