@@ -174,12 +174,16 @@ class Ledger:
     def of(self, tenant: Tenant) -> TenantAudit:
         """Return the tenant's log, verified and open; Damaged, BadKeyFile or NotRecorded when it cannot be.
 
-        Asked again for the same tenant it gives the same log, under the name the tenant has now.
+        Asked again for the same tenant it gives the same log, under the name the tenant has now; not under another
+        URA, for a log is one organisation's.
         """
         if tenant.id == SYSTEM:
             raise ValueError(f"no tenant may be called {SYSTEM}")
         known = self._audits.get(tenant.id)
         if known:
+            origin = self.place.origin(tenant.organization.ura.value)
+            if known.log.signer.verifier.name != origin:
+                raise Damaged(f"log {tenant.id}: began as {known.log.signer.verifier.name}, not as {origin}")
             return TenantAudit(known.log, self._scribe(tenant.id, tenant), self._writer)
         audit = self._enter(tenant.id, tenant)
         try:

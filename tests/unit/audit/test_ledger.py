@@ -147,6 +147,13 @@ def test_the_same_tenant_asked_twice_has_one_log(opening: Opening, place: Place,
     ]
 
 
+def test_a_tenant_that_comes_back_with_another_ura_is_refused(opening: Opening, tenant: Tenant) -> None:
+    ledger = opening()
+    ledger.of(tenant)
+    with pytest.raises(Damaged, match="began as"):
+        ledger.of(replace(tenant, organization=replace(tenant.organization, ura=Ura("90000111"))))
+
+
 def test_no_tenant_may_be_called_system_or_share_an_origin(opening: Opening, tenant: Tenant) -> None:
     ledger = opening()
     ledger.of(tenant)
