@@ -44,6 +44,9 @@ class Belongs(Enum):
     NOBODY = "nobody"
 
 
+_Unread = msgspec.Raw | msgspec.UnsetType
+
+
 class _Meta(msgspec.Struct):
     versionId: str | None = None
 
@@ -65,14 +68,19 @@ class Reference(msgspec.Struct):
 
 
 class Head(msgspec.Struct):
-    """The parts of a resource that say what it is and whose."""
+    """The parts of a resource that say what it is and whose, and unread those that a search selects by."""
 
     resourceType: str
     id: str | None = None
     meta: _Meta | None = None
     patient: Reference | None = None
     subject: Reference | None = None
-    contained: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    contained: _Unread = msgspec.UNSET
+    code: _Unread = msgspec.UNSET
+    category: _Unread = msgspec.UNSET
+    scope: _Unread = msgspec.UNSET
+    reasonCode: _Unread = msgspec.UNSET
+    questionnaire: _Unread = msgspec.UNSET
 
     @property
     def short(self) -> str:

@@ -23,6 +23,7 @@ from ..reasons import Reason
 from .addresses import Addresses, Outside, published_base, self_url
 from .belonging import UNREADABLE, Belongs, Broken, Head, Reference, Whose, head, local, refuse_repeated_keys, why
 from .searchset import TO_JUDGE, TO_WRITE, Bundle, Entry, Link, RawBundle
+from .selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ One that does name somebody, in whatever way, must name the patient.
 def minimize(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimized]:
     """Return what may leave of the own server's answer: the very bytes when nothing had to change.
 
-    Removed and recorded: other types, other patients, includes nobody asked for, outcomes. Deny SOURCE_OTHER_PATIENT
-    when nothing asked for is left and another patient's was there; Unavailable SOURCE_BROKEN for what cannot be read.
+    Removed and recorded: other types, patients, codes and forms than asked for, stray includes, outcomes. Deny
+    SOURCE_OTHER_PATIENT when none is of the patient and another's was there; Unavailable SOURCE_BROKEN for what cannot
+    be read.
     """
     try:
         answer.body.decode("utf-8")
@@ -191,16 +193,17 @@ class _Searchset:
     def _matches(self) -> set[int] | Stop:
         owners = {at: self._owner(at) for at, role in enumerate(self._roles) if role == "match"}
         asked = self._request.resource_type
-        stays = {
+        ours = {
             at
             for at, owner in owners.items()
             if owner is Belongs.OURS and self._entries[at].resource.resourceType == asked
         }
-        if owners and not stays:
+        if owners and not ours:
             if Belongs.OTHER in owners.values():
                 return Deny(Reason.SOURCE_OTHER_PATIENT, detail="every match is of another patient")
             return Unavailable(Reason.SOURCE_BROKEN, detail="no match is of the type and the patient asked for")
-        return stays
+        selection = Selection.of(self._request)
+        return {at for at in ours if selection.takes(self._entries[at].resource)}
 
     def _includes(self, matches: set[int]) -> set[int]:
         """Includes stay when the request asked for their type that way and a match that stays refers to them."""

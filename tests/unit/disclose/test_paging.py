@@ -18,15 +18,18 @@ from nuts_pzp.outcome import Deny, Permit
 from nuts_pzp.reasons import Reason
 
 NEXT = "/Consent?_getpages=7f&_getpagesoffset=1"
+SCOPE = {"coding": [{"system": "a", "code": "b"}]}
 FIRST = RawRequest("GET", "/Consent", "patient=Patient/p1&scope=a%7Cb&_count=1", (), b"")
 
 
 async def first_page(holder: Any, fakes: Any, raw: RawRequest = FIRST) -> str:
     """Ask the first page; return the token of the next."""
     links = [{"relation": "next", "url": f"{fakes.INSIDE}{NEXT}"}]
-    one = fakes.searchset(fakes.consent("c1", "Patient/p1"), link=links, total=2)
+    one = fakes.searchset(fakes.consent("c1", "Patient/p1", scope=SCOPE), link=links, total=2)
     holder.records.answers["Consent"] = fakes.answer(one, NEXT)
-    holder.records.answers[f"page {NEXT}"] = fakes.answer(fakes.searchset(fakes.consent("c2", "Patient/p1"), total=2))
+    holder.records.answers[f"page {NEXT}"] = fakes.answer(
+        fakes.searchset(fakes.consent("c2", "Patient/p1", scope=SCOPE), total=2)
+    )
     reply = await holder.disclose(raw)
     assert isinstance(reply.content, Minimized)
     (url,) = [link["url"] for link in json.loads(reply.content.body)["link"] if link["relation"] == "next"]

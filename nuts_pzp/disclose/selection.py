@@ -1,0 +1,60 @@
+"""Was it asked for? A server that does not know a search parameter may ignore it, and then answers with more.
+
+Trusts the canonical request, not the answer: a match must hold a code or form that was asked for, in the element that
+the parameter is about. What selects by another resource or by a value set cannot be seen here and is the server's word.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+from ..fhir.request import FhirRequest
+from .belonging import Head
+
+_ELEMENTS = {
+    "code": "code",
+    "category": "category",
+    "scope": "scope",
+    "reason-code": "reasonCode",
+    "questionnaire": "questionnaire",
+}
+"""The parameters of a PZP search that select by a code or canonical of the resource itself, and its element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How each element must be written to hold what was asked for; several elements must all do so."""
+
+    groups: tuple[tuple[str, re.Pattern[bytes]], ...]
+
+    @classmethod
+    def of(cls, request: FhirRequest) -> Selection:
+        """Read it from a request; a parameter that is not about a code or canonical asks nothing here."""
+        return cls(
+            tuple((_ELEMENTS[name], _written(name, values)) for name, values in request.params if name in _ELEMENTS)
+        )
+
+    def takes(self, found: Head) -> bool:
+        """True when the resource holds what was asked for."""
+        return all(_holds(getattr(found, element), written) for element, written in self.groups)
+
+
+@lru_cache(maxsize=256)
+def _written(name: str, values: tuple[str, ...]) -> re.Pattern[bytes]:
+    """A code in a coding; a canonical as a whole string, or followed by a version."""
+    if name == "questionnaire":
+        canonicals = b"|".join(re.escape(value.partition("|")[0].encode()) for value in values)
+        return re.compile(rb'"(?:' + canonicals + rb')["|]')
+    codes = b"|".join(re.escape(value.rpartition("|")[2].encode()) for value in values)
+    return re.compile(rb'"code"\s*:\s*"(?:' + codes + rb')"')
+
+
+def _holds(element: msgspec.Raw | msgspec.UnsetType, written: re.Pattern[bytes]) -> bool:
+    if not isinstance(element, msgspec.Raw):
+        return False
+    raw = bytes(element)
+    return written.search(raw.replace(b"\\/", b"/") if b"\\/" in raw else raw) is not None
