@@ -92,9 +92,12 @@ def is_past(when: When, now: float) -> bool:
     return when.end <= now
 
 
-def apart(one: When, other: When) -> int:
-    """Return the days between two dates, 0 when they overlap."""
-    return max(one.start - other.end, other.start - one.end, 0) // 86_400
+def over_a_year_apart(one: When, other: When) -> bool:
+    """Say whether the later begins more than a calendar year after the earlier has ended; exactly a year is not."""
+    earlier, later = (one, other) if one.start <= other.start else (other, one)
+    last = datetime.fromtimestamp(earlier.end - 1, AMSTERDAM).date()
+    first = datetime.fromtimestamp(later.start, AMSTERDAM).date()
+    return (first.year - 1, first.month, first.day) > (last.year, last.month, last.day)
 
 
 def dutch(when: When) -> str:

@@ -23,7 +23,7 @@ from .codes import (
     YES_NO,
     quoted,
 )
-from .dates import apart, read_date
+from .dates import over_a_year_apart, read_date
 from .dossier import Held
 from .form_answers import Answers, groups_with
 from .form_people import read_form_people
@@ -47,7 +47,6 @@ _TREATMENTS = {
 }
 _DECISIONS = {"0": "permit", "2": "deny"}
 _OTHER = frozenset({"1422", "1402"})
-_YEAR = 366
 
 
 def is_form(content: QuestionnaireResponse) -> bool:
@@ -76,7 +75,7 @@ def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
     authored = read_date(content.authored) if content.authored else None
-    if record.when is not None and authored is not None and apart(record.when, authored) > _YEAR:
+    if record.when is not None and authored is not None and over_a_year_apart(record.when, authored):
         record.warn("FORM_DATE_FAR_FROM_AUTHORED")
     _check_birth_date(frame, record, answers)
     return [

@@ -23,6 +23,8 @@ from .statements import Said, Statement
 from .structures import Coding, Concept, Goal, Observation
 
 NOTHING = Said("no-information", "", UNKNOWN, "no-information")
+_ALONE = frozenset({"UNK", "NASK"})
+"""The null flavors of the form, also when a source leaves out their system."""
 
 
 def read_observation(frame: Frame, held: Held, content: Observation) -> list[Statement] | None:
@@ -97,7 +99,7 @@ def without_information(coding: Coding) -> Said | None:
     code = coding.code or ""
     if code == "ASKU":
         return Said("undecided", code, UNDECIDED, "undecided")
-    if code == "UNK" or (coding.system == NULL_FLAVOR and code in NO_INFORMATION_CODES):
+    if code in _ALONE or (coding.system == NULL_FLAVOR and code in NO_INFORMATION_CODES):
         return Said("no-information", code, NO_INFORMATION_CODES[code], "no-information")
     return None
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from nuts_pzp.overview.dates import AMSTERDAM, apart, dutch, is_future, is_past, read_date
+from nuts_pzp.overview.dates import AMSTERDAM, dutch, is_future, is_past, over_a_year_apart, read_date
 
 
 def _when(text: str):  # type: ignore[no-untyped-def]
@@ -81,6 +81,20 @@ def test_dutch_dates_keep_their_precision() -> None:
     ]
 
 
-def test_days_apart_count_between_the_nearest_ends() -> None:
-    assert apart(_when("2022-11-08"), _when("2022-11-08T09:00:00+01:00")) == 0
-    assert apart(_when("2022-01-01"), _when("2022-01-11")) == 9
+@pytest.mark.parametrize(
+    ("one", "other", "over"),
+    [
+        ("2024-02-10", "2025-02-10", False),
+        ("2024-02-10", "2025-02-11", True),
+        ("2025-02-10", "2026-02-11", True),
+        ("2024-02-29", "2025-02-28", False),
+        ("2024-02-29", "2025-03-01", True),
+        ("2024", "2025-12-31", False),
+        ("2024", "2026-01-01", True),
+        ("2025-02-10T23:30:00Z", "2026-02-11", False),
+        ("9999-12-31", "2026-01-01", True),
+    ],
+)
+def test_a_year_apart_is_a_calendar_year_in_either_order(one: str, other: str, over: bool) -> None:
+    assert over_a_year_apart(_when(one), _when(other)) is over
+    assert over_a_year_apart(_when(other), _when(one)) is over
