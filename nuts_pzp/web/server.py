@@ -23,6 +23,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from .places import Places
+
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 MAX_TARGET = 8 * 1024
@@ -72,19 +74,27 @@ class _Guarded(HttpToolsProtocol):
     """uvicorn's protocol plus limits. Breaking one closes the connection: there is no request to answer."""
 
     patience = Patience()
+    places = Places()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._from = self.client[0] if self.client else ""
+        self._placed = self.places.enter(self._from)
         self.access_log = False  # a handler at the root of the loggers would switch it on, and targets name patients
         tls = transport.get_extra_info("ssl_object")
         self.certificate: bytes | None = tls.getpeercert(binary_form=True) if tls is not None else None
         self._timer: TimerHandle | None = None
         self._taking: TimerHandle | None = None
         self._weight = 0
-        self._refused = self._headed = False
+        self._refused = not self._placed
+        self._headed = False
         self._wait(self.patience.head)
+        if not self._placed:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._placed:
+            self.places.leave(self._from)
         self._wait(None)
         self._watch(None)
         super().connection_lost(exc)
@@ -201,12 +211,20 @@ class Server:
     """One bound, listening app. `start` returns the port; `stop` lets running requests finish for a few seconds."""
 
     def __init__(
-        self, app: App, *, host: str, port: int, tls: ServerTls | None = None, patience: Patience | None = None
+        self,
+        app: App,
+        *,
+        host: str,
+        port: int,
+        tls: ServerTls | None = None,
+        patience: Patience | None = None,
+        places: Places | None = None,
     ) -> None:
+        """`places` bounds the connections; each listener has its own."""
         patience = patience or Patience()
         self._config = Config(
             app,
-            http=type("_Patient", (_Guarded,), {"patience": patience}),
+            http=type("_Patient", (_Guarded,), {"patience": patience, "places": places or Places()}),
             interface="asgi3",
             ws="none",
             lifespan="off",

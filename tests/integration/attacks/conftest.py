@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from nuts_pzp.house import House
 from nuts_pzp.web.meter import Meter
 from nuts_pzp.web.network import NetworkDoor
+from nuts_pzp.web.places import Places
 from nuts_pzp.web.server import Patience, Server
 
 _PATH = Path(__file__).parents[2] / "unit/disclose/conftest.py"
@@ -82,7 +83,10 @@ class Wire:
 async def wire(holder: Any) -> AsyncIterator[Wire]:
     made = Wire(holder)
     door = NetworkDoor(made.house, made.system, "https://gateway.example", Meter(CollectorRegistry()))
-    server = Server(door, host="127.0.0.1", port=0, patience=Patience(head=0.3, body=0.3, idle=1, taking=0.3))
+    places = Places(whole=12, each=8)
+    server = Server(
+        door, host="127.0.0.1", port=0, places=places, patience=Patience(head=0.3, body=0.3, idle=1, taking=0.3)
+    )
     made.port = await server.start()
     made.server = server
     yield made

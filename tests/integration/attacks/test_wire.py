@@ -384,6 +384,17 @@ async def test_expecting_100_and_sending_nothing_is_cut_off(wire: Any) -> None:
     assert asked(wire) == 0
 
 
+async def test_one_client_cannot_take_every_place(wire: Any) -> None:
+    idle = [await asyncio.open_connection("127.0.0.1", wire.port) for _ in range(30)]
+    await asyncio.sleep(0.05)
+    assert len(wire.server._state.connections) == 8
+    assert await wire.say(get(), seconds=0.5) == b""
+    for _, writer in idle:
+        writer.close()
+    await asyncio.sleep(0.1)
+    assert (await wire.say(get())).startswith(b"HTTP/1.1 200")
+
+
 async def test_thousands_of_pipelined_requests_do_not_pile_up(wire: Any) -> None:
     wire.says = Unavailable(Reason.INTROSPECTION_DOWN)
     one = get().replace(b"Connection: close\r\n", b"")
