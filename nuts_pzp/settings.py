@@ -85,21 +85,26 @@ class AuditSettings(_Strict):
     accept_any_filesystem: bool = False
 
 
+PUBLIC = "public"
+"""Stands in a list of networks for all public addresses."""
+
+
 class OutboundSettings(_Strict):
-    """What may be dialled: public addresses only, unless networks are listed."""
+    """What may be dialled: public addresses only, unless networks are listed; `public` among them keeps those."""
 
     allowed_networks: tuple[str, ...] = ()
 
     @field_validator("allowed_networks")
     @classmethod
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in networks:
+        for network in set(networks) - {PUBLIC}:
             ipaddress.ip_network(network)
         return networks
 
     def outbound(self) -> Outbound:
         """Return the rule that adapters dial by."""
-        return Outbound(tuple(ipaddress.ip_network(network) for network in self.allowed_networks))
+        listed = [network for network in self.allowed_networks if network != PUBLIC]
+        return Outbound(tuple(ipaddress.ip_network(network) for network in listed), PUBLIC in self.allowed_networks)
 
 
 class LogSettings(_Strict):

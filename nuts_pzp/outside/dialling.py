@@ -58,14 +58,19 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """What may be dialled. Public addresses only, unless networks are listed; plain http only when all are loopback."""
+    """What may be dialled. Public addresses only, unless networks are listed; plain http only when all are loopback.
+
+    `public`: public addresses as well as the listed networks, for an own server beside sources elsewhere.
+    """
 
     allowed_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    public: bool = False
 
     @property
     def loopback_only(self) -> bool:
-        """True when every listed network is loopback: then, and only then, plain http may be spoken."""
-        return bool(self.allowed_networks) and all(network.is_loopback for network in self.allowed_networks)
+        """True when nothing but loopback may be dialled: then, and only then, plain http may be spoken."""
+        listed = self.allowed_networks
+        return bool(listed) and not self.public and all(network.is_loopback for network in listed)
 
     def permits(self, address: str) -> bool:
         """True when this IP address may be dialled, and so may the IPv4 address that an IPv6 one leads to."""
@@ -79,9 +84,9 @@ class Outbound:
         return self._permits(ip) and (inner is None or self._permits(inner))
 
     def _permits(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-        if self.allowed_networks:
-            return any(ip in network for network in self.allowed_networks if network.version == ip.version)
-        return ip.is_global and not ip.is_multicast
+        if any(ip in network for network in self.allowed_networks if network.version == ip.version):
+            return True
+        return (self.public or not self.allowed_networks) and ip.is_global and not ip.is_multicast
 
     def refuses(self, url: str) -> str | None:
         """Say why a URL may not be used (in words, without the URL), or None. Does not resolve names."""

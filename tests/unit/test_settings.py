@@ -75,6 +75,25 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
         read_deployment(tmp_path / "deployment.yaml")
 
 
+@pytest.mark.parametrize(
+    ("listed", "permitted", "refused"),
+    [
+        ("[]", "1.1.1.1", "10.0.0.7"),
+        ("[public]", "1.1.1.1", "10.0.0.7"),
+        ("[10.0.0.0/24]", "10.0.0.7", "1.1.1.1"),
+        ("[public, 10.0.0.0/24]", "10.0.0.7", "10.0.1.7"),
+        ("[public, 10.0.0.0/24]", "1.1.1.1", "127.0.0.1"),
+    ],
+)
+def test_the_word_public_adds_what_may_be_dialled_by_itself(
+    tmp_path: Path, listed: str, permitted: str, refused: str
+) -> None:
+    file = written(tmp_path, "d.yaml", DEPLOYMENT + f"outbound: {{allowed_networks: {listed}}}\n")
+    outbound = read_deployment(file).outbound.outbound()
+    assert outbound.permits(permitted)
+    assert not outbound.permits(refused)
+
+
 def test_the_epoch_of_the_logs_reaches_the_ledger_and_starts_at_one(tmp_path: Path) -> None:
     later = DEPLOYMENT.replace("keys: keys", "keys: keys, epoch: 2")
     for text, origin in ((DEPLOYMENT, "90000222/1"), (later, "90000222/2")):

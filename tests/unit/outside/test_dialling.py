@@ -17,6 +17,7 @@ from nuts_pzp.sandbox.authority import Authority
 
 PUBLIC = Outbound()
 LOOPBACK = Outbound((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
+BOTH = Outbound((ipaddress.ip_network("10.20.0.0/16"),), public=True)
 INTRANET = Outbound((ipaddress.ip_network("10.20.0.0/16"), ipaddress.ip_network("fd00:20::/32")))
 
 
@@ -61,6 +62,14 @@ def test_listed_networks_are_all_that_may_be_dialled() -> None:
     assert INTRANET.permits("::ffff:10.20.3.4")
     assert not INTRANET.permits("10.21.0.1")
     assert not INTRANET.permits("1.1.1.1")
+
+
+def test_an_own_network_beside_the_public_ones_opens_that_network_and_no_other() -> None:
+    assert BOTH.permits("10.20.3.4")
+    assert BOTH.permits("1.1.1.1")
+    for address in ("10.21.0.1", "127.0.0.1", "169.254.169.254", "::ffff:10.21.0.1", "2002:a15:1::"):
+        assert not BOTH.permits(address)
+    assert not Outbound(LOOPBACK.allowed_networks, public=True).loopback_only
 
 
 @pytest.mark.parametrize(
