@@ -7,13 +7,12 @@ dies with the process; no verdict outlives a purge, not even one that was on its
 from __future__ import annotations
 
 import asyncio
-import hmac
 import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import blake2b
 
 from ..identity import Bsn
 from ..outcome import Deny, Permit
@@ -42,7 +41,7 @@ class _Flight:
 
 @dataclass(slots=True)
 class Reuse:
-    """Verdicts of the last minute, by an HMAC over token and question. `clock` is monotonic seconds."""
+    """Verdicts of the last minute, by a keyed hash over token and question. `clock` is monotonic seconds."""
 
     size: int = 10_000
     clock: Callable[[], float] = time.monotonic
@@ -108,5 +107,9 @@ class Reuse:
         return self._digest(b"patient", bsn.value.encode())
 
     def _digest(self, *parts: bytes) -> bytes:
-        """Length-prefixed, so that no two lists of parts look alike."""
-        return hmac.digest(self._secret, b"".join(len(part).to_bytes(4, "big") + part for part in parts), sha256)
+        """Length-prefixed, so that no two lists of parts look alike.
+
+        Keyed BLAKE2 (RFC 7693 2.9): Python's HMAC gives up the interpreter lock, which here costs more than hashing.
+        """
+        whole = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
+        return blake2b(whole, key=self._secret, digest_size=32).digest()

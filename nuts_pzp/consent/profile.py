@@ -149,6 +149,8 @@ class SharingConsent:
     reuse: Reuse = field(default_factory=Reuse, repr=False, compare=False)
     _repeatable: tuple[Repeatable | None, ...] = field(init=False, repr=False, compare=False)
     """Each source again when it says what its question is: found once, for asking a protocol costs microseconds."""
+    _resting: tuple[Resting, ...] = field(init=False, repr=False, compare=False)
+    """The required sources that can say that they would not ask now."""
     _reach: tuple[int, ...] = field(init=False, repr=False, compare=False)
     """The most specific permit that any source from this place on could give; -1 after the last."""
 
@@ -159,6 +161,8 @@ class SharingConsent:
             raise ValueError("sharing consent needs at least one authoritative source, or nothing could be shared")
         found = tuple(one.source if isinstance(one.source, Repeatable) else None for one in self.sources)
         object.__setattr__(self, "_repeatable", found)
+        resting = tuple(one.source for one in self.sources if one.required and isinstance(one.source, Resting))
+        object.__setattr__(self, "_resting", resting)
         highest = [_highest_permit(ranked) for ranked in self.sources]
         reach = tuple(max(highest[index:], default=-1) for index in range(len(highest) + 1))
         object.__setattr__(self, "_reach", reach)
@@ -189,11 +193,9 @@ class SharingConsent:
 
     def resting(self) -> Unavailable | None:
         """Say, before any patient is looked up, that a required source would not be asked now (design D4)."""
-        for ranked in self.sources:
-            if ranked.required and isinstance(ranked.source, Resting):
-                stop = ranked.source.resting()
-                if stop is not None:
-                    return stop
+        for source in self._resting:
+            if (stop := source.resting()) is not None:
+                return stop
         return None
 
     def purge(self, bsn: Bsn) -> None:

@@ -6,17 +6,19 @@ Nothing here decides anything. A reply that is not recorded does not exist: NotR
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..audit.canonical import Pool
 from ..exchange import Presented
 from ..fhir.operation_outcome import FHIR_JSON, refusal
 from ..reasons import Face, Reason
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", re.ASCII)
+
+_randomness = Pool()
 
 Scope = Mapping[str, Any]
 
@@ -41,16 +43,16 @@ class Response:
 
 def meldcode() -> str:
     """Make a code that a person can read out on the phone: twelve characters, 60 random bits, no I, L, O or U."""
-    bits = secrets.randbits(60)
+    bits = int.from_bytes(_randomness(8), "big")
     return "".join([_ALPHABET[bits >> place & 31] for place in range(0, 60, 5)])
 
 
 def traceparent(received: str) -> str:
     """Continue a W3C trace with a new span of ours, or begin one when what was received is not one."""
-    span = secrets.token_hex(8)
+    span = _randomness(8).hex()
     if _TRACEPARENT.fullmatch(received):
         return f"{received[:36]}{span}{received[52:]}"
-    return f"00-{secrets.token_hex(16)}-{span}-01"
+    return f"00-{_randomness(16).hex()}-{span}-01"
 
 
 def header(scope: Scope, name: bytes) -> str:
