@@ -14,6 +14,7 @@ import msgspec
 from ..fhir.bundle import Resource
 from ..outcome import Gap
 from .dates import When
+from .returned import once
 from .structures import DECODERS, Patient, Reference, Resourced
 from .stu3 import is_stu3, suspect
 
@@ -86,7 +87,7 @@ class Dossier:
         self.excluded: list[PutAside] = []
         self.dialect = ""
         self.stu3 = False
-        for resource in _once(told.resources):
+        for resource in once(told.resources):
             self._take(resource)
 
     def find(self, reference: Reference | None, within: Resourced | None = None) -> Held | None:
@@ -139,21 +140,6 @@ def reference_of(resource: Resource) -> str:
     if resource.id:
         return f"{resource.type}/{resource.id}"
     return resource.url or f"{resource.type or 'resource'} zonder id"
-
-
-def _once(resources: tuple[Resource, ...]) -> list[Resource]:
-    """Keep one version per resource id: the newest that came (spec 3.6 rule 4); sorted, so that order cannot matter."""
-    kept: dict[object, Resource] = {}
-    for resource in resources:
-        key = (resource.type, resource.id) if resource.id else (resource.type, resource.url, resource.raw)
-        if key not in kept or _version(resource) > _version(kept[key]):
-            kept[key] = resource
-    return sorted(kept.values(), key=lambda one: (one.type, one.id, one.url, one.raw))
-
-
-def _version(resource: Resource) -> tuple[int, str, bool, bytes]:
-    number = int(resource.version) if resource.version.isascii() and resource.version[:18].isdigit() else -1
-    return (number, resource.version, resource.mode == "match", resource.raw)
 
 
 def _contained(within: Resourced, local_id: str) -> Held | None:

@@ -69,7 +69,7 @@ class Record(msgspec.Struct, gc=False):
     date_from: str = ""
     since: When | None = None
     end_reason: str = ""
-    end_stated: bool = False
+    ended_on: When | None = None
     encounter: str = ""
     ids: tuple[str, ...] = ()
     comment: str = ""
@@ -89,7 +89,8 @@ class Record(msgspec.Struct, gc=False):
         if self.modified:
             said = Said("text", "uninterpretable", UNREADABLE, f"uninterpretable {self.source} {ref}")
         if self.leads is _ENDED:
-            was, said = said, ended(said, self.when, self.end_reason, stated=self.end_stated)
+            was = said
+            said = ended(said, self.ended_on or self.when, self.end_reason, stated=self.ended_on is not None)
         resource = self.held.resource
         return Statement(
             key,
@@ -256,8 +257,10 @@ def _set_date(frame: Frame, record: Record, dates: Dates) -> None:
     if record.leads is not _ENDED:
         return
     record.since, record.end_reason = record.when, dates.reason
-    if end is not None and not is_future(end, frame.now) and (record.when is None or end.start > record.when.start):
-        record.when, record.date_from, record.end_stated = end, dates.end_place, True
+    if end is not None and not is_future(end, frame.now):
+        record.ended_on = end
+        if record.when is None or end.start > record.when.start:
+            record.when, record.date_from = end, dates.end_place
 
 
 def _own_date(record: Record, dates: Dates, encounter: tuple[Held, When | None] | None) -> None:

@@ -102,11 +102,11 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
         return (start, self.source, self.type, self.id, self.said.same, self.said.specification + self.comment)
 
 
-def ended(said: Said, when: When | None, reason: str, *, stated: bool) -> Said:
-    """Word the end of an agreement. `stated` tells that `when` is the end itself and not the last discussion."""
+def ended(said: Said, on: When | None, reason: str, *, stated: bool) -> Said:
+    """Word the end of an agreement. `stated` tells that `on` is the end itself and not the last discussion."""
     display = ENDED
-    if when is not None:
-        display += f" op {dutch(when)}" + ("" if stated else " (laatst vastgelegd)")
+    if on is not None:
+        display += f" op {dutch(on)}" + ("" if stated else " (laatst vastgelegd)")
     if reason:
         display += f" ({reason})"
     return Said("ended", said.code, display, "ended", said.specification)
