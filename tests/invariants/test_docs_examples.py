@@ -28,6 +28,7 @@ from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.sandbox.authority import Authority
 from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.systems.ehr_mtls.gatekeeper import EhrSettings
+from nuts_pzp.systems.fhir_consent.source import FhirConsentSettings
 from nuts_pzp.systems.fhir_server import ConnectorSettings, RecordsSettings
 from nuts_pzp.systems.local_consent.source import LocalSettings
 from nuts_pzp.systems.lrza.settings import LrzaSettings
@@ -47,6 +48,7 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("credentials", "nuts_node"): CredentialsSettings,
     ("records", "fhir_server"): RecordsSettings,
     ("connector", "fhir_server"): ConnectorSettings,
+    ("consent", "fhir_consent"): FhirConsentSettings,
     ("consent", "local"): LocalSettings,
     ("consent", "mitz"): MitzSettings,
     ("policy", "regorus"): RegorusSettings,
@@ -162,10 +164,10 @@ def test_every_adapter_of_the_project_is_looked_at() -> None:
 @pytest.mark.parametrize("block", _of("slot"), ids=str)
 def test_an_example_of_a_slot_builds_its_adapter(block: Block, tmp_path: Path, authority: Authority) -> None:
     _needs_engine(block.content)
-    _Files(tmp_path, authority).for_all(block.content)
+    _Files(tmp_path / "tenants", authority).for_all(block.content)
     own = Organization(Ura("90000111"), "Z3", "Huisartsenpraktijk De Wilgenhof")
     tenant, store = Tenant("wilgenhof", own), SqliteStore(tmp_path / "state" / "store.sqlite")
-    around = Surroundings(tenant, Outbound(), tmp_path, tmp_path / "state", store.of(tenant))
+    around = Surroundings(tenant, Outbound(), tmp_path / "tenants", tmp_path / "state", store.of(tenant))
     slot: Slot[object] = Slot(block.slot)
     assert slot.fill(settings.SlotSettings.model_validate(block.content), around, frozenset()) is not None
     store.close()

@@ -1,0 +1,185 @@
+"""From one Consent resource to what it says about one question, or to nothing at all (spec consent 7.1, 3.3).
+
+PZP itself is FHIR Consent: a treatment directive says `permit` and means a treatment. Those are passed over by scope
+and by category. In a notification of Mitz `inactive` is an objection, elsewhere it is no consent at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+
+from ...consent.choice import HOLDER, Finding
+from ...identity import BSN_SYSTEM
+from ...outcome import Evidence
+from .criteria import Applies, Asked, Fit, Json, Unreadable, child, children, codings, fit, is_holder, text
+
+SCOPE = ("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")
+CLINICAL = frozenset(
+    {
+        ("http://snomed.info/sct", "129125009"),
+        ("http://terminology.hl7.org/CodeSystem/consentcategorycodes", "acd"),
+    }
+)
+"""Categories of PZP's own Consents: procedure with explicit context (treatment directive), advance care directive."""
+NOTIFICATION = "http://vzvz.nl/fhir/StructureDefinition/Consent-Mitz-Notify"
+USER_CATEGORY = "http://fhir.nl/StructureDefinition/OTV-ProviderCategory"
+
+_NOT_IN_FORCE = frozenset({"draft", "proposed", "rejected", "inactive", "entered-in-error"})
+_CATEGORY_OF = {
+    **dict.fromkeys(("H1", "Z3", "N6"), "RPZAC001"),
+    "G5": "RPZAC003",
+    **dict.fromkeys(("X3", "R5", "M1", "T2"), "RPZAC004"),
+    **dict.fromkeys(("A1", "J8", "K9"), "RPZAC005"),
+    "JGZ": "RPZAC103",
+    **dict.fromkeys(("V4", "V5", "V6", "BRA", "DIA", "P4", "L1", "Z4", "Z5", "B2"), "RPZAC104"),
+}
+"""Type of organization -> category of users in Mitz, as far as it is clear. Only ever narrows an objection."""
+_CATEGORIES = frozenset(_CATEGORY_OF.values()) | {"RPZAC200"}
+
+
+class AnotherPatient(Unreadable):
+    """The Consent is about somebody else than was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    permits: bool
+    user: int
+    context: int
+
+
+def finding(consent: Json, asked: Asked) -> Finding | None:
+    """Return what this Consent says about the question, None when it is no sharing consent or does not apply.
+
+    Unreadable when it is no Consent, AnotherPatient when it is not this patient's.
+    """
+    if text(consent, "resourceType") != "Consent":
+        raise Unreadable("resourceType")
+    if not _is_sharing(consent):
+        return None
+    cap = min(_plain(consent), _patient(consent, asked))
+    if any(profile.partition("|")[0] == NOTIFICATION for profile in _profiles(consent)):
+        return _notified(consent, asked)
+    if text(consent, "status") in _NOT_IN_FORCE:
+        return None
+    if text(consent, "status") != "active":
+        cap = Applies.PERHAPS
+    holder = _organization(consent, asked)
+    said = _weigh(child(consent, "provision"), asked, Fit(min(cap, holder)), None)
+    if said is None:
+        return None
+    rank = (HOLDER if holder is Applies.SURELY else 0) + said.user + said.context
+    return Finding(said.permits, rank, _evidence(consent))
+
+
+def _is_sharing(consent: Json) -> bool:
+    if SCOPE not in codings(child(consent, "scope")):
+        return False
+    categories = [pair for concept in children(consent, "category") for pair in codings(concept)]
+    return not categories or not all(pair in CLINICAL for pair in categories)
+
+
+def _plain(consent: Json) -> Applies:
+    """Perhaps, when something on the resource changes its meaning in a way that is not known here."""
+    categories = [pair for concept in children(consent, "category") for pair in codings(concept)]
+    strange = consent.get("modifierExtension") or consent.get("implicitRules")
+    mixed = codings(child(consent, "scope")) != [SCOPE] or any(pair in CLINICAL for pair in categories)
+    return Applies.PERHAPS if strange or mixed else Applies.SURELY
+
+
+def _profiles(consent: Json) -> list[str]:
+    found = child(consent, "meta").get("profile", [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise Unreadable("meta.profile")
+    return found
+
+
+def _patient(consent: Json, asked: Asked) -> Applies:
+    """Surely when it is this patient by BSN or by the server's own reference; AnotherPatient when it is not."""
+    patient = child(consent, "patient")
+    identifier = child(patient, "identifier")
+    applies = Applies.PERHAPS
+    if text(identifier, "system") == BSN_SYSTEM:
+        if text(identifier, "value") != asked.bsn.value:
+            raise AnotherPatient("patient")
+        applies = Applies.SURELY
+    reference = text(patient, "reference").removeprefix(f"{asked.base}/").partition("/_history/")[0]
+    if reference.startswith("Patient/"):
+        if reference != f"Patient/{asked.logical_id}":
+            raise AnotherPatient("patient")
+        applies = Applies.SURELY
+    return applies
+
+
+def _organization(consent: Json, asked: Asked) -> Applies:
+    """Whose consent it is: surely ours when we are named, not ours when only others are, else perhaps."""
+    named = [is_holder(one, asked) for one in children(consent, "organization")]
+    return max(named, default=Applies.PERHAPS)
+
+
+def _weigh(provision: Json, asked: Asked, outer: Fit, parent: bool | None) -> _Said | None:
+    """Say what a provision with its exceptions comes down to. `parent`: what the one around it says, None for none.
+
+    A nested provision is an exception: where it applies it turns its parent over. An objection applies perhaps already,
+    a permit only surely, so doubt ends on the side of the objection at every depth.
+    """
+    if not provision:
+        return None
+    own = fit(provision, asked)
+    here = Fit(min(outer.applies, own.applies), max(outer.user, own.user), max(outer.context, own.context))
+    if here.applies is Applies.NO:
+        return None
+    permits = _effect(provision, parent)
+    nested = [_weigh(one, asked, here, permits) for one in children(provision, "provision")]
+    exceptions = [one for one in nested if one is not None and (permits is not None or not one.permits)]
+    if exceptions:
+        return min(exceptions, key=lambda one: one.permits)
+    if permits is None or (permits and (here.applies is not Applies.SURELY or not here.user)):
+        return None  # a permit applies surely, and names who may look
+    return _Said(permits, here.user, here.context)
+
+
+def _effect(provision: Json, parent: bool | None) -> bool | None:
+    """True for permit, False for deny; without a type the opposite of its parent; an unknown word is a deny."""
+    said = text(provision, "type")
+    if not said:
+        return None if parent is None else not parent
+    return said == "permit"
+
+
+def _notified(consent: Json, asked: Asked) -> Finding | None:
+    """A notification of Mitz never permits; inactive, or a deny, it is an objection for the users it names."""
+    provision = child(consent, "provision")
+    kind, status = text(provision, "type"), text(consent, "status")
+    if not (status == "inactive" and not kind) and not (status == "active" and kind == "deny"):
+        return None
+    holders = [
+        is_holder(child(actor, "reference"), asked)
+        for actor in children(provision, "actor")
+        if any(code == "CST" for _, code in codings(child(actor, "role")))
+    ]
+    if max(holders, default=Applies.PERHAPS) is Applies.NO or not _names(consent, asked):
+        return None
+    return Finding(False, HOLDER + 1, _evidence(consent))
+
+
+def _names(consent: Json, asked: Asked) -> bool:
+    """True unless every category of users that it names is known and surely another one than the user's."""
+    own = _CATEGORY_OF.get(asked.user.type)
+    named = [
+        code
+        for extension in children(consent, "extension")
+        if text(extension, "url") == USER_CATEGORY
+        for _, code in codings(child(extension, "valueCodeableConcept"))
+    ]
+    return own is None or not named or any(code == own or code not in _CATEGORIES for code in named)
+
+
+def _evidence(consent: Json) -> Evidence:
+    version = text(child(consent, "meta"), "versionId")
+    reference = f"Consent/{text(consent, 'id')}" + (f"/_history/{version}" if version else "")
+    digest = hashlib.sha256(orjson.dumps(consent, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return Evidence("fhir_consent", reference, digest)
