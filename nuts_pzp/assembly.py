@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -28,11 +29,11 @@ from .bookkeeping import Bookkeeping
 from .consent.port import ConsentSource
 from .consent.profile import Ranked, SharingConsent
 from .forwarding.port import Connector, FhirServer
+from .furnished import BOOKS, Furnished
 from .house import Consulting, Holding, House
 from .keys import BadKeyFile, secret, secret_or_new
 from .localization.join import Joined
 from .localization.port import Locator
-from .outcome import Deny, Unavailable, Unknown
 from .outside import Living, Surroundings
 from .settings import ConsentSettings, Deployment, SettingsError, SlotSettings, TenantSettings, in_words, read_tenant
 from .store.outbox import Outbox
@@ -40,6 +41,7 @@ from .store.port import StoreFailed as StateFailed
 from .store.sqlite import SqliteStore
 from .store.vault import STORE_KEY, Vault
 from .web.operations import Check
+from .web.server import App
 
 P = TypeVar("P")
 
@@ -87,46 +89,6 @@ CONSENT: Slot[ConsentSource] = Slot("consent")
 POLICY: Slot[Policy] = Slot("policy")
 LOCALIZATION: Slot[Locator] = Slot("localization")
 ADDRESSING: Slot[Directory] = Slot("addressing")
-
-
-@dataclass(slots=True)
-class Furnished:
-    """A house with everything in it that has a life of its own, by slot."""
-
-    house: House
-    living: dict[str, Living] = field(default_factory=dict)
-
-    async def start(self) -> None:
-        """Start what lives, in order; stop what was started when one fails."""
-        started: list[Living] = []
-        try:
-            for one in self.living.values():
-                await one.start()
-                started.append(one)
-        except BaseException:
-            await asyncio.gather(*(one.stop() for one in started), return_exceptions=True)
-            raise
-
-    async def stop(self) -> None:
-        """Stop all of it."""
-        await asyncio.gather(*(one.stop() for one in self.living.values()), return_exceptions=True)
-
-    async def checks(self) -> list[Check]:
-        """Ask each how it is."""
-        return [await _check(f"{self.house.tenant.id}: {slot}", one) for slot, one in self.living.items()]
-
-
-async def _check(what: str, one: Living) -> Check:
-    try:
-        async with asyncio.timeout(3):
-            said = await one.health()
-    except TimeoutError:
-        return Check(what, False, "did not answer in time")
-    except Exception as bug:
-        return Check(what, False, type(bug).__name__)
-    if isinstance(said, Deny | Unknown | Unavailable):
-        return Check(what, False, f"{said.reason.code} {said.detail}".strip())
-    return Check(what, True, said)
 
 
 def open_store(deployment: Deployment, folder: Path) -> SqliteStore:
@@ -211,7 +173,7 @@ class _Furnishing:
             )
         if around.store is not None and self._accounts:
             vault = Vault(around.store, secret_or_new(around.state / STORE_KEY), around.tenant.id)
-            self._living["accounting"] = Bookkeeping(Outbox(vault), audit, consent.purge)
+            self._living[BOOKS] = Bookkeeping(Outbox(vault), audit, consent.purge)
         return consent
 
     def _put(self, name: str, slot: Slot[P], chosen: SlotSettings) -> P:
@@ -232,11 +194,23 @@ class Estate:
         self.broken: dict[str, str] = {}
         """Tenant files that could not be used, and why, in words without values."""
         self._turn = asyncio.Lock()
+        self._vacating: set[asyncio.Task[None]] = set()
 
     def house(self, slug: str) -> House | None:
         """Return the tenant's house, or None."""
         found = self._houses.get(slug)
         return found.house if found else None
+
+    def visited(self, door: App) -> App:
+        """Put before a door: whoever is answered in a house keeps it standing, also when a reload replaces it."""
+
+        async def through(scope: Any, receive: Any, send: Any) -> None:
+            slug = scope["raw_path"].decode("latin-1")[1:].partition("/")[0]
+            found = self._houses.get(slug)
+            with found.guest() if found else nullcontext():
+                await door(scope, receive, send)
+
+        return through
 
     @property
     def houses(self) -> Iterable[House]:
@@ -278,10 +252,19 @@ class Estate:
             former = self._houses.get(file.stem)
             self._houses[file.stem] = fresh
             if former:
-                await former.stop()
+                await self._replaced(former)
         for gone in set(self._houses) - {file.stem for file in files}:
-            await self._houses.pop(gone).stop()
+            await self._replaced(self._houses.pop(gone))
         self.broken = broken
+
+    async def _replaced(self, former: Furnished) -> None:
+        """Stop a house at once when it is empty, else when it is; the reload does not wait for that."""
+        if not former.guests:
+            await former.stop()
+            return
+        task = asyncio.create_task(former.vacate())
+        self._vacating.add(task)
+        task.add_done_callback(self._vacating.discard)
 
     def _furnish(self, file: Path) -> Furnished:
         settings = read_tenant(file)
@@ -304,7 +287,10 @@ class Estate:
         ]
 
     async def stop(self) -> None:
-        """Stop everything."""
+        """Stop everything; the doors are closed by now, so whoever is still inside is late."""
+        for task in tuple(self._vacating):
+            task.cancel()
+        await asyncio.gather(*self._vacating, return_exceptions=True)
         await asyncio.gather(*(one.stop() for one in self._houses.values()))
         self._houses.clear()
         if self._store is not None:

@@ -66,11 +66,11 @@ class Gateway:
             listeners = self._deployment.listeners
             system, meter = self._ledger.system, Meter(self._registry)
             if listeners.network and any(house.holding for house in estate.houses):
-                await self._open(
-                    "network", NetworkDoor(estate.house, system, listeners.network.url, meter), listeners.network
-                )
+                network = NetworkDoor(estate.house, system, listeners.network.url, meter)
+                await self._open("network", estate.visited(network), listeners.network)
             if listeners.ehr and any(house.consulting for house in estate.houses):
-                await self._open("ehr", EhrDoor(estate.house, system, listeners.ehr.url, meter), listeners.ehr)
+                ehr = EhrDoor(estate.house, system, listeners.ehr.url, meter)
+                await self._open("ehr", estate.visited(ehr), listeners.ehr)
         except BaseException:
             await self.stop()
             raise

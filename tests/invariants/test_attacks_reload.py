@@ -139,3 +139,43 @@ async def test_only_the_exact_name_is_a_tenant(slug: str, yard: Yard, estate: Es
     yard.write("meerwijck", "x")
     await estate.reload()
     assert estate.house(slug) is None
+
+
+async def test_a_house_that_is_replaced_stands_until_its_last_guest_has_left(yard: Yard, estate: Estate) -> None:
+    yard.write("meerwijck", "old")
+    await estate.reload()
+    let_go, seen = asyncio.Event(), []
+
+    async def door(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(names(estate))
+        await let_go.wait()
+
+    scope = {"raw_path": b"/meerwijck/fhir/Patient/1"}
+    inside = [asyncio.create_task(estate.visited(door)(scope, None, None)) for _ in range(2)]
+    await settle()
+    yard.write("meerwijck", "new")
+    await estate.reload()
+    await settle()
+    assert (seen, names(estate), yard.stopped) == (["old", "old"], "new", [])
+    let_go.set()
+    await asyncio.gather(*inside)
+    await settle()
+    assert yard.stopped == ["old"]
+
+
+async def test_the_end_waits_for_no_guest(yard: Yard, estate: Estate) -> None:
+    yard.write("meerwijck", "old")
+    await estate.reload()
+
+    async def door(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(60)
+
+    late = asyncio.create_task(estate.visited(door)({"raw_path": b"/meerwijck/x"}, None, None))
+    await settle()
+    (yard.folder / "tenants" / "meerwijck.yaml").unlink()
+    await estate.reload()
+    await settle()
+    assert yard.stopped == []
+    await estate.stop()
+    assert yard.stopped == ["old"]
+    late.cancel()

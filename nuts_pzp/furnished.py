@@ -1,0 +1,90 @@
+"""A tenant's house with everything in it that has a life of its own: started, asked how it is, stopped when empty."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+
+from .house import House
+from .outcome import Deny, Unavailable, Unknown
+from .outside import Living
+from .web.operations import Check
+
+BOOKS = "accounting"
+"""The slot of the bookkeeping: of a house and its successor, only one keeps them."""
+
+LONGEST_STAY = 65.0
+"""Seconds: a consultation may take 60 (web.asked)."""
+
+_log = structlog.get_logger("nuts_pzp.assembly")
+
+
+@dataclass(slots=True)
+class Furnished:
+    """A house with everything in it that has a life of its own, by slot."""
+
+    house: House
+    living: dict[str, Living] = field(default_factory=dict)
+    guests: int = 0
+    """Requests that are being answered in it."""
+    _left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @contextmanager
+    def guest(self) -> Iterator[None]:
+        """Be inside: the house stands until its last guest has left."""
+        self.guests += 1
+        try:
+            yield
+        finally:
+            self.guests -= 1
+            self._left.set()
+
+    async def start(self) -> None:
+        """Start what lives, in order; stop what was started when one fails."""
+        started: list[Living] = []
+        try:
+            for one in self.living.values():
+                await one.start()
+                started.append(one)
+        except BaseException:
+            await asyncio.gather(*(one.stop() for one in started), return_exceptions=True)
+            raise
+
+    async def stop(self) -> None:
+        """Stop all of it."""
+        await asyncio.gather(*(one.stop() for one in self.living.values()), return_exceptions=True)
+
+    async def vacate(self) -> None:
+        """Stop once every guest has left, or when they stay longer than any answer may take."""
+        if books := self.living.pop(BOOKS, None):
+            await books.stop()  # the successor keeps them
+        try:
+            async with asyncio.timeout(LONGEST_STAY):
+                while self.guests:
+                    self._left.clear()
+                    await self._left.wait()
+        except TimeoutError:
+            _log.warning("tenant.guests-stay", tenant=self.house.tenant.id, guests=self.guests)
+        finally:
+            await self.stop()
+
+    async def checks(self) -> list[Check]:
+        """Ask each how it is."""
+        return [await _check(f"{self.house.tenant.id}: {slot}", one) for slot, one in self.living.items()]
+
+
+async def _check(what: str, one: Living) -> Check:
+    try:
+        async with asyncio.timeout(3):
+            said = await one.health()
+    except TimeoutError:
+        return Check(what, False, "did not answer in time")
+    except Exception as bug:
+        return Check(what, False, type(bug).__name__)
+    if isinstance(said, Deny | Unknown | Unavailable):
+        return Check(what, False, f"{said.reason.code} {said.detail}".strip())
+    return Check(what, True, said)
