@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .addressing.port import Directory
 from .audit.port import Audit
@@ -10,6 +10,7 @@ from .authentication.port import Credentials, Gatekeeper
 from .authorization.port import Policy
 from .consent.profile import SharingConsent
 from .forwarding.port import Connector, FhirServer
+from .forwarding.recent import RecentPatients
 from .identity import Tenant
 from .localization.port import Locator
 
@@ -27,6 +28,7 @@ class Holding:
     consent: SharingConsent
     policy: Policy
     audit: Audit
+    recent: RecentPatients = field(default_factory=RecentPatients, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Holding({self.tenant.id})"

@@ -21,7 +21,7 @@ from ..identity import Organization, Patient, Standing, Tenant
 from ..outcome import Deny, Outcome, Permit, Stop
 from ..reasons import Reason
 from .paging import Opened, asks_for_page, open_page
-from .patient import patient_of
+from .patient import named_in, patient_of
 
 _log = structlog.get_logger("nuts_pzp.disclose")
 
@@ -85,7 +85,7 @@ class _Deciding:
 
         if (resting := house.consent.resting()) is not None:
             return self._denied(resting)
-        patient = await patient_of(asked.request, house.records, house.base)
+        patient = await self._patient(asked.request, caller.token_digest)
         if not isinstance(patient, Patient):
             return self._denied(patient)
         self.attempt = replace(self.attempt, patient=patient)
@@ -100,6 +100,18 @@ class _Deciding:
         if not isinstance(policy, Permit):
             return self._denied(policy, house.policy.digest)
         return Allowed(self.attempt, access, (consent, policy), house.policy.digest)
+
+    async def _patient(self, request: FhirRequest, token: bytes) -> Outcome[Patient]:
+        """Whose data it is; a search by id may use what the same token looked up within ten seconds (ADR 0033)."""
+        house, named = self._house, named_in(request)
+        if named is not None and token and (known := house.recent.get(token, named)) is not None:
+            return known
+        patient = await patient_of(request, house.records, house.base)
+        if isinstance(patient, Patient):
+            house.recent.keep(token, patient)
+        else:
+            house.recent.forget(token)
+        return patient
 
     def _denied(self, stop: object, policy: str = "") -> Denied:
         """Only a Stop says why; anything else that is not the expected value is a bug, and denies."""

@@ -45,7 +45,7 @@ async def patient_of(request: FhirRequest, records: FhirServer, base: str) -> Ou
         if request.interaction == "search-type" and request.resource_type == "Patient":
             return await _by_bsn(request, records)
         if request.interaction == "search-type":
-            return await _by_id(_named_in(request), records)
+            return await _by_id(named_in(request), records)
         if request.resource_type == "Patient":
             return await _by_id(request.id, records)
         return await _by_resource(request, records, base)
@@ -117,7 +117,10 @@ async def _read(resource_type: str, logical_id: str | None, records: FhirServer)
     return answer
 
 
-def _named_in(request: FhirRequest) -> str | None:
+def named_in(request: FhirRequest) -> str | None:
+    """Return the logical id of the one patient that a search names by id; None for every other request."""
+    if request.interaction != "search-type":
+        return None
     named = request.values("patient") + request.values("subject")
     if len(named) != 1 or len(named[0]) != 1:
         return None
