@@ -82,6 +82,9 @@ def main() -> None:
     before = os.getloadavg()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder.resolve()) as folder:
+        # As an installed wheel is: with its bytecode written, whatever this shell says.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = f"{folder}/bytecode"
         rows = uvloop.run(run(names, SMALLEST if options.smallest else Effort(), Path(folder)))
     told = notes(before)
     if options.json:
