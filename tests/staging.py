@@ -234,8 +234,12 @@ def issue_of(answer: httpx.Response | Raw) -> dict[str, Any]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """The region and its three gateways. The hospice answers; who wants it silent says so."""
-    async with Stage(tmp_path_factory.mktemp("stage"), hospice="answers") as up:
+    """The region and its three gateways, which log all they can. The hospice answers; who wants it silent says so."""
+    async with Stage(tmp_path_factory.mktemp("stage"), hospice="answers", gateways=()) as up:
+        for gateway in up.region.gateways.values():
+            settings = gateway.deployment_file.read_text("utf-8")
+            gateway.deployment_file.write_text(settings.replace("level: warning", "level: debug"), "utf-8")
+        await up.start_gateways(*up.region.gateways)
         yield up
 
 

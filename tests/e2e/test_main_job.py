@@ -278,7 +278,7 @@ async def test_every_log_verifies_when_the_gateways_have_stopped_and_they_start_
         )
         for tenant in tenants
     }
-    await stage.start_gateways()
+    await stage.start_gateways(*stage.region.gateways)
     reopened = [one for one in visitor.records("kade", "kade") if one.code == "audit.opened"][-1]
     assert reopened.record["detail"]["without_result"] == "0"
     assert (await visitor.consult("visser"))[1]["complete"] is True

@@ -7,9 +7,13 @@ very same ledger takes records, without a restart.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import resource
 import shutil
+import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +28,7 @@ from nuts_pzp.cli.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+RESULT = "disclosure.result"
 POSTMA, STRANGER = "999930412", "999990019"
 
 
@@ -152,6 +157,36 @@ async def test_what_was_refused_for_want_of_a_record_is_counted(visitor: Visitor
     text = (await visitor.operations("meerwijck", "/metrics")).text
     [line] = [line for line in text.splitlines() if line.startswith("nuts_pzp_not_recorded_total")]
     assert float(line.split()[1]) >= 3 * len(GOOD)
+
+
+async def test_what_was_answered_before_a_sudden_death_is_on_record_after_it(visitor: Visitor) -> None:
+    """kill -9 under load: no answer that anybody got is without its result, and the log goes on where it was."""
+    stage, token = visitor.stage, await visitor.token("meerwijck")
+    got: list[httpx.Response] = []
+
+    async def ask() -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            while True:
+                got.append(await visitor.directives("meerwijck", "1", token))
+
+    asking = [asyncio.create_task(ask()) for _ in range(8)]
+    while len(got) < 40:
+        await asyncio.sleep(0.01)
+    os.kill(stage.pid("meerwijck"), signal.SIGKILL)
+    await asyncio.gather(*asking)
+    await stage.stop_gateways("meerwijck")
+    await stage.start_gateways("meerwijck")
+
+    results = Counter(one.correlation for one in visitor.records("meerwijck", "meerwijck") if one.code == RESULT)
+    assert {answer.status_code for answer in got} == {200}
+    assert {answer.headers["x-meldcode"]: results[answer.headers["x-meldcode"]] for answer in got} == {
+        answer.headers["x-meldcode"]: 1 for answer in got
+    }
+    trail = visitor.records("meerwijck", "meerwijck")
+    permits = {one.correlation for one in trail if one.code == "disclosure.decision" and one.word == "Toegestaan"}
+    ended = {one.correlation for one in trail if one.code in (RESULT, "outcome.unknown")}
+    assert permits <= ended, "what death cut off is written down as unknown"
+    assert (await visitor.patient("meerwijck", POSTMA, token)).status_code == 200
 
 
 async def test_after_all_that_the_log_still_verifies(visitor: Visitor) -> None:
