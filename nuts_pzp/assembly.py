@@ -157,6 +157,7 @@ class _Furnishing:
                 connector=self._put("connector", CONNECTOR, user.connector),
                 audit=audit,
                 source_deadline=user.source_deadline_seconds,
+                cross_checks=user.cross_checks,
             )
         return Furnished(House(tenant, holding, consulting), self._living)
 

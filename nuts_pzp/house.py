@@ -47,6 +47,8 @@ class Consulting:
     audit: Audit
     source_deadline: float = 8.0
     """Seconds that one source gets at most."""
+    cross_checks: bool = True
+    """Whether the overview holds items against each other (X1 to X7); X8 always stands."""
 
 
 @dataclass(frozen=True, slots=True)

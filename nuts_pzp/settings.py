@@ -235,6 +235,7 @@ class ConsultSettings(_Strict):
     credentials: SlotSettings
     connector: SlotSettings
     source_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
+    cross_checks: bool = True
 
 
 class TenantSettings(_Strict):

@@ -62,7 +62,7 @@ async def consult(
             received = Received(attempt, inquiry, answer.source, answer.references, answer.got.gaps)
             yield Arrived(await house.audit.append(received), answer)
 
-    overview = merge(given, missing, now=now, asked=(inquiry.bsn, inquiry.birth_date))
+    overview = merge(given, missing, now=now, asked=(inquiry.bsn, inquiry.birth_date), checks=house.cross_checks)
     yield Complete(await house.audit.append(_consulted(attempt, inquiry, given, missing, overview)), overview)
 
 

@@ -113,8 +113,9 @@ class Region:
         self.asked.append(f"connect {ura}")
         return FakeServer(self.answering[ura])
 
-    def house(self, deadline: float = 1.0) -> Consulting:
-        return Consulting(Tenant("kade", KADE), self, self, self, self, self, self, deadline)  # type: ignore[arg-type]
+    def house(self, deadline: float = 1.0, cross_checks: bool = True) -> Consulting:
+        rooms: Any = (self,) * 6
+        return Consulting(Tenant("kade", KADE), *rooms, deadline, cross_checks)
 
 
 @pytest.fixture

@@ -49,6 +49,29 @@ async def test_every_step_is_recorded_before_the_next(region: Any, presented: An
     assert {event.attempt.correlation for event in region.events} == {"CODE12345678"}
 
 
+def knows_somebody_not_capable(request: Any) -> Any:
+    found = knows(request)
+    for entry in found.get("entry", ()):
+        url = "https://api.iknl.nl/docs/pzp/r4/StructureDefinition/ext-LegallyCapable-MedicalTreatmentDecisions"
+        said = [{"url": "legallyCapable", "valueBoolean": False}]
+        entry["resource"]["extension"] = [{"url": url, "extension": said}]
+    return found
+
+
+@pytest.mark.parametrize(("on", "checks"), [(True, ["X4"]), (False, [])])
+async def test_a_tenant_may_switch_off_the_cross_checks(
+    region: Any, presented: Any, question: Asked, on: bool, checks: list[str]
+) -> None:
+    region.source("90000222", knows_somebody_not_capable)
+    *_, last = [step async for step in consult(region.house(cross_checks=on), presented, question, NOW)]
+    assert isinstance(last, Complete)
+    assert isinstance(last.content, Overview)
+    assert [check.code for check in last.content.cross_checks] == checks
+    capacity = last.content.item("capacity")
+    assert capacity is not None
+    assert capacity.display == "Nee"
+
+
 @pytest.mark.parametrize(("fail_at", "asked"), [(1, []), (2, ["locate"])])
 async def test_without_a_record_nobody_is_asked(
     region: Any, presented: Any, question: Asked, fail_at: int, asked: list[str]

@@ -126,6 +126,21 @@ async def test_a_stream_tells_each_source_then_the_whole(region: Any) -> None:
     assert called.events == ["source", "source", "overview"]
 
 
+async def test_what_one_source_tells_is_not_checked_against_what_others_might_say(region: Any) -> None:
+    def not_capable(request: Any) -> Any:
+        found = knows(request)
+        for entry in found.get("entry", ()):
+            url = "https://api.iknl.nl/docs/pzp/r4/StructureDefinition/ext-LegallyCapable-MedicalTreatmentDecisions"
+            said = [{"url": "legallyCapable", "valueBoolean": False}]
+            entry["resource"]["extension"] = [{"url": url, "extension": said}]
+        return found
+
+    region.source("90000222", not_capable)
+    called = await Called(region, headers={"accept": "text/event-stream"}).run()
+    told = [orjson.loads(line[6:]) for line in called.content.decode().splitlines() if line.startswith("data: ")]
+    assert [[check["code"] for check in one["crossChecks"]] for one in told] == [[], ["X4"]]
+
+
 @pytest.mark.parametrize(("fail_at", "left"), [(1, 0), (2, 0), (3, 0), (4, 1), (5, 2)])
 async def test_a_stream_ends_where_the_records_end(region: Any, fail_at: int, left: int) -> None:
     region.source("90000222", knows)
