@@ -125,7 +125,8 @@ def _look_back(verdict: Verdict, ordered: list[Statement], pool: list[Statement]
         return
     older = [one for one in pool if one.when is not None and leading.when.later_than(one.when)]
     if leading.said.kind == "ended":
-        still = [one for one in older if one.said.kind != "ended" and one.source != leading.source]
+        ended_at = {one.source for one in (leading, *verdict.corroborating) if one.when is not None}
+        still = [one for one in older if one.said.kind != "ended" and ended_at - {one.source}]
         if still:
             verdict.attention += (attention("OLDER_AGREEMENT_AFTER_END", *(one.ref for one in still)),)
     if leading.said.kind == "undecided":
@@ -135,7 +136,8 @@ def _look_back(verdict: Verdict, ordered: list[Statement], pool: list[Statement]
             verdict.attention += (attention("UNDECIDED_AFTER_DECISION", decided[0].ref),)
         if len({one.said.same for one in decided}) > 1:
             verdict.attention += (attention("LAST_KNOWN_DIFFERS", *(one.ref for one in decided)),)
-    verdict.changed = any(one.said.same != leading.said.same for one in older)
+    shown = {leading.said.same, *(one.said.same for one in verdict.parallel)}
+    verdict.changed = any(one.said.same not in shown for one in older)
 
 
 def _documents(ordered: list[Statement]) -> Verdict:

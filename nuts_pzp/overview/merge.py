@@ -12,7 +12,6 @@ from datetime import date, datetime
 from typing import Any, overload
 
 import msgspec
-import orjson
 
 from ..exchange import Answer
 from ..identity import Bsn
@@ -33,7 +32,7 @@ from .shape import SCHEMA, Aside, Conversation, Overview, PatientsDisagree, Sour
 from .source_rows import row, unaddressed
 from .statements import Statement
 
-__all__ = ["RULES", "Overview", "PatientsDisagree", "Told", "as_json", "digest", "merge"]
+__all__ = ["RULES", "Overview", "PatientsDisagree", "Told", "as_bytes", "as_json", "digest", "merge"]
 
 RULES = "1"
 """Version of the merge rules: raised whenever the same answers could give another overview."""
@@ -109,13 +108,18 @@ def merge(
 
 def as_json(overview: Overview) -> dict[str, Any]:
     """Return the overview as JSON values, schema `nuts-pzp-overview/1`."""
-    rendered: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(overview))
+    rendered: dict[str, Any] = msgspec.json.decode(as_bytes(overview))
     return rendered
+
+
+def as_bytes(overview: Overview) -> bytes:
+    """Return the overview as JSON text, schema `nuts-pzp-overview/1`; a whole one is a megabyte."""
+    return msgspec.json.encode(overview)
 
 
 def digest(overview: Overview) -> str:
     """Return the hex SHA-256 of the canonical JSON bytes (sorted keys): proof of what was shown, without storing it."""
-    return hashlib.sha256(orjson.dumps(as_json(overview), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(overview, order="sorted")).hexdigest()
 
 
 def _warning(missing: SourceRow) -> str:
