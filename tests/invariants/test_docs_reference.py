@@ -11,12 +11,13 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from typer.main import get_command
 
 from nuts_pzp.audit import record
 from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.authorization.offline import Loaded, decide
 from nuts_pzp.authorization.question import Facts, Subject, compose
-from nuts_pzp.cli import COMMANDS
+from nuts_pzp.cli import COMMANDS, application
 from nuts_pzp.exchange import Asked
 from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Organization, Ura
@@ -163,6 +164,24 @@ def test_every_event_of_the_ledger_is_named() -> None:
     written = set(re.findall(r'event_field\(\s*"([a-z.]+)"', source)) | set(record._KEPT_OUTCOMES)
     assert {"consult.intent", "disclosure.result"} <= written
     assert [code for code in written if code not in words("audit-log")] == []
+
+
+def _leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    below = getattr(command, "commands", None)
+    if not below:
+        yield path, command
+    for name, one in (below or {}).items():
+        yield from _leaves(one, f"{path} {name}")
+
+
+def test_every_command_and_option_is_documented() -> None:
+    told, missing = page("cli"), []
+    for path, command in _leaves(get_command(application()), "nuts-pzp"):
+        top = " ".join(path.split()[:2])
+        section = told.partition(f"## {top}\n")[2].partition("\n## ")[0]
+        options = [name for one in command.params for name in one.opts if name.startswith("--") and name != "--help"]
+        missing += [name for name in [path, *options] if not re.search(rf"{name}\b", section)]
+    assert missing == []
 
 
 def test_every_command_that_the_docs_show_exists() -> None:
