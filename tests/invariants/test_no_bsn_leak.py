@@ -169,7 +169,7 @@ async def test_no_file_of_a_gateway_holds_one(said: list[httpx.Response], visito
     files = _files(visitor.stage.folder / "gateways") + _files(visitor.stage.folder / "anchors")
     kinds = {file.name.removesuffix("-wal") for file in files}
     assert {"ledger.sqlite", "ledger.sqlite.index", "gateway.log", "page.key", "kade.jsonl"} <= kinds
-    assert {str(file): hits for file in files if (hits := found(file.read_bytes()))} == {}
+    assert {str(file): hits for file in files if (hits := found(_content(file)))} == {}
 
 
 async def test_standard_error_was_written_and_says_what_went_wrong_without_one(
@@ -210,6 +210,14 @@ async def test_no_url_to_another_holder_holds_one(bsn: str) -> None:
         assert found(repr(request.headers).encode()) == set()
     assert {request.body for request in asked} == {b""}
     assert bsn.encode() in search.body
+
+
+def _content(file: Path) -> bytes:
+    """What stands in it; a write-ahead log may just have been folded and gone."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _files(folder: Path) -> list[Path]:
