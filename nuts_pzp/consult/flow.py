@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from ..accounted import Addressed, Consulted, Denied, Intended, Receipt, Received
 from ..exchange import Answer, Asked, Attempt, Caller, Inquiry, Presented
@@ -56,11 +57,11 @@ async def consult(
         return
 
     given: list[Answer] = []
-    async with aclosing(answers(house, addressed, began + inquiry.deadline)) as arriving:
-        async for answer in arriving:
-            given.append(answer)
-            received = Received(attempt, inquiry, answer.source, answer.references, answer.got.gaps)
-            yield Arrived(await house.audit.append(received), answer)
+    account, until = partial(_arrived, house, addressed), began + inquiry.deadline
+    async with aclosing(answers(house, addressed, account, until)) as arriving:
+        async for arrived in arriving:
+            given.append(arrived.answer)
+            yield arrived
 
     overview = merge(given, missing, now=now, asked=(inquiry.bsn, inquiry.birth_date), checks=house.cross_checks)
     yield Complete(await house.audit.append(_consulted(attempt, inquiry, given, missing, overview)), overview)
@@ -88,6 +89,13 @@ def _cannot_tell(missing: tuple[Gap, ...]) -> Unavailable | None:
     """
     stop = next((gap.stop for gap in missing if gap.where == "localization"), None)
     return None if stop is None else Unavailable(stop.reason, stop.evidence, stop.detail)
+
+
+async def _arrived(house: Consulting, addressed: Receipt[Addressed], answer: Answer) -> Arrived:
+    """Account for one source's answer; it leaves for nobody before that."""
+    event = addressed.event
+    received = Received(event.attempt, event.inquiry, answer.source, answer.references, answer.got.gaps)
+    return Arrived(await house.audit.append(received), answer)
 
 
 def _consulted(

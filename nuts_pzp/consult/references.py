@@ -10,6 +10,7 @@ import msgspec
 from ..fhir.bundle import Resource
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]{1,40})/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
+_REFERENCE = re.compile(rb'"reference"\s*:\s*"([^"]*)"')
 
 
 def unresolved(resources: Sequence[Resource], base: str, types: frozenset[str]) -> list[tuple[str, str]]:
@@ -20,11 +21,28 @@ def unresolved(resources: Sequence[Resource], base: str, types: frozenset[str]) 
     here = {(resource.type, resource.id) for resource in resources}
     wanted: set[tuple[str, str]] = set()
     for resource in resources:
-        for reference in _references(msgspec.json.decode(resource.raw), 0):
+        for reference in _referenced(resource.raw):
             local = reference.removeprefix(f"{base}/")
             if (match := _LOCAL.fullmatch(local)) and match[1] in types:
                 wanted.add((match[1], match[2]))
     return sorted(wanted - here)
+
+
+def _referenced(raw: bytes) -> Iterator[str]:
+    """Yield every reference in a resource. Without an escape in it the text says them all; else it is read whole."""
+    if b"\\" in raw:
+        yield from _references(msgspec.json.decode(raw), 0)
+        return
+    for found in _REFERENCE.findall(raw):
+        yield found.decode()
+
+
+def _content(resource: Resource) -> object:
+    """What cannot be decoded points at nothing; the merge lists it."""
+    try:
+        return msgspec.json.decode(resource.raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _references(node: object, depth: int) -> Iterator[str]:

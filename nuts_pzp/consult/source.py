@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..accounted import Addressed, Receipt
 from ..exchange import Answer, Inquiry, Signer, Source
@@ -24,6 +25,8 @@ from .patient import patients_in
 from .queries import PZP, RESOLVED, Query, patient_by_bsn, read
 from .references import unresolved
 
+T = TypeVar("T")
+
 PAGES = 20
 """Pages of one query followed at most; more is a gap, never silence."""
 
@@ -35,18 +38,21 @@ RESOLVE = 20
 
 
 async def answers(
-    house: Consulting, addressed: Receipt[Addressed], until: float = math.inf
-) -> AsyncGenerator[Answer, None]:
+    house: Consulting, addressed: Receipt[Addressed], account: Callable[[Answer], Awaitable[T]], until: float = math.inf
+) -> AsyncGenerator[T, None]:
     """Yield each source once, in the order in which they finish; a late one with what it gave and a gap.
 
-    `until` is when the consultation ends, in monotonic seconds: what finding the sources took is not given twice.
+    `account` takes each answer as it comes and its result is what is yielded: answers that come together are recorded
+    together. `until` is when the consultation ends, in monotonic seconds: what finding the sources took is not given
+    twice.
     """
     event = addressed.event
     seconds = max(0.0, min(house.source_deadline, event.inquiry.deadline, until - time.monotonic()))
-    tasks = [
-        asyncio.create_task(_within(house, source, event.inquiry, seconds, event.attempt.trace))
-        for source in event.sources
-    ]
+
+    async def one(source: Source) -> T:
+        return await account(await _within(house, source, event.inquiry, seconds, event.attempt.trace))
+
+    tasks = [asyncio.create_task(one(source)) for source in event.sources]
     try:
         for done in asyncio.as_completed(tasks):
             yield await done
@@ -75,13 +81,13 @@ class _Harvest:
 
     def __init__(self) -> None:
         self.stage = "token"
-        self._items: dict[tuple[str, str], Resource] = {}
+        self._items: dict[tuple[str, str, bytes], Resource] = {}
         self._gaps: list[Gap] = []
         self.open: set[str] = set()
 
     def bring(self, resources: tuple[Resource, ...]) -> None:
         for resource in resources:
-            self._items.setdefault((resource.url, resource.version), resource)
+            self._items.setdefault((resource.url, resource.version, resource.raw), resource)
 
     def miss(self, where: str, stop: Stop) -> None:
         for name in sorted(self.open) or [where]:

@@ -19,6 +19,8 @@ from yarl import URL
 from .dialling import Outbound, Trouble, is_name
 
 _CONNECTIONS = 200
+_HOSTS = 1_000
+"""Hosts whose permission is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Line:
         self._outbound, self._tls, self._bounds = outbound, tls, bounds
         self._headers = {"accept-encoding": "identity", "user-agent": "nuts-pzp", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
+        self._hosts: dict[str, bool] = {}
 
     async def call(
         self,
@@ -127,12 +130,13 @@ class Line:
             await session.close()
 
     def _may_dial(self, host: str) -> bool:
-        """True for a name, which the resolver checks, and for an address that is allowed."""
-        try:
-            ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return is_name(host)
-        return self._outbound.permits(host)
+        """True for a name, which the resolver checks, and for an address that is allowed: for as long as this lives."""
+        known = self._hosts.get(host)
+        if known is None:
+            if len(self._hosts) >= _HOSTS:
+                self._hosts.clear()
+            known = self._hosts[host] = self._outbound.permits(host) if _is_address(host) else is_name(host)
+        return known
 
     async def _once(self, made: _Call) -> Heard | Trouble:
         async with self._open().request(
@@ -173,6 +177,14 @@ class Line:
                 headers=self._headers,
             )
         return self._session
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

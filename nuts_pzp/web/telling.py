@@ -17,7 +17,7 @@ from ..exchange import Answer, Asked
 from ..fhir.operation_outcome import FHIR_JSON
 from ..outcome import Deny, Unavailable, Unknown
 from ..overview.fhir_answer import all_failed, failure, searchset
-from ..overview.merge import as_json, merge
+from ..overview.merge import as_bytes, merge
 from ..overview.shape import Overview
 from . import door
 from .problem import problem
@@ -54,7 +54,7 @@ async def told_whole(flow: Flow, code: str, media_type: str) -> door.Response:
                 return problem(step.content, code)
             if media_type == FHIR_JSON:
                 return _as_fhir(given, step.content)
-            return door.Response(200, orjson.dumps(_whole(step.content, given, code)), media_type=JSON)
+            return door.Response(200, _whole(step.content, given, code), media_type=JSON)
     raise AssertionError("a consultation ends with Complete")
 
 
@@ -79,16 +79,18 @@ async def _events(first: Arrived | Complete, flow: Flow, question: Asked, now: d
             if isinstance(step, Arrived):
                 given.append(step.answer)
                 own = merge([step.answer], (), now=now, asked=(question.bsn, question.birth_date), checks=False)
-                yield _event("source", as_json(own) | {"meldcode": code, "timings": _timings([step.answer])})
+                yield _event("source", _whole(own, [step.answer], code))
             elif isinstance(step.content, Deny | Unknown | Unavailable):
-                yield _event("problem", orjson.loads(problem(step.content, code).body))
+                yield _event("problem", problem(step.content, code).body)
             else:
                 yield _event("overview", _whole(step.content, given, code))
             step = await anext(flow, None)
 
 
-def _whole(overview: Overview, given: list[Answer], code: str) -> dict[str, Any]:
-    return as_json(overview) | {"meldcode": code, "timings": _timings(given)}
+def _whole(overview: Overview, given: list[Answer], code: str) -> bytes:
+    """The overview with two members more, written once: it can be a megabyte."""
+    more = orjson.dumps({"meldcode": code, "timings": _timings(given)})
+    return as_bytes(overview)[:-1] + b"," + more[1:]
 
 
 def _timings(given: list[Answer]) -> list[dict[str, Any]]:
@@ -103,5 +105,5 @@ def _as_fhir(given: list[Answer], overview: Overview) -> door.Response:
     return door.Response(200, searchset(given, overview))
 
 
-def _event(name: str, content: dict[str, Any]) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(content) + b"\n\n"
+def _event(name: str, content: bytes) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + content + b"\n\n"

@@ -1,0 +1,37 @@
+"""Which hosts a line dials is remembered, and remembered rightly."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from yarl import URL
+
+from nuts_pzp.outside import Bounds, Line, Outbound, TlsFiles, Trouble
+
+LOOPBACK = Outbound((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "192.0.2.7", "[::ffff:10.0.0.1]", "[fd00::1]"])
+async def test_a_forbidden_address_is_refused_the_first_time_and_every_time(host: str) -> None:
+    line = Line(LOOPBACK, TlsFiles().context_for("http:"), Bounds(1.0, 1.0, 1024))
+    for _ in range(3):
+        assert await line.call("GET", URL(f"http://{host}:9/")) is Trouble.ADDRESS
+    await line.close()
+
+
+async def test_what_is_remembered_of_one_host_says_nothing_of_another(unused_tcp_port: int) -> None:
+    line = Line(LOOPBACK, TlsFiles().context_for("http:"), Bounds(1.0, 1.0, 1024))
+    assert await line.call("GET", URL(f"http://127.0.0.1:{unused_tcp_port}/")) is Trouble.REFUSED
+    assert await line.call("GET", URL(f"http://10.0.0.1:{unused_tcp_port}/")) is Trouble.ADDRESS
+    assert await line.call("GET", URL(f"http://localhost:{unused_tcp_port}/")) is Trouble.REFUSED
+    await line.close()
+
+
+async def test_the_memory_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nuts_pzp.outside.line._HOSTS", 4)
+    line = Line(LOOPBACK, TlsFiles().context_for("http:"), Bounds(1.0, 1.0, 1024))
+    for number in range(20):
+        assert await line.call("GET", URL(f"http://10.0.0.{number}/")) is Trouble.ADDRESS
+    assert len(line._hosts) <= 4
+    await line.close()
