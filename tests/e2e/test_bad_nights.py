@@ -22,7 +22,7 @@ from nuts_pzp.sandbox.nuts_node.faults import Fault as NodeFault
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 W, M, L, A = "90000111", "90000222", "90000333", "90000555"
-PATIENCE = 0.9
+PATIENCE = 1.2
 """Seconds over the deadline that a busy machine may take to say so."""
 
 
@@ -133,17 +133,17 @@ async def test_resources_of_another_patient_leave_nobody_and_are_an_incident(vis
 
 async def test_what_a_late_source_gave_before_its_deadline_is_kept(visitor: Visitor) -> None:
     twin = visitor.stage.region.fhir["meerwijck"]
-    twin.faults.slow_seconds = 0.4
+    twin.faults.slow_seconds = 0.6
     visitor.stage.region.fault("meerwijck", "slow", True)
     try:
-        told = await consult(visitor, deadline_ms=1500)
+        told = await consult(visitor, deadline_ms=2400)
     finally:
         twin.faults.slow_seconds = 3.0
     hospital = told.sources[M]
     assert hospital["status"] == "partial"
     assert hospital["statements"] > 0
     assert {gap["code"] for gap in hospital["gaps"]} == {"PZP-SOURCE-005"}
-    assert told.seconds < 1.5 + PATIENCE
+    assert told.seconds < 2.4 + PATIENCE
 
 
 # Mitz, asked by the holders
