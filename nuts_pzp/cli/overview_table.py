@@ -1,12 +1,15 @@
 """The overview for the terminal, in the words that clinicians read (design 7). Pure: a value in, a renderable out.
 
-Conflicts and missing sources come first and are never folded away.
+Conflicts and missing sources come first and are never folded away. What sources wrote is shown, never obeyed: control
+characters, escape sequences, changes of writing direction and markup lose their power.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+import msgspec
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -17,11 +20,15 @@ from ..overview.dates import dutch, read_date
 from ..overview.shape import Aside, Entry, Item, Overview, Section, SourceRow
 
 _COLORS = {"high": "bold red", "medium": "yellow", "low": "dim"}
+_REPLACED = "\ufffd"
+_JOINERS = "\u00ad\u200c\u200d"
+_SEPARATORS = "\x1c\x1d\x1e\x1f\x85"
 _MOST_RECENT = "Meest actueel bekend ({}, {})"
 
 
 def overview_table(overview: Overview) -> RenderableType:
     """Return the whole overview: who, what is missing, every item, conversations, what was put aside."""
+    overview = msgspec.convert(_harmless(msgspec.to_builtins(overview)), Overview)
     parts: list[RenderableType] = [_heading(overview)]
     if not overview.complete:
         parts.append(Panel(Text("\n".join(overview.banner), style="bold red"), title="Niet volledig"))
@@ -32,6 +39,26 @@ def overview_table(overview: Overview) -> RenderableType:
     parts += _asides("Niet te plaatsen", overview.unmapped)
     parts += _asides("Niet meegenomen", overview.excluded)
     return Group(*parts)
+
+
+def _harmless(node: Any) -> Any:
+    if isinstance(node, str):
+        return harmless(node)
+    if isinstance(node, dict):
+        return {key: _harmless(value) for key, value in node.items()}
+    return [_harmless(one) for one in node] if isinstance(node, list | tuple) else node
+
+
+def harmless(text: str) -> str:
+    """Return a text that a terminal only shows: every kind of white space is a space, what would steer is `\ufffd`."""
+    return text if text.isprintable() else "".join(_shown(one) for one in text)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in _JOINERS:
+        return character
+    blank = character.isspace() and character not in _SEPARATORS
+    return " " if blank else _REPLACED
 
 
 def _heading(overview: Overview) -> Text:
@@ -101,7 +128,7 @@ def _attention(item: Item) -> Text:
 def _sources(rows: Iterable[SourceRow]) -> Table:
     table = Table("Bron", "Stand", title="Bronnen", expand=True)
     for row in rows:
-        table.add_row(row.name, Text(row.notice, style="" if row.status == "ok" else "bold red"))
+        table.add_row(Text(row.name), Text(row.notice, style="" if row.status == "ok" else "bold red"))
     return table
 
 
@@ -109,7 +136,8 @@ def _conversations(overview: Overview) -> Table:
     table = Table("Datum", "Bron", "Gevoerd door", "In bijzijn van", "Vastgelegd", title="Per gesprek", expand=True)
     for one in overview.conversations:
         by = one.by if one.held else f"{one.by} ({one.note})"
-        table.add_row(_day(one.date), one.source.name, by, ", ".join(one.present), str(len(one.statements)))
+        cells = (_day(one.date), one.source.name, by, ", ".join(one.present), str(len(one.statements)))
+        table.add_row(*(Text(cell) for cell in cells))
     return table
 
 

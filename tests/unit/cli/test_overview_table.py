@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import date, datetime
 from typing import Any
 
 from rich.console import Console
 
-from nuts_pzp.cli.overview_table import overview_table
+from nuts_pzp.cli.overview_table import harmless, overview_table
 from nuts_pzp.exchange import Answer, Source
 from nuts_pzp.fhir.bundle import Bundle, read_bundle
 from nuts_pzp.identity import Bsn, Organization, Ura
@@ -38,10 +39,14 @@ def _answer(name: str, ura: str, phone: str, resources: list[str], *gaps: Gap) -
 
 
 def _shown(*answers: Answer) -> str:
+    return " ".join(_printed(*answers).split())
+
+
+def _printed(*answers: Answer) -> str:
     console = Console(file=io.StringIO(), width=600)
     console.print(overview_table(merge(list(answers), (), now=NOW, asked=ASKED)))
     out: Any = console.file
-    return " ".join(out.getvalue().split())
+    return str(out.getvalue())
 
 
 def test_a_conflict_shows_every_candidate_and_no_choice() -> None:
@@ -86,3 +91,38 @@ def test_earlier_answers_and_what_could_not_be_read_are_there() -> None:
     assert "Niet vastgelegd in de geraadpleegde bronnen" in text
     assert "Per gesprek" in text
     assert "900010009" not in text
+
+
+NASTY = (
+    "\x1b[2J\x1b[31mniet\x1b[0m \x1b]8;;https://x.example\x1b\\klik \u202eereitna\u202c \u2066\u2069"
+    " [bold]vet[/bold] [/los] \x07\x00\x9b31m\x7f regel\nBron: volledig\r\u2028einde <b>html</b> \u200f\ufeff"
+)
+
+
+def test_what_sources_write_steers_no_terminal() -> None:
+    text = json.dumps(NASTY)
+    resources = [
+        f'{{"resourceType":"Patient","id":"p","birthDate":"1941-05-09","name":[{{"text":{text}}}]}}',
+        _consent("", "2025-01-01").replace(
+            '"status"', f'"extension":[{{"url":"ext-Comment","valueString":{text}}}],"status"'
+        ),
+        f'{{"resourceType":"Observation","id":"o","status":"final","effectiveDateTime":"2025-01-01",'
+        f'"code":{{"coding":[{{"code":"153851000146100"}}]}},"valueString":{text}}}',
+        f'{{"resourceType":"RelatedPerson","id":"r","name":[{{"text":{text}}}],"relationship":[{{"coding":[{{"code":"24"}}]}}]}}',
+        f'{{"resourceType":"Encounter","id":"e","status":"finished","period":{{"start":"2025-01-01"}},'
+        f'"participant":[{{"individual":{{"display":{text}}}}}],"reasonReference":[{{"reference":"Procedure/x"}}]}}',
+        f'{{"resourceType":"Basic","id":{text}}}',
+    ]
+    shown = _printed(_answer(f"Praktijk {NASTY}", "90000111", NASTY, resources))
+    assert {one for one in shown if not one.isprintable()} == {"\n"}
+    flat = "".join(shown.split())
+    assert "[bold]vet[/bold][/los]" in flat
+    assert "<b>html</b>" in flat
+    assert "\n Bron: volledig" not in shown
+    assert "\nBron: volledig" not in shown
+
+
+def test_white_space_stays_white_and_joined_letters_stay_joined() -> None:
+    assert harmless("een\u00a0twee\tdrie\nvier") == "een twee drie vier"
+    assert harmless("co\u00adop \U0001f468\u200d\U0001f469") == "co\u00adop \U0001f468\u200d\U0001f469"
+    assert harmless("\ud800|\x85|\u202d|\ue000") == "\ufffd|\ufffd|\ufffd|\ufffd"
