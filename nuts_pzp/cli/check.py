@@ -22,7 +22,7 @@ from ..audit.ledger.ledger import Ledger, Place
 from ..gateway import LEDGER_REFUSED
 from ..settings import Deployment, SettingsError, read_deployment
 from ..web.operations import Check
-from .serve import Config
+from .options import Config
 
 
 def run(

@@ -23,7 +23,7 @@ from ..identity import Bsn, NotAnIdentifier, Professional, Ura, eleven_test
 from ..systems.local_consent.record import Choice, Withdrawal, Word
 from ..systems.local_consent.registry import Refused, Registry
 from ..systems.local_consent.voice import Voice, last_day, refuses
-from .serve import Config
+from .options import Config
 from .tenancy import (
     AsJson,
     BsnFile,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -11,10 +10,7 @@ from .. import telemetry
 from ..gateway import Gateway
 from ..settings import SettingsError, read_deployment
 from .loops import run_on_uvloop
-
-Config = Annotated[
-    Path, typer.Option("--config", "-c", envvar="NUTS_PZP_CONFIG", help="The deployment file (YAML)", dir_okay=False)
-]
+from .options import Config
 
 
 def run(config: Config = Path("deployment.yaml")) -> None:

@@ -16,7 +16,7 @@ from ..audit import reading
 from ..audit.material import Unreadable, opened
 from ..reasons import Reason
 from ..settings import SettingsError, read_deployment
-from .serve import Config
+from .options import Config
 
 _CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}", re.ASCII)
 

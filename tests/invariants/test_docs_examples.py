@@ -36,6 +36,7 @@ from nuts_pzp.systems.mitz.consent import MitzSettings
 from nuts_pzp.systems.nuts_node.settings import CredentialsSettings, GatekeeperSettings
 from nuts_pzp.systems.nvi.settings import NviSettings
 from nuts_pzp.systems.opa import OpaSettings
+from nuts_pzp.systems.regional_consent.source import RegionalConsentSettings
 from nuts_pzp.systems.regional_file.table import Entry, RegionalSettings, Table
 from nuts_pzp.systems.regorus import RegorusSettings
 
@@ -51,6 +52,7 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("consent", "fhir_consent"): FhirConsentSettings,
     ("consent", "local"): LocalSettings,
     ("consent", "mitz"): MitzSettings,
+    ("consent", "regional_consent"): RegionalConsentSettings,
     ("policy", "regorus"): RegorusSettings,
     ("policy", "opa"): OpaSettings,
     ("localization", "nvi"): NviSettings,
@@ -109,6 +111,9 @@ class _Files:
             self.for_all(value)
             if isinstance(value, str) and (key.endswith("_file") or key == "file"):
                 self._put(self._folder / value, self._content(key))
+            if key == "public_key_files":
+                for name in value.values():
+                    self._put(self._folder / name, self._public())
             if key == "bundle_folder":
                 shutil.copytree(shipped(), self._folder / value)
         for one in document if isinstance(document, list) else ():
@@ -125,6 +130,7 @@ class _Files:
             "authorization_file": lambda: b"Bearer example\n",
             "token_file": lambda: b"example\n",
             "page_key_file": lambda: b"00" * 32,
+            "pseudonym_key_file": lambda: b"00" * 32,
             "roles_file": (shipped() / "roles.yaml").read_bytes,
             "public_key_file": self._public,
             "signature_file": self._signature,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ...consent.choice import Finding, verdict
+from ...consent.choice import HIGHEST, HOLDER, Finding, verdict
 from ...consent.period import NotAMoment, Period
 from ...consent.port import Verdict
 from ...exchange import Access
 from ...identity import Organization
 from ...keys import BadKeyFile, secret_or_new
-from ...outcome import Outcome, Unavailable
+from ...outcome import Deny, Outcome, Unavailable
 from ...outside import Surroundings
 from ...reasons import Reason
 from ...store.port import StoreFailed
@@ -45,7 +46,7 @@ class LocalConsent:
             dossier = await self.registry.dossier(access.patient.bsn)
             if dossier is None:
                 return verdict(())
-            return verdict(await self._findings(dossier, access))
+            return _weighed(await self._findings(dossier, access))
         except (StoreFailed, NotAMoment) as error:
             stop = Unavailable(Reason.CONSENT_LOCAL_UNREADABLE, detail=str(error))
             return Verdict(stop, explicit=False, specificity=4)
@@ -77,6 +78,13 @@ class LocalConsent:
         except StoreFailed as error:
             return Unavailable(Reason.CONSENT_LOCAL_UNREADABLE, detail=str(error))
         return f"{len(waiting)} to be accounted for" if waiting else "readable"
+
+
+def _weighed(findings: list[Finding]) -> Verdict:
+    """An objection to everybody, without an exception here, is not outranked by a permission that is kept elsewhere."""
+    found = verdict(findings)
+    total = any(not one.permits and one.specificity == HOLDER for one in findings)
+    return replace(found, specificity=HIGHEST) if total and isinstance(found.outcome, Deny) else found
 
 
 def _holds(choice: Choice, now: datetime) -> bool:

@@ -60,7 +60,14 @@ async def test_an_objection_counts_before_it_is_in_the_ledger(desk: Any) -> None
     await desk.record(False, EVERYONE, accounted=False)
     verdict = await desk.ask()
     assert isinstance(verdict.outcome, Deny)
-    assert (verdict.outcome.reason, verdict.explicit, verdict.specificity) == (Reason.CONSENT_OBJECTION, True, 1)
+    assert (verdict.outcome.reason, verdict.explicit) == (Reason.CONSENT_OBJECTION, True)
+
+
+async def test_an_objection_to_everybody_is_outranked_by_no_permission_elsewhere(desk: Any) -> None:
+    await desk.record(False, GP_POSTS)
+    assert (await desk.ask()).specificity == 2, "one to a type is as specific as that"
+    await desk.record(False, EVERYONE)
+    assert (await desk.ask()).specificity == 4
 
 
 async def test_the_end_of_a_permission_counts_before_it_is_in_the_ledger(desk: Any) -> None:
