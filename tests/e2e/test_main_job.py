@@ -278,7 +278,16 @@ async def test_every_log_verifies_when_the_gateways_have_stopped_and_they_start_
         )
         for tenant in tenants
     }
-    await stage.start_gateways(*stage.region.gateways)
+    await stage.start_gateways("kade", "meerwijck")
+    _, alone = await visitor.consult("postma")
+    assert [(one["id"], one["status"], one["reason"]) for one in alone["sources"]] == [
+        ("90000111", "failed", "unreachable"),
+        ("90000222", "ok", None),
+        ("90000333", "failed", "unreachable"),
+        ("90000555", "failed", "unreachable"),
+    ]
+    assert alone["complete"] is False
+    await stage.start_gateways("providers")
     reopened = [one for one in visitor.records("kade", "kade") if one.code == "audit.opened"][-1]
     assert reopened.record["detail"]["without_result"] == "0"
     assert (await visitor.consult("visser"))[1]["complete"] is True

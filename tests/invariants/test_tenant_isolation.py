@@ -164,6 +164,11 @@ async def test_a_tenant_whose_file_is_gone_is_gone_and_comes_back(visitor: Visit
     try:
         visitor.stage.reload("providers")
         await _until(visitor, token, 404)
+        _, overview = await visitor.consult("postma")
+        assert [(one["id"], one["status"]) for one in overview["sources"] if one["status"] != "ok"] == [
+            ("90000555", "failed")
+        ]
+        assert overview["complete"] is False, "a holder whose gateway does not know it is no empty source"
         assert (await visitor.patient("lindezicht", POSTMA, await visitor.token("lindezicht"))).status_code == 200
     finally:
         aside.rename(file)
