@@ -184,6 +184,16 @@ def test_every_command_and_option_is_documented() -> None:
     assert missing == []
 
 
+def test_no_limit_denies_a_command_that_exists() -> None:
+    existing = {path.removeprefix("nuts-pzp ") for path, _ in _leaves(get_command(application()), "nuts-pzp")}
+    denied = set()
+    for line in page("limits").splitlines():
+        if re.match(r"- (No|There (is|are) no)\b", line) or "does not exist" in line:
+            denied |= set(re.findall(r"`([^`]+)`", line.partition(":")[0]))
+    assert "consent read" in existing
+    assert denied & existing == set()
+
+
 def test_every_command_that_the_docs_show_exists() -> None:
     shown = re.compile(r"`[^`\n]*`|^\$ .*$", re.MULTILINE)
     named = set()
