@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 
 from .canonical import timestamp
+from .files import lines
 from .ledger.checkpoint import BadCheckpoint, Checkpoint, VerifierKey
 
 _LARGEST_LINE = 4_096
@@ -53,16 +54,16 @@ class FileAnchor:
     def append(self, notes: list[bytes], microseconds: int) -> None:
         """Append these notes with the time; OSError when that is not durable."""
         at = timestamp(microseconds)
-        lines = b"".join(orjson.dumps({"at": at, "note": note.decode()}) + b"\n" for note in notes)
+        written = b"".join(orjson.dumps({"at": at, "note": note.decode()}) + b"\n" for note in notes)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.path, flags, 0o640)
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                lines = b"\n" + lines  # end a line that a crash tore
-            while lines:
-                lines = lines[os.write(descriptor, lines) :]
+                written = b"\n" + written  # end a line that a crash tore
+            while written:
+                written = written[os.write(descriptor, written) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -76,10 +77,10 @@ def read(path: Path) -> AnchorLines:
     """Read an anchor file, keeping what parses and naming what does not; OSError when it cannot be read."""
     notes: list[Anchored] = []
     torn: list[int] = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if not line:
+    for number, line in enumerate(lines(path, _LARGEST_LINE), 1):
+        if line == b"":
             continue
-        one = _parse(number, line)
+        one = _parse(number, line) if line else None
         if one is None:
             torn.append(number)
         else:
@@ -88,8 +89,6 @@ def read(path: Path) -> AnchorLines:
 
 
 def _parse(number: int, line: bytes) -> Anchored | None:
-    if len(line) > _LARGEST_LINE:
-        return None
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -99,10 +98,10 @@ def _parse(number: int, line: bytes) -> Anchored | None:
     return Anchored(number, found["at"], found["note"].encode())
 
 
-def checkpoints(lines: AnchorLines, key: VerifierKey) -> list[Checkpoint]:
+def checkpoints(anchor: AnchorLines, key: VerifierKey) -> list[Checkpoint]:
     """Return what this key's log was anchored as; BadCheckpoint, with the line, when a note is not genuine."""
     found = []
-    for one in lines.of(key.name):
+    for one in anchor.of(key.name):
         try:
             found.append(key.open(one.note))
         except BadCheckpoint as error:

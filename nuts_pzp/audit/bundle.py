@@ -14,11 +14,15 @@ from typing import Any
 
 import orjson
 
-from .canonical import timestamp
-from .material import Chunk, Material, StoredLog, StoredNote, Unreadable
+from .canonical import LARGEST, timestamp
+from .files import lines, whole
+from .material import Chunk, Material, StoredLog, StoredNote, Unreadable, body_of
 
 SCHEMA = "nuts-pzp-audit-bundle/1"
 _PER_FILE = 100_000
+_CHUNK = 256
+_LARGEST_MANIFEST = 1_048_576
+_LARGEST_NOTE = 16_384
 
 _README = """\
 Dit is een uitvoer van een auditlogboek (NEN 7513) van de nuts-pzp-gateway.
@@ -46,8 +50,8 @@ def export(material: Material, tenant: str, folder: Path, microseconds: int) -> 
         sums[name] = _write(folder / name, part)
         written += part.count(b"\n")
     notes = [*material.checkpoints(tenant), log.head]
-    lines = b"".join(orjson.dumps({"note": one.note.decode(), "size": one.size}) + b"\n" for one in notes)
-    sums["checkpoints.ndjson"] = _write(folder / "checkpoints.ndjson", lines)
+    kept = b"".join(orjson.dumps({"note": one.note.decode(), "size": one.size}) + b"\n" for one in notes)
+    sums["checkpoints.ndjson"] = _write(folder / "checkpoints.ndjson", kept)
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "tenant": tenant,
@@ -65,15 +69,15 @@ def export(material: Material, tenant: str, folder: Path, microseconds: int) -> 
 def _parts(material: Material, log: StoredLog) -> Iterator[bytes]:
     """Yield the content of one records file after the other."""
     sizes = list(range(_PER_FILE, log.head.size if log.head else 0, _PER_FILE))
-    lines: list[bytes] = []
+    part: list[bytes] = []
     at = 0
     for chunk in material.chunks(log.tenant, sizes):
-        lines += [row[3] + b"\n" for row in chunk]
+        part += [body_of(row) + b"\n" for row in chunk]
         at += len(chunk)
         if at in sizes:
-            yield b"".join(lines)
-            lines = []
-    yield b"".join(lines)
+            yield b"".join(part)
+            part = []
+    yield b"".join(part)
 
 
 def _write(path: Path, content: bytes) -> str:
@@ -89,9 +93,8 @@ class Bundle:
         """Read the manifest; Unreadable when it is not a bundle."""
         self._folder = folder
         try:
-            self._manifest = orjson.loads((folder / "manifest.json").read_bytes())
-            lines = (folder / "checkpoints.ndjson").read_bytes().splitlines()
-            self._notes = [orjson.loads(line) for line in lines]
+            self._manifest = orjson.loads(whole(folder / "manifest.json", _LARGEST_MANIFEST))
+            self._notes = [orjson.loads(line or b"") for line in lines(folder / "checkpoints.ndjson", _LARGEST_NOTE)]
             self._tenant, self._origin = str(self._manifest["tenant"]), str(self._manifest["origin"])
             self._stored = [StoredNote(int(one["size"]), one["note"].encode(), None) for one in self._notes]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -112,11 +115,18 @@ class Bundle:
         at, ends = 0, set(sizes)
         chunk: list[tuple[int, None, None, bytes]] = []
         for path in sorted(self._folder.glob("records-*.ndjson")):
-            for line in path.read_bytes().split(b"\n")[:-1] if tenant == self._tenant else ():
+            for line in self._lines(path) if tenant == self._tenant else ():
                 chunk.append((at, None, None, line))
                 at += 1
-                if at in ends or len(chunk) == 2_048:
+                if at in ends or len(chunk) == _CHUNK:
                     yield chunk
                     chunk = []
         if chunk:
             yield chunk
+
+    def _lines(self, path: Path) -> Iterator[bytes]:
+        try:
+            for line in lines(path, LARGEST):
+                yield line or b""  # what is longer than any record is none
+        except OSError as error:
+            raise Unreadable(f"{path.name}: {error.strerror or 'not readable'}") from None

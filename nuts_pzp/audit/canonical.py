@@ -74,9 +74,9 @@ def is_canonical(stored: bytes) -> dict[str, Any] | None:
     """Parse stored bytes; None when they are not the one canonical spelling (which also finds duplicate keys)."""
     try:
         document = orjson.loads(stored)
-    except orjson.JSONDecodeError:
-        return None
-    if type(document) is not dict or orjson.dumps(document, option=orjson.OPT_SORT_KEYS) != stored:
+        if type(document) is not dict or orjson.dumps(document, option=orjson.OPT_SORT_KEYS) != stored:
+            return None
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # what nests deeper than it writes was not written by us
         return None
     return document
 

@@ -130,6 +130,6 @@ def _anchor(path: Path, anchor: Path | None) -> Finding:
 
 
 def _seconds_since(at: str) -> float:
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):  # TypeError: a time without its zone
         return (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
     return float("inf")

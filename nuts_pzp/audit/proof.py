@@ -13,7 +13,7 @@ from typing import Any
 from .canonical import is_canonical
 from .ledger.checkpoint import BadCheckpoint, VerifierKey
 from .ledger.merkle import HASH_BYTES, included, inclusion_proof, leaf_hash
-from .material import Material
+from .material import Material, body_of
 
 SCHEMA = "nuts-pzp-audit-proof/1"
 
@@ -39,7 +39,8 @@ def prove(material: Material, tenant: str, record_id: str) -> dict[str, Any]:
         raise BadProof("no such log")
     needle, found, leaves = f'"id":"{record_id}"'.encode(), None, []
     for chunk in material.chunks(tenant, []):
-        for index, _, _, body in chunk:
+        for row in chunk:
+            index, body = row[0], body_of(row)
             if needle in body and (is_canonical(body) or {}).get("id") == record_id:
                 found = (index, body)
             leaves.append(leaf_hash(body))

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from .material import opened
+from .material import Unreadable, body_of, opened
 from .seal import Seal, Sealed
 from .verify import LogReport, Verdict
 
@@ -64,12 +64,17 @@ def records(path: Path, tenant: str, correlation: str | None = None) -> Iterator
     needle = None if correlation is None else orjson.dumps(correlation)
     with opened(path) as ledger:
         for chunk in ledger.chunks(tenant, []):
-            for index, _, _, body in chunk:
+            for row in chunk:
+                index, body = row[0], body_of(row)
                 if needle is not None and needle not in body:
                     continue
-                record = orjson.loads(body)
+                try:
+                    record = orjson.loads(body)
+                    told = entry(index, record)
+                except (ValueError, LookupError, TypeError, AttributeError):
+                    raise Unreadable(f"record {index} is damaged") from None
                 if correlation is None or record.get("correlation") == correlation:
-                    yield entry(index, record)
+                    yield told
 
 
 def entry(index: int, record: dict[str, Any]) -> Entry:
@@ -77,20 +82,26 @@ def entry(index: int, record: dict[str, Any]) -> Entry:
     org, user, told = record.get("org", {}), record.get("user", {}), record.get("object", {})
     return Entry(
         index=index,
-        ts=record["ts"],
-        code=record["event"]["code"],
-        word=word(record),
-        correlation=record.get("correlation", ""),
-        requester=org.get("requester", {}).get("name", ""),
-        responder=org.get("responder", {}).get("name", ""),
-        user=user.get("id", ""),
-        role=user.get("role", {}).get("text", ""),
-        assurance=user.get("auth", ""),
-        reason=record["outcome"].get("reason", ""),
-        references=tuple(told.get("references", ())),
+        ts=shown(record["ts"]),
+        code=shown(record["event"]["code"]),
+        word=shown(word(record)),
+        correlation=shown(record.get("correlation", "")),
+        requester=shown(org.get("requester", {}).get("name", "")),
+        responder=shown(org.get("responder", {}).get("name", "")),
+        user=shown(user.get("id", "")),
+        role=shown(user.get("role", {}).get("text", "")),
+        assurance=shown(user.get("auth", "")),
+        reason=shown(record["outcome"].get("reason", "")),
+        references=tuple(shown(one) for one in told.get("references", ())),
         test=bool(record.get("patient", {}).get("test")),
         record=record,
     )
+
+
+def shown(text: object) -> str:
+    """Return a text of a record fit for a screen: a terminal obeys what is in it, and others chose it."""
+    whole = str(text)
+    return whole if whole.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in whole)
 
 
 def word(record: dict[str, Any]) -> str:

@@ -136,9 +136,12 @@ def walk(folder: Path, expected: dict[int, bytes], size: int, tenant: str) -> No
     for path in sorted(folder.glob("records-*.ndjson")):
         with path.open("rb") as lines:
             for line in lines:
-                record = json.loads(line)
-                if record["idx"] != at or record["tenant"] != tenant:
-                    raise Wrong(f"record {at} is missing or stands elsewhere")
+                try:
+                    record = json.loads(line)
+                    if record["idx"] != at or record["tenant"] != tenant:
+                        raise Wrong(f"record {at} is missing or stands elsewhere")
+                except (ValueError, LookupError, TypeError, RecursionError):
+                    raise Wrong(f"record {at} is no record") from None
                 push(stack, hashlib.sha256(b"\x00" + line.rstrip(b"\n")).digest(), at)
                 at += 1
                 if at in expected:
@@ -196,7 +199,7 @@ def main() -> None:
         code, sentence = verify(options.folder, key, options.anchor)
     except Wrong as wrong:
         code, sentence = 1, f"Logboek gewijzigd: {wrong}"
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         code, sentence = 3, f"Niet leesbaar: {type(error).__name__}"
     sys.stdout.write(sentence + "\n")
     sys.exit(code)

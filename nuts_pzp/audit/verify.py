@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import IntEnum
-from hashlib import sha256
-from typing import Any
 
 from .anchors import AnchorLines, checkpoints
-from .canonical import SCHEMA, is_canonical
-from .ledger.checkpoint import BadCheckpoint, VerifierKey
+from .cores import Cores, Lost, opened_notes
+from .ledger.checkpoint import BadCheckpoint, Checkpoint, VerifierKey
 from .ledger.merkle import Frontier
-from .material import Chunk, Material, StoredLog, StoredNote, Unreadable
+from .material import LedgerFile, Material, StoredLog, StoredNote, Unreadable
+from .stretch import Flaw, Task, judge
+
+LONG = 50_000
+"""Records from which several processes are worth their start."""
+MANY = 2_000
+"""Checkpoints likewise."""
+_STRETCH = 16_384
+"""Records of one stretch: a power of two, so that its tree is a part of the whole tree."""
 
 
 class Verdict(IntEnum):
@@ -86,8 +94,12 @@ def verify(
     *,
     tenant: str | None = None,
     fast: bool = False,
+    among: Callable[[], AbstractContextManager[Cores]] | None = None,
 ) -> Report:
-    """Verify one tenant's log, or all; a log without its key is Verdict.USAGE, without an anchor INCOMPLETE."""
+    """Verify one tenant's log, or all; a log without its key is Verdict.USAGE, without an anchor INCOMPLETE.
+
+    Long logs of a ledger file are judged by the processes that `among` starts, such as `cores.every`.
+    """
     began = time.perf_counter()
     known = {key.name: key for key in keys}
     reports = []
@@ -95,11 +107,15 @@ def verify(
     gc.disable()  # millions of small short-lived objects and no cycles: collecting them triples the time
     try:
         logs = [log for log in material.logs() if tenant in (None, log.tenant)]
-        for log in logs:
-            key = keys[0] if tenant and len(keys) == 1 else known.get(log.origin)
-            reports.append(_verify_log(material, log, key, anchor, fast=fast))
+        long = any(log.head and log.head.size >= LONG for log in logs)
+        with among() if long and among else nullcontext() as cores:
+            for log in logs:
+                key = keys[0] if tenant and len(keys) == 1 else known.get(log.origin)
+                reports.append(_verify_log(material, log, _Means(key, anchor, fast, cores)))
     except Unreadable as error:
         reports.append(LogReport(tenant or "", "", Verdict.UNREADABLE, reason=str(error)))
+    except Lost:
+        reports.append(LogReport(tenant or "", "", Verdict.UNREADABLE, reason="a process that helped to read it died"))
     finally:
         if collecting:
             gc.enable()
@@ -126,20 +142,29 @@ def _absent(
     return reports
 
 
-def _verify_log(
-    material: Material, log: StoredLog, key: VerifierKey | None, anchor: AnchorLines | None, *, fast: bool
-) -> LogReport:
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """With what a log is verified."""
+
+    key: VerifierKey | None
+    anchor: AnchorLines | None
+    fast: bool
+    cores: Cores | None
+
+
+def _verify_log(material: Material, log: StoredLog, means: _Means) -> LogReport:
+    key = means.key
     if key is None:
         return LogReport(log.tenant, log.origin, Verdict.USAGE, reason="no key given for this log")
-    walk = _Walk(log.tenant, fast)
+    walk = _Walk(log.tenant, key, means)
     kept: list[StoredNote] = []
     anchored = 0
     try:
         if log.head is None:
             raise _Bad("records without a signed head", 0)
         kept = material.checkpoints(log.tenant)
-        size = _expect_notes(walk, key, log.head, kept)
-        anchored = _expect_anchor(walk, key, anchor, size)
+        size = walk.expect([(log.head, "the head"), *((one, f"the checkpoint of size {one.size}") for one in kept)])
+        anchored = _expect_anchor(walk, key, means.anchor, size)
         walk.through(material, size)
     except _Bad as bad:
         verdict, reason, first_bad = Verdict.TAMPERED, str(bad), bad.first_bad
@@ -161,15 +186,6 @@ def _verify_log(
     )
 
 
-def _expect_notes(walk: _Walk, key: VerifierKey, head: StoredNote, kept: list[StoredNote]) -> int:
-    """Open the head and every kept checkpoint; return the size of the head."""
-    size = walk.expect(key, head, "the head")
-    for one in kept:
-        if walk.expect(key, one, f"the checkpoint of size {one.size}") > size:
-            raise _Bad(f"a checkpoint of size {one.size} was signed, but the log ends at {size}", size)
-    return size
-
-
 def _expect_anchor(walk: _Walk, key: VerifierKey, anchor: AnchorLines | None, size: int) -> int:
     """Hold every anchored checkpoint against the log; return how many there are."""
     if anchor is None:
@@ -188,19 +204,29 @@ def _expect_anchor(walk: _Walk, key: VerifierKey, anchor: AnchorLines | None, si
 class _Walk:
     """One pass over the records, comparing roots wherever a signed note says what the root must be."""
 
-    def __init__(self, tenant: str, fast: bool) -> None:
-        self._tenant, self._fast = tenant, fast
+    def __init__(self, tenant: str, key: VerifierKey, means: _Means) -> None:
+        self._tenant, self._key, self._fast, self._cores = tenant, key, means.fast, means.cores
         self._expected: dict[int, bytes] = {}
         self._frontier = Frontier()
         self.proven = 0
         self.root = ""
 
-    def expect(self, key: VerifierKey, stored: StoredNote, name: str) -> int:
-        """Open a stored note and remember its root; return its size."""
-        try:
-            signed = key.open(stored.note)
-        except BadCheckpoint as error:
-            raise _Bad(f"{name} is not genuine: {error}") from None
+    def expect(self, stored: Sequence[tuple[StoredNote, str]]) -> int:
+        """Open the head and all kept checkpoints, and remember their roots; return the size of the head."""
+        notes = [one.note for one, _ in stored]
+        many = self._cores if len(notes) >= MANY else None
+        found = many.opened(self._key, notes) if many else opened_notes(self._key, notes)
+        size: int | None = None
+        for (one, name), signed in zip(stored, found, strict=True):
+            if isinstance(signed, str):
+                raise _Bad(f"{name} is not genuine: {signed}")
+            self._expect(one, signed, name)
+            size = signed.size if size is None else size
+            if signed.size > size:
+                raise _Bad(f"a checkpoint of size {signed.size} was signed, but the log ends at {size}", size)
+        return size or 0
+
+    def _expect(self, stored: StoredNote, signed: Checkpoint, name: str) -> None:
         if signed.size != stored.size:
             raise _Bad(f"{name} is filed under another size")
         if stored.frontier is not None:
@@ -211,7 +237,6 @@ class _Walk:
             if not fits:
                 raise _Bad(f"the frontier beside {name} is not the signed one")
         self.must_be(signed.size, signed.root, "signed")
-        return signed.size
 
     def must_be(self, size: int, root: bytes, how: str) -> None:
         """Remember what the root at this size must be; two different ones are two histories."""
@@ -221,58 +246,39 @@ class _Walk:
     def through(self, material: Material, size: int) -> None:
         """Walk all records; raise at the first that is wrong, or at the first root that is."""
         sizes = sorted(one for one in self._expected if one)
-        for chunk in material.chunks(self._tenant, sizes):
-            at = self._frontier.size
-            if at + len(chunk) > size:
-                raise _Bad(f"a record after the signed end of {size}", size)
-            leaves = self._checked(chunk, at)
-            self._frontier.extend(leaves)
-            self._compare()
-        if self._frontier.size != size:
-            raise _Bad(
-                f"the log was signed with {size} records, but ends at {self._frontier.size}", self._frontier.size
-            )
-        self._compare()
+        if self._cores and isinstance(material, LedgerFile) and size >= LONG:
+            self._together(self._cores, material, sizes)
+        else:
+            whole = Task(self._tenant, 0, size, sizes)
+            self._adopt(*judge(material.chunks(self._tenant, []), whole, self._compare, fast=self._fast))
+        self._compare(self._frontier)
         self.root = self._frontier.root().hex()
 
-    def _compare(self) -> None:
-        expected = self._expected.get(self._frontier.size)
+    def _together(self, cores: Cores, material: LedgerFile, sizes: list[int]) -> None:
+        """Let several processes judge a stretch each, and put the stretches together in order."""
+        size = sizes[-1]
+        starts = range(0, size, _STRETCH)
+        tasks = [_task(self._tenant, start, min(start + _STRETCH, size), sizes) for start in starts]
+        for stretch, marks in cores.judged(material.path, tasks, fast=self._fast):
+            for mark in marks:
+                self._compare(self._frontier.joined(mark))
+            self._adopt(self._frontier.joined(stretch.frontier), stretch.flaw)
+        if material.count(self._tenant) > size:
+            raise _Bad(f"a record after the signed end of {size}", size)
+
+    def _adopt(self, frontier: Frontier, flaw: Flaw | None) -> None:
+        self._frontier = frontier
+        if flaw:
+            raise _Bad(flaw.reason, flaw.at)
+
+    def _compare(self, frontier: Frontier) -> None:
+        expected = self._expected.get(frontier.size)
         if expected is None:
             return
-        if self._frontier.root() != expected:
-            raise _Bad(f"changed between record {self.proven} and {self._frontier.size - 1}", self.proven)
-        self.proven = self._frontier.size
+        if frontier.root() != expected:
+            raise _Bad(f"changed between record {self.proven} and {frontier.size - 1}", self.proven)
+        self.proven = frontier.size
 
-    def _checked(self, chunk: Chunk, at: int) -> list[bytes]:
-        """Return the leaf hashes of a chunk whose indexes, neighbours and spelling are right."""
-        try:
-            leaves = [sha256(b"\x00" + row[3]).digest() for row in chunk]
-        except TypeError:  # a column was given another type; then it is not what was signed
-            number = next(number for number, row in enumerate(chunk) if type(row[3]) is not bytes)
-            raise _Bad(f"record {at + number} was changed", at + number) from None
-        following = range(at, at + len(chunk))
-        beside = [leaf if row[2] is None else row[2] for row, leaf in zip(chunk, leaves, strict=True)]
-        if [row[0] for row in chunk] != list(following) or beside != leaves:
-            self._accuse(chunk, leaves, at)
-        if not self._fast:
-            for position, row in zip(following, chunk, strict=True):
-                self._canonical(position, row[1], row[3])
-        return leaves
 
-    def _accuse(self, chunk: Chunk, leaves: list[bytes], at: int) -> None:
-        """Name the first record of a chunk that is out of order or not its own leaf."""
-        for position, (row, leaf) in enumerate(zip(chunk, leaves, strict=True), at):
-            if row[0] != position:
-                first = row[0] if type(row[0]) is int else position
-                raise _Bad(f"record {position} is missing or stands twice", min(position, first))
-            if row[2] is not None and row[2] != leaf:
-                raise _Bad(f"record {position} was changed", position)
-
-    def _canonical(self, position: int, ts: str | None, body: bytes) -> None:
-        record: dict[str, Any] | None = is_canonical(body)
-        if record is None:
-            raise _Bad(f"record {position} is not canonical JSON", position)
-        if record.get("idx") != position or record.get("tenant") != self._tenant or record.get("v") != SCHEMA:
-            raise _Bad(f"record {position} belongs elsewhere", position)
-        if ts is not None and record.get("ts") != ts:
-            raise _Bad(f"record {position} is filed under another time", position)
+def _task(tenant: str, start: int, stop: int, sizes: list[int]) -> Task:
+    return Task(tenant, start, stop, sizes[bisect_right(sizes, start) : bisect_right(sizes, stop)])

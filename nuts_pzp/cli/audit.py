@@ -13,16 +13,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import orjson
 import typer
 from typer.core import TyperCommand
 
 from ..audit import anchors, bundle, doctor, proof, reading
+from ..audit.cores import every
+from ..audit.files import whole
 from ..audit.ledger.checkpoint import VerifierKey
 from ..audit.material import Material, Unreadable, opened
 from ..audit.verify import Report, Verdict, verify
 
 app = typer.Typer(help="The audit log: verify, prove, export.", no_args_is_help=True)
 
+_LARGEST_KEYS = 1_048_576
+_LARGEST_PROOF = 1_048_576
 _PARSER_USAGE = 2
 """With what the command line parser ends on wrong use."""
 
@@ -61,7 +66,7 @@ def verify_command(
         _refuse("the anchor file is not readable")
     try:
         with _material(path) as material:
-            report = verify(material, keys, lines, tenant=tenant, fast=fast)
+            report = verify(material, keys, lines, tenant=tenant, fast=fast, among=every)
     except Unreadable as error:
         typer.echo(json.dumps(_unreadable(str(error))) if as_json else f"Logboek niet leesbaar: {error}")
         raise typer.Exit(Verdict.UNREADABLE) from None
@@ -107,7 +112,7 @@ def check_proof_command(
 ) -> None:
     """Check the proof of one record with the log's public key alone."""
     try:
-        document = json.loads(path.read_bytes())
+        document = orjson.loads(whole(path, _LARGEST_PROOF))
     except (OSError, ValueError):
         _refuse("the proof is not readable", Verdict.UNREADABLE)
     reasons = []
@@ -147,7 +152,11 @@ def export_command(
 
 @contextmanager
 def _material(path: Path) -> Iterator[Material]:
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except OSError as error:
+        raise Unreadable(error.strerror or "no such file") from None
+    if folder:
         yield bundle.Bundle(path)
         return
     with opened(path) as ledger:
@@ -156,19 +165,23 @@ def _material(path: Path) -> Iterator[Material]:
 
 def _verifier_keys(given: list[str]) -> list[VerifierKey]:
     """Read public keys: written out, from a file with one a line, or from every `*.pub` below a folder."""
-    lines: list[str] = []
-    for one in given:
-        path = Path(one)
-        if path.is_dir():
-            lines += [line for file in sorted(path.rglob("*.pub")) for line in file.read_text("utf-8").splitlines()]
-        elif path.is_file():
-            lines += path.read_text("utf-8").splitlines()
-        else:
-            lines.append(one)
     try:
-        return [VerifierKey.parse(line) for line in lines if line.strip()]
-    except ValueError:
+        keys = {VerifierKey.parse(line) for one in given for line in _key_lines(one) if line.strip()}
+    except (OSError, ValueError):
         _refuse("a key is not a public key of a log")
+    names = [key.name for key in keys]
+    if len(set(names)) != len(names):
+        _refuse("two different keys are given for one log; which of them to trust is for you to say")
+    return sorted(keys, key=lambda key: key.name)
+
+
+def _key_lines(given: str) -> list[str]:
+    path = Path(given)
+    if path.is_dir():
+        return [line for file in sorted(path.rglob("*.pub")) for line in _key_lines(str(file))]
+    if path.exists():
+        return whole(path, _LARGEST_KEYS).decode().splitlines()
+    return [given]
 
 
 def _report(report: Report) -> dict[str, Any]:
@@ -189,7 +202,7 @@ def _report_text(report: Report) -> str:
     lines = []
     for log in report.logs:
         detail = f" ({log.reason})" if log.reason else ""
-        lines.append(f"{log.tenant or log.origin}: {reading.verdict_words(log)}{detail}")
+        lines.append(f"{reading.shown(log.tenant or log.origin)}: {reading.verdict_words(log)}{detail}")
         if log.size:
             lines.append(f"  {log.proven} van {log.size} regels bewezen, {log.checkpoints} handtekeningen,")
             lines.append(f"  {log.anchored} ijkpunten, wortel {log.root or '-'}")

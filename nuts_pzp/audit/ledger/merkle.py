@@ -52,6 +52,29 @@ class Frontier:
             nodes = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
             level += 1
 
+    def joined(self, part: Frontier) -> Frontier:
+        """Return the tree of these leaves followed by those of a part; ValueError when the part does not fit here.
+
+        It fits when this size is a multiple of a power of two that is at least the size of the part.
+        """
+        if self.size % (1 << max(0, part.size - 1).bit_length()):
+            raise ValueError("the part does not begin on a boundary of the tree")
+        whole = self.copy()
+        whole.size += part.size
+        for level, node in reversed(list(enumerate(part._levels))):
+            if node is not None:
+                whole._carry(level, node)
+        return whole
+
+    def _carry(self, level: int, node: bytes) -> None:
+        self._levels.extend([None] * (level + 1 - len(self._levels)))
+        while level < len(self._levels) and (waiting := self._levels[level]) is not None:
+            node, self._levels[level] = node_hash(waiting, node), None
+            level += 1
+        if level == len(self._levels):
+            self._levels.append(None)
+        self._levels[level] = node
+
     def root(self) -> bytes:
         """Return the root of the whole tree."""
         root: bytes | None = None

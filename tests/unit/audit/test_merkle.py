@@ -124,3 +124,26 @@ def test_there_is_no_consistency_with_an_empty_or_larger_tree(old: int, size: in
     with pytest.raises(ValueError, match="older tree"):
         merkle.consistency_proof(old, leaves(size))
     assert not merkle.consistent(old, size, bytes(32), bytes(32), [])
+
+
+@pytest.mark.parametrize("part", [1, 2, 4, 8])
+def test_a_tree_grows_by_whole_parts_as_it_does_by_leaves(part: int) -> None:
+    leaves = [merkle.leaf_hash(bytes([number])) for number in range(29)]
+    for upto in range(len(leaves) + 1):
+        tree = merkle.Frontier()
+        for start in range(0, upto, part):
+            tree = tree.joined(frontier_of(leaves[start : min(start + part, upto)]))
+        assert (tree.size, tree.root()) == (upto, merkle.root_of(leaves[:upto]))
+        assert merkle.Frontier.load(upto, tree.dump()).root() == tree.root()
+
+
+@pytest.mark.parametrize(("size", "part"), [(1, 2), (2, 3), (3, 2), (4, 5), (6, 4)])
+def test_a_part_that_is_no_subtree_there_is_refused(size: int, part: int) -> None:
+    with pytest.raises(ValueError, match="boundary"):
+        frontier_of([bytes(32)] * size).joined(frontier_of([bytes(32)] * part))
+
+
+def frontier_of(leaves: list[bytes]) -> merkle.Frontier:
+    frontier = merkle.Frontier()
+    frontier.extend(leaves)
+    return frontier
