@@ -9,7 +9,7 @@ import msgspec
 from ..exchange import Inquiry
 from ..fhir.bundle import Resource
 from ..identity import BSN_SYSTEM
-from ..outcome import Deny, Gathered, Outcome
+from ..outcome import Deny, Gathered, Outcome, Unavailable
 from ..reasons import Reason
 
 
@@ -23,13 +23,23 @@ def patients_in(found: Gathered[Resource], inquiry: Inquiry) -> Outcome[tuple[Re
         return found.gaps[0].stop
     patients = tuple(resource for resource in found.items if resource.type == "Patient")
     for patient in patients:
-        content = msgspec.json.decode(patient.raw)
+        content = _content(patient)
+        if content is None:
+            return Unavailable(Reason.SOURCE_BROKEN, detail="a Patient that cannot be read")
         if _bsns(content) != {inquiry.bsn.value}:
             return Deny(Reason.SOURCE_OTHER_PATIENT)
         born = content.get("birthDate")
         if born is not None and not _agrees(born, inquiry.birth_date.isoformat()):
             return Deny(Reason.PATIENT_BIRTH_DATE)
     return patients
+
+
+def _content(patient: Resource) -> dict[str, Any] | None:
+    try:
+        content = msgspec.json.decode(patient.raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _bsns(content: dict[str, Any]) -> set[str]:

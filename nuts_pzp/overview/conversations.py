@@ -67,15 +67,21 @@ def conversations(dossiers: Sequence[Dossier], statements: Sequence[Statement]) 
 
 def _encounters(dossier: Dossier, linked: set[str]) -> Iterator[Talk]:
     procedures = [(held, one) for held, one in dossier.of(Procedure) if codes_in((one.code,)) & CONVERSATION_CODES]
+    procedures = [pair for pair in procedures if pair[0].ref not in dossier.strangers]
+    by_encounter, known = _by_encounter(dossier, procedures), {held.ref: (held, one) for held, one in procedures}
     used: set[str] = set()
     for held, encounter in dossier.of(Encounter):
+        if held.ref in dossier.strangers:
+            continue
         if encounter.status == ENTERED_IN_ERROR:
             dossier.excluded.append(PutAside(held.ref, "Encounter", ENTERED_IN_ERROR))
             continue
-        joined = [pair for pair in procedures if _belong(dossier, held, encounter, pair)]
-        used.update(pair[0].ref for pair in joined)
-        if joined or held.ref in linked or _promises(dossier, encounter):
-            yield _talk(dossier, held, encounter, [one for _, one in joined if one.status != ENTERED_IN_ERROR])
+        reasons = [there.ref for one in encounter.reason_reference or () if (there := dossier.find(one)) is not None]
+        refs = sorted({*by_encounter.get(held.ref, ()), *(ref for ref in reasons if ref in known)})
+        used.update(refs)
+        if refs or held.ref in linked or _promises(dossier, encounter):
+            joined = [known[ref][1] for ref in refs]
+            yield _talk(dossier, held, encounter, [one for one in joined if one.status != ENTERED_IN_ERROR])
     for held, procedure in procedures:
         if procedure.status == ENTERED_IN_ERROR:
             dossier.excluded.append(PutAside(held.ref, "Procedure", ENTERED_IN_ERROR))
@@ -83,11 +89,14 @@ def _encounters(dossier: Dossier, linked: set[str]) -> Iterator[Talk]:
             yield _talk(dossier, held, None, [procedure])
 
 
-def _belong(dossier: Dossier, held: Held, encounter: Encounter, pair: tuple[Held, Procedure]) -> bool:
-    """Joined both ways: the procedure names the encounter, or the encounter gives the procedure as its reason."""
-    there = dossier.find(pair[1].encounter)
-    reasons = (dossier.find(one) for one in encounter.reason_reference or ())
-    return (there is not None and there.ref == held.ref) or any(one and one.ref == pair[0].ref for one in reasons)
+def _by_encounter(dossier: Dossier, procedures: list[tuple[Held, Procedure]]) -> dict[str, list[str]]:
+    """Return which procedures name which encounter; an encounter may also give the procedure as its reason."""
+    found: dict[str, list[str]] = {}
+    for held, procedure in procedures:
+        there = dossier.find(procedure.encounter)
+        if there is not None:
+            found.setdefault(there.ref, []).append(held.ref)
+    return found
 
 
 def _promises(dossier: Dossier, encounter: Encounter) -> bool:
@@ -135,21 +144,22 @@ def _sides(dossier: Dossier, people: Iterable[Reference]) -> tuple[list[str], li
 
 def _add_forms(dossier: Dossier, talks: list[Talk]) -> None:
     """Each form is a conversation by itself, unless the source has an encounter on that day."""
-    encounters = list(talks)
+    encounters = {one.day: one for one in reversed(talks) if one.day}
     for held, form in dossier.of(QuestionnaireResponse):
-        if form.status == ENTERED_IN_ERROR or not is_form(form):
+        if form.status == ENTERED_IN_ERROR or held.ref in dossier.strangers or not is_form(form):
             continue
         answers = Answers(form.item)
         when = read_date(answers.date(DATE))
         by, present = [name for name in (form_author(answers),) if name], list(names_present(answers))
-        day = when.day if when else ""
-        same = next((one for one in encounters if day and one.day == day), None)
+        same = encounters.get(when.day) if when and when.day else None
         if same is None:
             talks.append(Talk(dossier.id, when, "", (), by, present, [held.ref], sources=[dossier.id]))
         else:
-            same.forms = sorted([*same.forms, held.ref])
+            same.forms.append(held.ref)
             same.by = same.by or by
             same.present = same.present or present
+    for one in encounters.values():
+        one.forms.sort()
 
 
 def _place(source: str, statements: list[Statement], talks: list[Talk]) -> None:
@@ -176,23 +186,29 @@ def _place(source: str, statements: list[Statement], talks: list[Talk]) -> None:
 
 def _joined(talks: list[Talk]) -> list[Talk]:
     """The same encounter at two sources (equal identifier) is one conversation."""
-    first: dict[str, Talk] = {}
-    result: list[Talk] = []
+    first: dict[str, int] = {}
+    groups: list[list[Talk]] = []
     for one in sorted(talks, key=lambda talk: (talk.source, talk.encounter, talk.day, talk.forms)):
-        same = next((first[identifier] for identifier in one.ids if identifier in first), None)
-        if same is None:
-            result.append(one)
-        else:
-            same.sources = sorted({*same.sources, *one.sources})
-            same.refs |= one.refs
-            same.inferred |= one.inferred
-            same.by = list(dict.fromkeys([*same.by, *one.by]))
-            same.present = list(dict.fromkeys([*same.present, *one.present]))
-            same.forms = sorted({*same.forms, *one.forms})
-            same.when = same.when or one.when
+        number = next((first[identifier] for identifier in one.ids if identifier in first), len(groups))
+        if number == len(groups):
+            groups.append([])
+        groups[number].append(one)
         for identifier in one.ids:
-            first.setdefault(identifier, same or one)
-    return result
+            first.setdefault(identifier, number)
+    return [group[0] if len(group) == 1 else _one_of(group) for group in groups]
+
+
+def _one_of(group: list[Talk]) -> Talk:
+    """What several sources tell of one conversation; the first gives its name."""
+    one = group[0]
+    one.sources = sorted({source for talk in group for source in talk.sources})
+    one.refs = {mark for talk in group for mark in talk.refs}
+    one.inferred = {mark for talk in group for mark in talk.inferred}
+    one.by = list(dict.fromkeys(name for talk in group for name in talk.by))
+    one.present = list(dict.fromkeys(name for talk in group for name in talk.present))
+    one.forms = sorted({form for talk in group for form in talk.forms})
+    one.when = next((talk.when for talk in group if talk.when is not None), None)
+    return one
 
 
 def latest_by_source(talks: Iterable[Talk]) -> dict[str, str]:

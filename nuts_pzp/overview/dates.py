@@ -15,6 +15,7 @@ import msgspec
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
+_LONGEST = 40
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 _INSTANT = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,12})?)?(Z|[+-]\d{2}:\d{2})?", re.ASCII
@@ -29,6 +30,16 @@ class When(msgspec.Struct, frozen=True):
     end: int
     day: str = ""
 
+    @property
+    def units(self) -> tuple[str | int, ...]:
+        """The calendar units it lies in, its own last: two dates overlap when one's own is a unit of the other."""
+        text = self.day or self.text
+        whole = tuple(text[:length] for length in (4, 7, 10) if length <= len(text))
+        if self.end - self.start > 60:
+            return whole
+        minute = self.start // 60
+        return (*whole, minute) if self.end - self.start == 60 else (*whole, minute, -self.start)
+
     def overlaps(self, other: When) -> bool:
         """Say whether neither is later than the other."""
         return self.start < other.end and other.start < self.end
@@ -38,9 +49,13 @@ class When(msgspec.Struct, frozen=True):
         return self.start >= other.end
 
 
-@lru_cache(maxsize=4096)
 def read_date(text: str) -> When | None:
     """Read a FHIR date, dateTime or instant; None when it is not one. A time without zone is Dutch clock time."""
+    return _read(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> When | None:
     try:
         if match := _DATE.fullmatch(text):
             return _whole(text, match[1], match[2], match[3])

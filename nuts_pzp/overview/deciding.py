@@ -20,6 +20,8 @@ State = Literal["current", "ended", "conflict", "not-recorded"]
 WITHOUT_DATE = frozenset({"capacity", "representative", "first-contact"})
 _PARALLEL = frozenset(f"obs:{code}" for code in FREE_TEXT)
 _HIGH = frozenset({"capacity", "representative", f"obs:{EUTHANASIA}"})
+_COMPARED = 1_000_000
+"""Beyond this many comparisons of ends with agreements, all between the first and the last counts: more is shown."""
 _FROM_HISTORY = frozenset(
     {"FUTURE_DATE", "UNKNOWN_MODIFIER", "STATUS_NOT_LEADING", "DUPLICATE_ID_DIFFERS", "SUBJECT_DIFFERS"}
 )
@@ -80,7 +82,7 @@ def _by_date(key: str, ordered: list[Statement]) -> Verdict:
     leading = tier[0]
     same = leading.said.same
     ends = [one for one in tier if one.said.kind == "ended"]
-    between = [one for end in ends for one in pool if _within(end, one)]
+    between = _between(ends, pool) if ends else []
     loose = [one for one in undated if one.said.same != same] if dated else []
     if any(one.said.same != same for one in tier):
         rule = "SAME_DATE_DIFFERENT_VALUE" if dated else "UNDATED_DIFFERENT_VALUE"
@@ -95,7 +97,8 @@ def _by_date(key: str, ordered: list[Statement]) -> Verdict:
     verdict = Verdict(_state(leading), leading, corroborating=_distinct(agreeing))
     if rule:
         verdict.parallel = _distinct([*tier, *loose])
-        verdict.corroborating = tuple(one for one in verdict.corroborating if one not in verdict.parallel)
+        beside = {id(one) for one in verdict.parallel}
+        verdict.corroborating = tuple(one for one in verdict.corroborating if id(one) not in beside)
     _look_back(verdict, ordered, pool)
     return verdict
 
@@ -106,6 +109,16 @@ def _distinct(statements: Iterable[Statement]) -> tuple[Statement, ...]:
 
 def _state(leading: Statement) -> State:
     return "ended" if leading.said.kind == "ended" else "current"
+
+
+def _between(ends: list[Statement], pool: list[Statement]) -> list[Statement]:
+    """Return what was agreed while one of the ended agreements was in force."""
+    apart = {(end.since, end.when, end.was.same if end.was else ""): end for end in ends}
+    if len(apart) * len(pool) <= _COMPARED:
+        return [one for one in pool if any(_within(end, one) for end in apart.values())]
+    first = min((end.since.start for end in ends if end.since), default=0)
+    last = max(end.when.start for end in ends if end.when)
+    return [one for one in pool if one.when and first < one.when.end <= last and one.said.kind != "ended"]
 
 
 def _within(end: Statement, one: Statement) -> bool:

@@ -15,7 +15,7 @@ from ..fhir.bundle import Resource
 from ..outcome import Gap
 from .dates import When
 from .returned import once
-from .structures import DECODERS, Patient, Reference, Resourced
+from .structures import DECODERS, Identifier, Patient, Reference, Resourced
 from .stu3 import is_stu3, suspect
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -66,6 +66,7 @@ class Dossier:
         "names",
         "own_patient",
         "patients",
+        "strangers",
         "stu3",
         "told",
         "unmapped",
@@ -81,6 +82,8 @@ class Dossier:
         """Names found so far, by reference, display and whether the specialty is wanted."""
         self.own_patient: set[str] = set()
         """References seen to point at this source's Patient."""
+        self.strangers: set[str] = set()
+        """Records of another patient, by reference."""
         self.encounters: dict[str, tuple[Held, When | None] | None] = {}
         """Encounters looked up so far, by reference, with their date."""
         self.unmapped: list[PutAside] = []
@@ -118,7 +121,9 @@ class Dossier:
         except _BROKEN:
             self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
             self.unmapped.append(PutAside(ref, resource.type, "malformed"))
-            return
+            if resource.type != "Patient":
+                return
+            content = identity_of(resource.raw)
         if suspect(content):
             self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
         if not self.dialect:
@@ -131,6 +136,21 @@ class Dossier:
             self.by_reference[resource.url.partition("/_history/")[0] if "/_history/" in ref else resource.url] = held
         if resource.id:
             self.by_reference[f"{resource.type}/{resource.id}"] = held
+
+
+def identity_of(raw: bytes) -> Patient:
+    """Return who a Patient is that cannot be read as a whole: its numbers and birth date, of any shape they have."""
+    try:
+        content = msgspec.json.decode(raw)
+    except _BROKEN:
+        content = None
+    if not isinstance(content, dict):
+        return Patient()
+    given = content.get("identifier")
+    found = [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, dict)]
+    numbers = [Identifier(str(one.get("system")), str(one.get("value"))) for one in found if one.get("value")]
+    born = content.get("birthDate")
+    return Patient(identifier=numbers, birth_date=born if isinstance(born, str) else None)
 
 
 def reference_of(resource: Resource) -> str:

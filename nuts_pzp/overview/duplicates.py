@@ -11,7 +11,8 @@ from collections import defaultdict
 import msgspec
 
 from .attentions import attention
-from .statements import Leads, Statement
+from .dates import When
+from .statements import Leads, Said, Statement
 
 
 def collapse(statements: list[Statement]) -> list[Statement]:
@@ -82,32 +83,64 @@ def _fold(ordered: list[Statement], copies: dict[tuple[str, str, str], Statement
 
 def _forms_beside_resources(statements: list[Statement]) -> list[Statement]:
     """Fold a form's answer into the resource of the same source that says the same on the same date."""
-    resources: dict[tuple[str, str], list[int]] = defaultdict(list)
+    if not any(one.form for one in statements):
+        return statements
+    beside = _Beside(statements)
+    echoes: dict[int, list[Statement]] = defaultdict(list)
+    gone: set[int] = set()
     for position, one in enumerate(statements):
-        if not one.form:
-            resources[one.source, one.key].append(position)
-    result: list[Statement | None] = list(statements)
-    for position, one in enumerate(statements):
-        if not one.form or one.when is None:
-            continue
-        for beside in resources.get((one.source, one.key), ()):
-            other = result[beside]
-            if other is not None and _same_agreement(one, other):
-                result[beside] = msgspec.structs.replace(other, copies=(*other.copies, one))
-                result[position] = None
-                break
-    return [one for one in result if one is not None]
+        found = beside.find(one) if one.form else None
+        if found is not None:
+            echoes[found].append(one)
+            gone.add(position)
+    return [
+        msgspec.structs.replace(one, copies=(*one.copies, *echoes[position])) if position in echoes else one
+        for position, one in enumerate(statements)
+        if position not in gone
+    ]
 
 
-def _same_agreement(form: Statement, resource: Statement) -> bool:
-    """Same value and date; or the form is the record of an agreement that the resource has ended since."""
-    assert form.when is not None
-    if resource.leads is Leads.AS_ENDED and form.leads is Leads.YES:
-        return bool(
-            resource.was
-            and resource.since
-            and resource.was.same == form.said.same
-            and form.when.overlaps(resource.since)
-        )
-    same = (form.said.kind, form.said.same, form.leads) == (resource.said.kind, resource.said.same, resource.leads)
-    return same and resource.when is not None and form.when.overlaps(resource.when)
+class _Beside:
+    """Resources by what they say and when, so that a form finds its own at once, however many there are.
+
+    A form also goes with the resource that has since ended the agreement that it records.
+    """
+
+    def __init__(self, statements: list[Statement]) -> None:
+        self._exactly: dict[object, int] = {}
+        self._within: dict[object, int] = {}
+        for position, one in enumerate(statements):
+            if one.form:
+                continue
+            self._add(_said(one, one.said, one.leads), one.when, position)
+            if one.leads is Leads.AS_ENDED and one.was is not None:
+                self._add(_was(one, one.was), one.since, position)
+
+    def find(self, form: Statement) -> int | None:
+        """Return the first resource that says the same, its date overlapping that of the form."""
+        if form.when is None:
+            return None
+        found = self._at(_said(form, form.said, form.leads), form.when)
+        if form.leads is Leads.YES:
+            found += self._at(_was(form, form.said), form.when)
+        return min(found, default=None)
+
+    def _add(self, said: object, when: When | None, position: int) -> None:
+        if when is not None:
+            units = when.units
+            self._exactly.setdefault((said, units[-1]), position)
+            for unit in units:
+                self._within.setdefault((said, unit), position)
+
+    def _at(self, said: object, when: When) -> list[int]:
+        units = when.units
+        found = [self._within.get((said, units[-1])), *(self._exactly.get((said, unit)) for unit in units)]
+        return [one for one in found if one is not None]
+
+
+def _said(one: Statement, said: Said, leads: Leads) -> object:
+    return (one.source, one.key, said.kind, said.same, leads)
+
+
+def _was(one: Statement, was: Said) -> object:
+    return (one.source, one.key, was.same)

@@ -27,10 +27,11 @@ from .duplicates import collapse
 from .items import Setting, sections
 from .read_r4 import read_source
 from .records import Frame
-from .same_patient import agrees, disagreement, shown, who
+from .same_patient import agrees, disagreement, person, set_apart, shown, who
 from .shape import SCHEMA, Aside, Conversation, Overview, PatientsDisagree, SourceName, SourceRow
 from .source_rows import row, unaddressed
 from .statements import Statement
+from .whose import Who
 
 __all__ = ["RULES", "Overview", "PatientsDisagree", "Told", "as_bytes", "as_json", "digest", "merge"]
 
@@ -72,12 +73,12 @@ def merge(
     `checks` switches the cross-item checks X1 to X7. The order of answers and of what is in them never matters.
     """
     dossiers = [Dossier(told) for told in _one_per_source(answers)]
-    rejected = {one.id: gap for one in dossiers if (gap := _rejection(one, asked)) is not None}
+    known = {one.id: who(one) for one in dossiers}
+    rejected = {one.id: gap for one in dossiers if (gap := _rejection(one, known[one.id], asked)) is not None}
     used = [one for one in dossiers if one.id not in rejected]
-    if asked is None and (disagree := disagreement(used)) is not None:
+    if asked is None and (disagree := disagreement([(one.id, known[one.id]) for one in used])) is not None:
         return disagree
-    moment = _aware(now).timestamp()
-    by_source = {one.id: read_source(Frame(one, moment, asked is not None)) for one in used}
+    by_source = {one.id: _read(one, known[one.id], _aware(now).timestamp(), asked) for one in used}
     statements = [one for own in by_source.values() for one in own]
     talks = conversations(used, statements)
     rows = [row(one.told, one, len(by_source.get(one.id, ())), rejected.get(one.id)) for one in dossiers]
@@ -93,7 +94,7 @@ def merge(
     return Overview(
         SCHEMA,
         RULES,
-        shown(used, asked),
+        shown([known[one.id] for one in used], asked),
         _clock(now),
         complete,
         tuple(_warning(one) for one in rows if one.status != "ok"),
@@ -153,11 +154,18 @@ def _told(answer: Answer) -> Told:
     return Told(ura, holder.name, answer.got.items, answer.got.gaps, ura, holder.phone)
 
 
-def _rejection(dossier: Dossier, asked: tuple[Bsn, date] | None) -> Gap | None:
+def _read(dossier: Dossier, known: Who, now: float, asked: tuple[Bsn, date] | None) -> list[Statement]:
+    if asked is None:
+        return read_source(Frame(dossier, now, False, known))
+    set_apart(dossier, asked[0])
+    return read_source(Frame(dossier, now, True, person(asked)))
+
+
+def _rejection(dossier: Dossier, known: Who, asked: tuple[Bsn, date] | None) -> Gap | None:
     """Return why a whole source is put aside: it speaks STU3, or of another person."""
     if dossier.stu3:
         return Gap("version", Unavailable(Reason.SOURCE_VERSION))
-    if asked is not None and not agrees(who(dossier), asked):
+    if asked is not None and not agrees(known, asked):
         return Gap("patient", Deny(Reason.SOURCE_OTHER_PATIENT))
     return None
 

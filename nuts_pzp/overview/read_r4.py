@@ -15,8 +15,9 @@ from .read_consent import read_consent
 from .read_form import read_form
 from .read_observation import read_goal, read_observation
 from .read_people import read_capacity, read_contacts
-from .records import Frame
+from .records import Frame, put_aside_other
 from .statements import Statement
+from .structures import Encounter, Procedure
 
 Reader = Callable[[Frame, Held, Any], list[Statement] | None]
 READERS: dict[str, Reader] = {
@@ -34,6 +35,10 @@ def read_source(frame: Frame) -> list[Statement]:
     """Return the statements of one source; excluded and unmapped resources are noted in its dossier."""
     dossier = frame.dossier
     statements: list[Statement] = []
+    for held, encounter in dossier.of(Encounter):
+        put_aside_other(frame, held, encounter.subject)
+    for held, procedure in dossier.of(Procedure):
+        put_aside_other(frame, held, procedure.subject)
     for held in dossier.held:
         reader = READERS.get(held.resource.type)
         if reader is None:

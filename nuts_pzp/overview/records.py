@@ -21,7 +21,9 @@ from .structures import (
     Patient,
     Reference,
     Resourced,
+    Subject,
 )
+from .whose import Who, differs, numbers
 
 _YES, _ENDED, _NEVER = Leads.YES, Leads.AS_ENDED, Leads.NEVER
 ENTERED_IN_ERROR = "entered-in-error"
@@ -44,6 +46,8 @@ class Frame(NamedTuple):
     now: float
     """Unix seconds."""
     drop_other_patients: bool
+    who: Who
+    """Whom the source speaks of, and in a consultation who was asked for."""
 
 
 class Dates(NamedTuple):
@@ -128,7 +132,7 @@ def open_record(
     held: Held,
     status: str | None,
     dates: Dates,
-    subject: Reference | None,
+    subject: Subject | None,
     known: frozenset[str] = frozenset(),
 ) -> Record | None:
     """Return the shared part, or None after putting the record aside as excluded. `known` are modifiers understood."""
@@ -136,8 +140,9 @@ def open_record(
     if status == ENTERED_IN_ERROR:
         dossier.excluded.append(PutAside(held.ref, resource.type, ENTERED_IN_ERROR))
         return None
-    stranger = _of_another(dossier, subject)
-    if stranger and put_aside_other(frame, held, subject):
+    stranger = _of_another(frame, held.content, subject)
+    if stranger and frame.drop_other_patients:
+        put_aside_stranger(dossier, held)
         return None
     leads = STATUSES[resource.type].get(status or "", _NEVER)
     record = Record(held, dossier.id, status or "", leads)
@@ -155,12 +160,18 @@ def open_record(
     return record
 
 
-def put_aside_other(frame: Frame, held: Held, subject: Reference | None) -> bool:
+def put_aside_other(frame: Frame, held: Held, subject: Subject | None) -> bool:
     """Exclude a record of another patient, where those are dropped; say whether it was."""
-    other = frame.drop_other_patients and _of_another(frame.dossier, subject)
+    other = frame.drop_other_patients and _of_another(frame, held.content, subject)
     if other:
-        frame.dossier.excluded.append(PutAside(held.ref, held.resource.type, "other-patient"))
+        put_aside_stranger(frame.dossier, held)
     return other
+
+
+def put_aside_stranger(dossier: Dossier, held: Held) -> None:
+    """Exclude a record of another patient: nothing of it is shown but that it was there."""
+    dossier.strangers.add(held.ref)
+    dossier.excluded.append(PutAside(held.ref, held.resource.type, "other-patient"))
 
 
 def modified(content: Resourced, known: frozenset[str] = frozenset()) -> bool:
@@ -228,16 +239,24 @@ def text_of(concept: Concept | None) -> str:
     return ""
 
 
-def _of_another(dossier: Dossier, subject: Reference | None) -> bool:
-    """True when the source gave its Patient and the record points elsewhere."""
-    if subject is None or not subject.reference or not dossier.patients or subject.reference in dossier.own_patient:
+def _of_another(frame: Frame, content: Resourced, subject: Subject | None) -> bool:
+    """True when the record gives another number, or points elsewhere than at the Patient that the source gave."""
+    if subject is None:
         return False
-    if subject.reference.startswith("#"):
-        return False
-    found = dossier.find(subject)
-    if found is None or type(found.content) is not Patient:
+    dossier, target = frame.dossier, subject.reference
+    if subject.identifier is not None and differs(frame.who, numbers((subject.identifier,)), ()):
         return True
-    dossier.own_patient.add(subject.reference)
+    if not target or target in dossier.own_patient or not dossier.patients:
+        return False
+    found = dossier.find(subject, content)
+    patient = found.content if found is not None else None
+    if target.startswith("#"):
+        return type(patient) is Patient and differs(
+            frame.who, numbers(patient.identifier or ()), (patient.birth_date,) if patient.birth_date else ()
+        )
+    if found is None or type(patient) is not Patient or found.ref in dossier.strangers:
+        return True
+    dossier.own_patient.add(target)
     return False
 
 
@@ -291,6 +310,8 @@ def _encounter(dossier: Dossier, reference: Reference) -> tuple[Held, When | Non
 def _dated_encounter(dossier: Dossier, reference: Reference) -> tuple[Held, When | None] | None:
     found = dossier.find(reference)
     if found is None or type(found.content) is not Encounter or found.content.status == ENTERED_IN_ERROR:
+        return None
+    if found.ref in dossier.strangers:
         return None
     content = found.content
     start = content.period.start if content.period and not modified(content) else None

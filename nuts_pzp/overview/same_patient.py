@@ -5,62 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-import msgspec
-
-from ..identity import BSN_SYSTEM, Bsn, NotAnIdentifier
-from .dossier import Dossier
+from ..identity import Bsn, NotAnIdentifier
+from .dossier import Dossier, PutAside
 from .people import human_name
 from .shape import PatientsDisagree, PatientShown
-
-_BSN_SYSTEMS = frozenset({BSN_SYSTEM, "urn:oid:2.16.840.1.113883.2.4.6.3"})
-
-
-class Who(msgspec.Struct, frozen=True):
-    """What one source says of the patient: every BSN, every birth date, a name."""
-
-    bsns: frozenset[str]
-    births: frozenset[str]
-    name: str
-
-    def __repr__(self) -> str:
-        return "Who(*)"
+from .whose import Who, differs, numbers
 
 
 def who(dossier: Dossier) -> Who:
     """Read the identity from a source's Patient resources."""
     patients = [content for _, content in dossier.patients]
-    bsns = (
-        one.value.strip().zfill(9)
-        for content in patients
-        for one in content.identifier or ()
-        if one.system in _BSN_SYSTEMS and one.value and one.value.strip()
-    )
+    bsns = numbers(one for content in patients for one in content.identifier or ())
     births = (content.birth_date for content in patients if content.birth_date)
     names = sorted(name for content in patients if (name := human_name(content.name or ())))
-    return Who(frozenset(bsns), frozenset(births), names[0] if names else "")
+    return Who(bsns, frozenset(births), names[0] if names else "")
+
+
+def set_apart(dossier: Dossier, asked: Bsn) -> None:
+    """Put aside each Patient without the asked number, beside one that has it: what points there is of another."""
+    own = [pair for pair in dossier.patients if numbers(pair[1].identifier or ()) == {asked.value}]
+    for held, _ in dossier.patients if own and len(own) < len(dossier.patients) else ():
+        if not any(held is mine for mine, _ in own):
+            dossier.strangers.add(held.ref)
+            dossier.excluded.append(PutAside(held.ref, "Patient", "other-patient"))
+    dossier.patients = own or dossier.patients
 
 
 def agrees(found: Who, asked: tuple[Bsn, date]) -> bool:
     """Say whether a source speaks of the asked patient; a source that gave no Patient cannot disagree."""
-    bsn, born = asked[0].value, asked[1].isoformat()
-    return found.bsns <= {bsn} and all(_compatible(one, born) for one in found.births)
+    return not differs(person(asked), found.bsns, found.births)
 
 
-def disagreement(dossiers: Sequence[Dossier]) -> PatientsDisagree | None:
+def person(asked: tuple[Bsn, date]) -> Who:
+    """Return whom was asked for."""
+    return Who(frozenset({asked[0].value}), frozenset({asked[1].isoformat()}))
+
+
+def disagreement(found: Sequence[tuple[str, Who]]) -> PatientsDisagree | None:
     """Return why these sources cannot be about one patient; None when they can."""
-    found = [(dossier.id, who(dossier)) for dossier in dossiers]
     for number, (one, first) in enumerate(found):
         for other, second in found[number:]:
             if len(first.bsns | second.bsns) > 1 and first.bsns and second.bsns:
                 return _disagree("BSN", one, other)
-            if any(not _compatible(born, beside) for born in first.births for beside in second.births):
+            if differs(Who(frozenset(), first.births), frozenset(), second.births):
                 return _disagree("geboortedatum", one, other)
     return None
 
 
-def shown(dossiers: Sequence[Dossier], asked: tuple[Bsn, date] | None) -> PatientShown:
+def shown(found: Sequence[Who], asked: tuple[Bsn, date] | None) -> PatientShown:
     """Return the patient as asked for, or offline as the sources give it."""
-    found = [who(dossier) for dossier in dossiers]
     name = next((one.name for one in found if one.name), None)
     if asked is not None:
         return PatientShown(asked[0].value, name, asked[1].isoformat(), asked[0].is_test)
@@ -74,11 +67,6 @@ def _is_test(bsn: str | None) -> bool:
         return bsn is not None and Bsn(bsn).is_test
     except NotAnIdentifier:
         return False
-
-
-def _compatible(one: str, other: str) -> bool:
-    """A birth date of lower precision agrees with every date that lies in it."""
-    return one.startswith(other) or other.startswith(one)
 
 
 def _disagree(what: str, one: str, other: str) -> PatientsDisagree:

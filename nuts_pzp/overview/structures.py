@@ -43,6 +43,12 @@ class Identifier(Shape):
     value: str | None = None
 
 
+class Subject(Reference):
+    """Who a record is about: a reference, or the patient's own number."""
+
+    identifier: Identifier | None = None
+
+
 class Period(Shape):
     start: str | None = None
     end: str | None = None
@@ -103,7 +109,7 @@ class Consent(Resourced):
     status: str | None = None
     scope: Concept | None = None
     category: list[Concept] | None = None
-    patient: Reference | None = None
+    patient: Subject | None = None
     date_time: str | None = None
     provision: Provision | None = None
     source_attachment: Attachment | None = None
@@ -117,7 +123,7 @@ class Goal(Resourced):
     lifecycle_status: str | None = None
     category: list[Concept] | None = None
     description: Concept | None = None
-    subject: Reference | None = None
+    subject: Subject | None = None
     start_date: str | None = None
     status_date: str | None = None
     status_reason: str | None = None
@@ -129,7 +135,7 @@ class Observation(Resourced):
     identifier: list[Identifier] | None = None
     status: str | None = None
     code: Concept | None = None
-    subject: Reference | None = None
+    subject: Subject | None = None
     encounter: Reference | None = None
     performer: list[Reference] | None = None
     effective_date_time: str | None = None
@@ -148,7 +154,7 @@ class Observation(Resourced):
 class DeviceUseStatement(Resourced):
     identifier: list[Identifier] | None = None
     status: str | None = None
-    subject: Reference | None = None
+    subject: Subject | None = None
     recorded_on: str | None = None
     timing_period: Period | None = None
     device: Reference | None = None
@@ -169,7 +175,7 @@ class Communication(Resourced):
     category: list[Concept] | None = None
     topic: Concept | None = None
     reason_code: list[Concept] | None = None
-    subject: Reference | None = None
+    subject: Subject | None = None
     encounter: Reference | None = None
     sent: str | None = None
     authored_on: str | None = None
@@ -188,7 +194,7 @@ class Participant(Shape):
 class Encounter(Resourced):
     identifier: list[Identifier] | None = None
     status: str | None = None
-    subject: Reference | None = None
+    subject: Subject | None = None
     participant: list[Participant] | None = None
     period: Period | None = None
     reason_reference: list[Reference] | None = None
@@ -202,7 +208,7 @@ class Procedure(Resourced):
     identifier: list[Identifier] | None = None
     status: str | None = None
     code: Concept | None = None
-    subject: Reference | None = None
+    subject: Subject | None = None
     encounter: Reference | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
@@ -242,7 +248,7 @@ class Patient(Resourced):
 class RelatedPerson(Resourced):
     identifier: list[Identifier] | None = None
     active: bool | None = None
-    patient: Reference | None = None
+    patient: Subject | None = None
     relationship: list[Concept] | None = None
     name: list[HumanName] | None = None
     telecom: list[Telecom] | None = None
@@ -283,7 +289,7 @@ class QuestionnaireResponse(Resourced):
     identifier: Identifier | None = None
     questionnaire: str | None = None
     status: str | None = None
-    subject: Reference | None = None
+    subject: Subject | None = None
     encounter: Reference | None = None
     authored: str | None = None
     author: Reference | None = None

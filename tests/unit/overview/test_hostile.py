@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from nuts_pzp.fhir.bundle import Resource
+from nuts_pzp.overview import deciding
 from nuts_pzp.overview.dates import AMSTERDAM
 from nuts_pzp.overview.merge import Overview, Told, as_json, merge
 
@@ -64,8 +66,8 @@ def _with(content: Any, path: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
-def _merge(*contents: Any) -> dict[str, Any]:
-    resources = tuple(
+def _resources(contents: Iterable[Any]) -> tuple[Resource, ...]:
+    return tuple(
         Resource(
             one.get("resourceType") if isinstance(one.get("resourceType"), str) else "",
             one.get("id") if isinstance(one.get("id"), str) else "",
@@ -76,7 +78,10 @@ def _merge(*contents: Any) -> dict[str, Any]:
         )
         for one in contents
     )
-    overview = merge([Told("a", "A", resources)], (), now=NOW, asked=None)
+
+
+def _merge(*contents: Any) -> dict[str, Any]:
+    overview = merge([Told("a", "A", _resources(contents))], (), now=NOW, asked=None)
     assert isinstance(overview, Overview)
     return as_json(overview)
 
@@ -156,3 +161,108 @@ def test_huge_text_is_carried_whole(pen: Any) -> None:
     words = "é" * 200_000
     seen = _merge(pen.observation("153851000146100", words, "2025-01-01"))
     assert any(item["display"] == words for section in seen["sections"] for item in section["items"])
+
+
+KINDS = (
+    "conversations",
+    "encounters of one procedure",
+    "procedures of one encounter",
+    "forms",
+    "forms beside resources",
+    "a tie",
+    "an agreement",
+    "ends",
+    "texts",
+    "equal texts",
+    "copies",
+    "versions",
+    "documents",
+    "people",
+    "patients",
+    "contacts",
+)
+
+
+def _seconds(contents: list[dict[str, Any]]) -> float:
+    """CPU time of a merge and its JSON."""
+    told = Told("a", "A", _resources(contents))
+    start = time.process_time()
+    overview = merge([told], (), now=NOW, asked=None)
+    if isinstance(overview, Overview):
+        as_json(overview)
+    return time.process_time() - start
+
+
+def test_many_ends_and_many_agreements_show_more_and_never_less(
+    pen: Any, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = {"period": {"end": "2026-01-01"}}
+    told = [
+        pen.treatment("deny", "2020-01-01", id="a", provision=ended),
+        pen.treatment("deny", "2022-01-01", id="b", provision=ended),
+        pen.treatment("deny", "2020-01-01", id="c"),
+        pen.treatment("permit", "2021-01-01", id="d"),
+        pen.treatment("permit", "2019-01-01", id="e"),
+    ]
+
+    def candidates() -> set[str]:
+        return {one["ref"].rpartition("/")[2] for one in look(a=told)["treatment:89666000"]["conflict"]["candidates"]}
+
+    assert candidates() == {"a", "b", "d"}
+    monkeypatch.setattr(deciding, "_COMPARED", 0)
+    assert candidates() == {"a", "b", "c", "d"}
+
+
+def _many(kind: str, count: int, pen: Any) -> list[dict[str, Any]]:
+    """Many records of one kind, of the sort that invites comparing each with each."""
+    day = [f"20{n % 20 + 5:02d}-{n % 12 + 1:02d}-{n % 28 + 1:02d}" for n in range(count)]
+    ids = [str(n) for n in range(count)]
+    reason = {"reasonReference": [{"reference": "Procedure/0"}]}
+    shared = [{"system": "urn:x", "value": "1"}]
+    period = {"period": {"end": "2026-01-01"}}
+    one_day: dict[str, Any] = {
+        "conversations": [
+            *(pen.encounter(day[n], id=ids[n], **reason) for n in range(count)),
+            *(pen.procedure(ids[n], encounter={"reference": f"Encounter/{ids[n]}"}) for n in range(count)),
+        ],
+        "encounters of one procedure": [
+            *(pen.encounter(day[n], id=ids[n], **reason) for n in range(count)),
+            pen.procedure("0"),
+        ],
+        "procedures of one encounter": [
+            pen.encounter("2025-01-01"),
+            *(pen.procedure(ids[n], encounter={"reference": "Encounter/e"}) for n in range(count)),
+        ],
+        "forms": [pen.form(day[n], pen.choice("1386", "2"), id=ids[n]) for n in range(count)],
+        "forms beside resources": [
+            *(
+                pen.form("2025-01-01", pen.choice("1386", "1", pen.words("1001", ids[n])), id=ids[n])
+                for n in range(count)
+            ),
+            *(pen.treatment(f"x{n}", "2025-01-01", id=ids[n]) for n in range(count)),
+        ],
+        "a tie": [pen.treatment(ids[n], "2025-01-01", id=ids[n]) for n in range(count)],
+        "an agreement": [pen.treatment("deny", "2025-01-01", id=ids[n]) for n in range(count)],
+        "ends": [
+            *(pen.treatment("deny", "2020-01-01", id=ids[n], provision=period) for n in range(count)),
+            *(pen.treatment("deny", "2020-01-01", id=f"x{n}") for n in range(count)),
+        ],
+        "texts": [pen.observation("153851000146100", ids[n], "2025-01-01", id=ids[n]) for n in range(count)],
+        "equal texts": [pen.observation("153851000146100", "x", "2025-01-01", id=ids[n]) for n in range(count)],
+        "copies": [pen.treatment("deny", "2025-01-01", id=ids[n], identifier=shared) for n in range(count)],
+        "versions": [pen.treatment("deny", day[n], id="same") for n in range(count)],
+        "documents": [pen.directive("NR", day[n], id=ids[n], identifier=shared) for n in range(count)],
+        "people": [pen.person(f"Jan {n}", "24", "01", id=ids[n]) for n in range(count)],
+        "patients": [pen.patient(ids[n], birthDate=f"19{n % 90 + 10}") for n in range(count)],
+        "contacts": [
+            pen.patient(contact=[{"name": {"text": f"J {n}"}, "relationship": [pen.coded("24")]} for n in range(count)])
+        ],
+    }
+    return one_day[kind]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ten_times_as_much_costs_about_ten_times_as_much(pen: Any, kind: str) -> None:
+    """Nothing compares each with each, which would cost a hundred times as much."""
+    few, many = _seconds(_many(kind, 120, pen)), _seconds(_many(kind, 1200, pen))
+    assert many < 40 * few + 0.05
