@@ -21,12 +21,14 @@ from ..identity import Bsn, NotAnIdentifier, Purpose, Ura
 from ..systems.mitz.answer import Decided, Refused, read
 from ..systems.mitz.question import NotAQuestion, Party, Question, Responsible
 from ..systems.mitz.scan import MAX_BYTES
+from .consent_explain import explain
 from .consent_record import record, revoke
 from .consent_static import import_static, sign_static
 
 app = typer.Typer(help="Sharing consent: record, revoke, read.", no_args_is_help=True)
 app.command("record")(record)
 app.command("revoke")(revoke)
+app.command("explain")(explain)
 app.command("import-static")(import_static)
 app.command("sign-static")(sign_static)
 

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from .. import telemetry
 from ..assembly import open_store, surroundings
 from ..identity import Bsn, NotAnIdentifier, Professional
 from ..keys import BadKeyFile, secret_or_new
@@ -62,6 +63,7 @@ class Tenancy:
 @contextmanager
 def tenancy(config: Path, tenant: str) -> Iterator[Tenancy]:
     """Open one tenant's state and close it again; one line and exit 2 when it cannot be opened."""
+    telemetry.configure("error")  # masked, and never among the data on standard output
     try:
         deployment, folder = read_deployment(config), config.resolve().parent
         if not tenant or not set(tenant) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 from click.testing import Result
 from typer.testing import CliRunner
@@ -43,6 +45,7 @@ class Office:
     """The folder with the settings, and what is done in it."""
 
     folder: Path
+    own_server: str = "http://127.0.0.1:9/fhir"
 
     @property
     def config(self) -> Path:
@@ -56,7 +59,7 @@ class Office:
             "addressing": {"kind": "regional_file", "file": "../region.yaml"},
             "disclose": {
                 "authentication": {"kind": "nuts_node", "node": "http://127.0.0.1:9", "issuer": "http://127.0.0.1:9/o"},
-                "records": {"kind": "fhir_server", "base": "http://127.0.0.1:9/fhir"},
+                "records": {"kind": "fhir_server", "base": self.own_server},
                 "consent": consent,
                 "policy": {"kind": "regorus"},
             },
@@ -120,6 +123,16 @@ async def asked(estate: Estate, ura: str = "90000444", type: str = "N6", bsn: st
     return await house.holding.consent.ask(
         Access(caller, FhirRequest("search-type", "Consent"), Patient(Bsn(bsn), "1", Standing.KNOWN))
     )
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Commands set up the log of their process; here several share one."""
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture
