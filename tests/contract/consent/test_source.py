@@ -93,10 +93,16 @@ class MitzHarness:
         self._twin.faults.clear()
 
 
-@pytest.fixture(params=["fake", "mitz"])
-async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
+@pytest.fixture(params=["fake", "mitz", "local", "fhir_consent", "regional_consent"])
+async def harness(
+    request: pytest.FixtureRequest, tmp_path: Path, own_sources: dict[str, Any]
+) -> AsyncIterator[Harness]:
     if request.param == "fake":
         yield FakeHarness()
+        return
+    if request.param in own_sources:
+        async with own_sources[request.param](tmp_path) as own:
+            yield own
         return
     choices = [Choice(YES, HOLDER, "GGC002", USER, "permit"), Choice(NO, HOLDER, "GGC002", USER, "deny")]
     twin = MitzTwin("", choices, switches=Switches(mutual_tls=False))
@@ -104,8 +110,8 @@ async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     twin.url = f"http://127.0.0.1:{await server.start()}"
     holder = Tenant("meerwijck", Organization(Ura(HOLDER), "V6", "Ziekenhuis Meerwijck"))
     outbound = Outbound((ipaddress.ip_network("127.0.0.0/8"),))
-    own = {"url": twin.url, "roles": {"huisarts": "01.015"}, "professional_id_root": "2.16.528.1.1007.3.1"}
-    source = build(own, Surroundings(holder, outbound, tmp_path, tmp_path))
+    settings = {"url": twin.url, "roles": {"huisarts": "01.015"}, "professional_id_root": "2.16.528.1.1007.3.1"}
+    source = build(settings, Surroundings(holder, outbound, tmp_path, tmp_path))
     yield MitzHarness(twin, source)
     await source.stop()
     await server.stop(grace=0.1)
@@ -122,7 +128,11 @@ def access(bsn: str = YES, ura: str = USER) -> Access:
         "nuts-bearer",
         token_digest=b"t" * 32,
     )
-    return Access(caller, FhirRequest("search-type", "Consent"), Patient(Bsn(bsn), "1", Standing.KNOWN))
+    return Access(
+        caller,
+        FhirRequest("search-type", "Consent"),
+        Patient(Bsn(bsn), f"p-{(YES, NO, SILENT).index(bsn)}", Standing.KNOWN),
+    )
 
 
 async def test_a_permit_is_explicit_and_comes_with_evidence(harness: Harness) -> None:
