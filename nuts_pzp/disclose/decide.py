@@ -60,35 +60,40 @@ def internal(error: BaseException, correlation: str) -> Deny:
 
 
 class _Deciding:
-    """One decision under way; `attempt` is what is known so far."""
+    """One decision under way: what is known so far, for whoever must record how it ended."""
 
     def __init__(self, house: Holding, attempt: Attempt, now: float) -> None:
-        self.attempt = attempt
-        self._house, self._now = house, now
+        self._house, self._attempt, self._now = house, attempt, now
+        self._caller, self._request, self._known = attempt.caller, attempt.request, attempt.patient
+
+    @property
+    def attempt(self) -> Attempt:
+        """What is known so far."""
+        return replace(self._attempt, caller=self._caller, request=self._request, patient=self._known)
 
     async def decided(self, who: Outcome[Caller], raw: RawRequest) -> Decision:
         """Go through the rooms in order; the first that does not say yes decides."""
         house = self._house
         if not isinstance(who, Caller):
             return self._denied(who)
-        self.attempt = replace(self.attempt, caller=who)
+        self._caller = who
 
         asked = _asked(house, who, raw, self._now)
         if not isinstance(asked, _Asked):
             return self._denied(asked)
-        self.attempt = replace(self.attempt, request=asked.request)
+        self._request = asked.request
 
         caller = await confirm(who, house.tenant, house.directory)
         if not isinstance(caller, Caller):
             return self._denied(caller)
-        self.attempt = replace(self.attempt, caller=caller)
+        self._caller = caller
 
         if (resting := house.consent.resting()) is not None:
             return self._denied(resting)
         patient = await self._patient(asked.request, caller.token_digest)
         if not isinstance(patient, Patient):
             return self._denied(patient)
-        self.attempt = replace(self.attempt, patient=patient)
+        self._known = patient
         if (stop := _standing(patient, asked)) is not None:
             return self._denied(stop)
 
