@@ -18,7 +18,8 @@ from typing import Any, Generic, TypeVar
 import structlog
 from pydantic import ValidationError
 
-from .addressing.port import Directory
+from .addressing.port import Directory, TypeTable
+from .addressing.types import Typed
 from .audit.ledger.ledger import Ledger
 from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
@@ -89,6 +90,7 @@ CONSENT: Slot[ConsentSource] = Slot("consent")
 POLICY: Slot[Policy] = Slot("policy")
 LOCALIZATION: Slot[Locator] = Slot("localization")
 ADDRESSING: Slot[Directory] = Slot("addressing")
+ORGANIZATION_TYPES: Slot[TypeTable] = Slot("organization_types")
 
 
 def open_store(deployment: Deployment, folder: Path) -> SqliteStore:
@@ -129,6 +131,8 @@ class _Furnishing:
             raise SettingsError("disclose or consult: a tenant offers at least one flow")
         audit = self._ledger.of(tenant)
         directory = self._put("addressing", ADDRESSING, settings.addressing)
+        if (table := settings.organization_types) is not None:
+            directory = Typed(directory, self._put("organization_types", ORGANIZATION_TYPES, table))
         holding = consulting = None
         if (own := settings.disclose) is not None:
             if not network_url:

@@ -244,6 +244,8 @@ class TenantSettings(_Strict):
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
     organization: OrganizationSettings
     addressing: SlotSettings
+    organization_types: SlotSettings | None = None
+    """What organizations are that the directory gives no type: a region's signed table."""
     disclose: DiscloseSettings | None = None
     consult: ConsultSettings | None = None
 

@@ -19,3 +19,11 @@ class Directory(Protocol):
     async def sources(self, holders: tuple[Holder, ...], /) -> Gathered[Source]:
         """Return a source per holder with an active, current FHIR endpoint; each other is a gap named by its URA."""
         ...
+
+
+class TypeTable(Protocol):
+    """A region's own list of what organizations are, for those that the directory gives no type."""
+
+    async def organization(self, ura: Ura, /) -> Outcome[Organization]:
+        """Return it with at least one type; Deny ORGANIZATION_UNKNOWN when it is not listed."""
+        ...

@@ -59,6 +59,7 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("localization", "regional_file"): RegionalSettings,
     ("addressing", "lrza"): LrzaSettings,
     ("addressing", "regional_file"): RegionalSettings,
+    ("organization_types", "regional_file"): RegionalSettings,
 }
 
 _BLOCK = re.compile(r"^```yaml (deployment|tenant|region|roles|slot)(?:=(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

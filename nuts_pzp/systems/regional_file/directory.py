@@ -68,3 +68,10 @@ class RegionalDirectory:
 def build_directory(settings: Mapping[str, Any], around: Surroundings) -> RegionalDirectory:
     """Return this tenant's directory; raises ValueError (ValidationError among them) or OSError for a wrong file."""
     return RegionalDirectory(read_table(settings, around), around.tenant.organization.ura, around.outbound)
+
+
+def build_types(settings: Mapping[str, Any], around: Surroundings) -> RegionalDirectory:
+    """Return the region's table of types; ValueError when it is not signed, besides what `build_directory` raises."""
+    if not settings.get("public_key_file"):
+        raise ValueError("public_key_file and signature_file: a table that makes types must be signed by its owner")
+    return build_directory(settings, around)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.outside import Outbound, Surroundings
-from nuts_pzp.systems.regional_file import build_directory
+from nuts_pzp.systems.regional_file import build_directory, build_types
 from nuts_pzp.systems.regional_file.directory import RegionalDirectory
 from nuts_pzp.systems.regional_file.table import Table, read_table
 
@@ -111,3 +111,9 @@ async def test_health_names_the_owner_and_a_review_that_is_overdue(around: Surro
     assert await directory.health() == "1 organisations, owner Regio"
     today = date(2027, 6, 2)
     assert await directory.health() == "1 organisations, owner Regio; review was due on 2027-06-01"
+
+
+def test_a_table_that_makes_types_is_signed_or_refused(around: Surroundings) -> None:
+    write(around, TABLE)
+    with pytest.raises(ValueError, match="signed"):
+        build_types({"file": "region.yaml"}, around)
