@@ -80,14 +80,14 @@ class Ura:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A care organisation: URA, type (code of 2.16.840.1.113883.2.4.15.1060, `V4`), display name, phone for the night."""
+    """A care organisation: URA, type (code of 2.16.840.1.113883.2.4.15.1060), display name, phone for the night."""
 
     ura: Ura
     type: str
     name: str
     phone: str = ""
     other_types: tuple[str, ...] = ()
-    """What else the directory says it is. A token selects exactly one of `type` and these; nobody tries them in turn."""
+    """What else the directory says it is; a token selects exactly one of `type` and these; none is tried in turn."""
 
 
 class Assurance(Enum):

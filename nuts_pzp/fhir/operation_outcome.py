@@ -26,7 +26,7 @@ _DETAILS = {
 def refusal(reason: Reason, meldcode: str) -> bytes:
     """Return the outward OperationOutcome of a reason: its face and the meldcode, nothing else.
 
-    Faces that speak of the request itself (400, 405, 413, 415) also carry the reason's code and its English text for IT,
+    Faces that speak of the request itself (400, 405, 413, 415) also carry the reason's code and English text for IT,
     so that a developer can mend the request; every 401, 403 and 5xx is uniform (design D4).
     """
     face = reason.face
