@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -73,10 +74,19 @@ class Slot(Generic[P]):
             raise SettingsError(f"{self.function} ({chosen.kind}): {error}") from None
 
 
+@lru_cache(maxsize=1)
+def _installed() -> Any:
+    """Everything that installed distributions offer, read once: each reading opens the metadata of all of them.
+
+    Of a type that changed with Python 3.12; before and after, it has `select`.
+    """
+    return entry_points()
+
+
 def _adapters(group: str, listed: frozenset[str]) -> dict[str, EntryPoint]:
     return {
         entry.name: entry
-        for entry in entry_points(group=group)
+        for entry in _installed().select(group=group)
         if entry.dist is not None and (entry.dist.name == OWN or entry.dist.name in listed)
     }
 

@@ -73,8 +73,9 @@ class Furnished:
             await self.stop()
 
     async def checks(self) -> list[Check]:
-        """Ask each how it is."""
-        return [await _check(f"{self.house.tenant.id}: {slot}", one) for slot, one in self.living.items()]
+        """Ask each how it is, all at once: some wait a moment for what should not come."""
+        asked = (_check(f"{self.house.tenant.id}: {slot}", one) for slot, one in self.living.items())
+        return [*await asyncio.gather(*asked)]
 
 
 async def _check(what: str, one: Living) -> Check:
