@@ -13,7 +13,7 @@ from ..accounted import Addressed, Consulted, Denied, Intended, Receipt, Receive
 from ..exchange import Answer, Asked, Attempt, Caller, Inquiry, Presented
 from ..house import Consulting
 from ..outcome import Deny, Gap, Outcome, Unavailable, Unknown
-from ..overview.merge import RULES, Overview, digest, merge
+from ..overview.merge import RULES, Overview, Prepared, digest, merge, prepare
 from .inquiry import inquire
 from .source import answers
 
@@ -57,13 +57,16 @@ async def consult(
         return
 
     given: list[Answer] = []
+    read: list[Prepared] = []
+    about = (inquiry.bsn, inquiry.birth_date)
     account, until = partial(_arrived, house, addressed), began + inquiry.deadline
     async with aclosing(answers(house, addressed, account, until)) as arriving:
         async for arrived in arriving:
             given.append(arrived.answer)
             yield arrived
+            read.append(prepare(arrived.answer, now=now, asked=about))
 
-    overview = merge(given, missing, now=now, asked=(inquiry.bsn, inquiry.birth_date), checks=house.cross_checks)
+    overview = merge(read, missing, now=now, asked=about, checks=house.cross_checks)
     yield Complete(await house.audit.append(_consulted(attempt, inquiry, given, missing, overview)), overview)
 
 

@@ -21,20 +21,20 @@ def unresolved(resources: Sequence[Resource], base: str, types: frozenset[str]) 
     here = {(resource.type, resource.id) for resource in resources}
     wanted: set[tuple[str, str]] = set()
     for resource in resources:
-        for reference in _referenced(resource.raw):
+        for reference in _referenced(resource):
             local = reference.removeprefix(f"{base}/")
             if (match := _LOCAL.fullmatch(local)) and match[1] in types:
                 wanted.add((match[1], match[2]))
     return sorted(wanted - here)
 
 
-def _referenced(raw: bytes) -> Iterator[str]:
+def _referenced(resource: Resource) -> Iterator[str]:
     """Yield every reference in a resource. Without an escape in it the text says them all; else it is read whole."""
-    if b"\\" in raw:
-        yield from _references(msgspec.json.decode(raw), 0)
+    if b"\\" in resource.raw:
+        yield from _references(_content(resource), 0)
         return
-    for found in _REFERENCE.findall(raw):
-        yield found.decode()
+    for found in _REFERENCE.findall(resource.raw):
+        yield found.decode(errors="replace")
 
 
 def _content(resource: Resource) -> object:

@@ -48,21 +48,19 @@ class Talk(msgspec.Struct):
         return (self.when.day or self.when.text) if self.when else ""
 
 
-def conversations(dossiers: Sequence[Dossier], statements: Sequence[Statement]) -> list[Talk]:
-    """Return every conversation of every source, newest first, with the statements that belong to it."""
-    by_source: dict[str, list[Statement]] = {}
-    for one in statements:
-        by_source.setdefault(one.source, []).append(one)
-    talks: list[Talk] = []
-    for dossier in dossiers:
-        own = by_source.get(dossier.id, [])
-        found = list(_encounters(dossier, {one.encounter for one in own if one.encounter}))
-        _add_forms(dossier, found)
-        _place(dossier.id, own, found)
-        talks += found
-    talks = _joined(talks)
-    talks.sort(key=lambda one: (-one.when.start if one.when else 1 << 62, one.source, one.encounter, one.forms))
-    return talks
+def conversations_of(dossier: Dossier, statements: Sequence[Statement]) -> list[Talk]:
+    """Return the conversations of one source, with its statements that belong to each."""
+    found = list(_encounters(dossier, {one.encounter for one in statements if one.encounter}))
+    _add_forms(dossier, found)
+    _place(dossier.id, statements, found)
+    return found
+
+
+def together(talks: Iterable[Talk]) -> list[Talk]:
+    """Return the conversations of all sources, newest first; one that two sources tell of stands there once."""
+    joined = _joined(talks)
+    joined.sort(key=lambda one: (-one.when.start if one.when else 1 << 62, one.source, one.encounter, one.forms))
+    return joined
 
 
 def _encounters(dossier: Dossier, linked: set[str]) -> Iterator[Talk]:
@@ -162,7 +160,7 @@ def _add_forms(dossier: Dossier, talks: list[Talk]) -> None:
         one.forms.sort()
 
 
-def _place(source: str, statements: list[Statement], talks: list[Talk]) -> None:
+def _place(source: str, statements: Sequence[Statement], talks: list[Talk]) -> None:
     by_form = {ref: one for one in talks for ref in one.forms}
     by_encounter = {one.encounter: one for one in talks if one.encounter}
     by_day = {one.day: one for one in reversed(talks) if one.day}
@@ -184,7 +182,7 @@ def _place(source: str, statements: list[Statement], talks: list[Talk]) -> None:
         by_day[day].inferred.add(mark)
 
 
-def _joined(talks: list[Talk]) -> list[Talk]:
+def _joined(talks: Iterable[Talk]) -> list[Talk]:
     """The same encounter at two sources (equal identifier) is one conversation."""
     first: dict[str, int] = {}
     groups: list[list[Talk]] = []
@@ -200,15 +198,16 @@ def _joined(talks: list[Talk]) -> list[Talk]:
 
 def _one_of(group: list[Talk]) -> Talk:
     """What several sources tell of one conversation; the first gives its name."""
-    one = group[0]
-    one.sources = sorted({source for talk in group for source in talk.sources})
-    one.refs = {mark for talk in group for mark in talk.refs}
-    one.inferred = {mark for talk in group for mark in talk.inferred}
-    one.by = list(dict.fromkeys(name for talk in group for name in talk.by))
-    one.present = list(dict.fromkeys(name for talk in group for name in talk.present))
-    one.forms = sorted({form for talk in group for form in talk.forms})
-    one.when = next((talk.when for talk in group if talk.when is not None), None)
-    return one
+    return msgspec.structs.replace(
+        group[0],
+        when=next((talk.when for talk in group if talk.when is not None), None),
+        by=list(dict.fromkeys(name for talk in group for name in talk.by)),
+        present=list(dict.fromkeys(name for talk in group for name in talk.present)),
+        forms=sorted({form for talk in group for form in talk.forms}),
+        refs={mark for talk in group for mark in talk.refs},
+        inferred={mark for talk in group for mark in talk.inferred},
+        sources=sorted({source for talk in group for source in talk.sources}),
+    )
 
 
 def latest_by_source(talks: Iterable[Talk]) -> dict[str, str]:

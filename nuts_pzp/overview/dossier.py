@@ -19,7 +19,8 @@ from .structures import DECODERS, Identifier, Patient, Reference, Resourced
 from .stu3 import is_stu3, suspect
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_DIALECTS = ((b"//fhir.iknl.nl/fhir/", "r4-beta3"), (b"//api.iknl.nl/docs/", "r4-rc2"))
+_BETA3, _RC2 = b"//fhir.iknl.nl/fhir/", b"//api.iknl.nl/docs/"
+_NAMED = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "OperationOutcome"})
 _SUPPORTING = frozenset({"Organization", "Location"})
 
 T = TypeVar("T", bound=Resourced)
@@ -54,7 +55,7 @@ class PutAside(msgspec.Struct, frozen=True):
 
 
 class Dossier:
-    """One source's resources by reference. Filled while it is made; read only after that."""
+    """One source's resources by reference. Filled while it is made, read once, and then only asked for names."""
 
     __slots__ = (
         "by_reference",
@@ -110,6 +111,12 @@ class Dossier:
         """Yield the resources of one shape."""
         return ((held, held.content) for held in self.held if type(held.content) is shape)
 
+    def settle(self) -> None:
+        """Let go of all that has been read and keep who people are: many sources may wait for the last one."""
+        self.held = [held for held in self.held if held.resource.type in _NAMED]
+        self.by_reference = {name: held for name, held in self.by_reference.items() if held.resource.type in _NAMED}
+        self.encounters = {}
+
     def _take(self, resource: Resource) -> None:
         decoder, ref = DECODERS.get(resource.type), reference_of(resource)
         if decoder is None:
@@ -127,7 +134,7 @@ class Dossier:
         if suspect(content):
             self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
         if not self.dialect:
-            self.dialect = next((name for mark, name in _DIALECTS if mark in resource.raw), "")
+            self.dialect = "r4-beta3" if _BETA3 in resource.raw else "r4-rc2" if _RC2 in resource.raw else ""
         held = Held(resource, content, ref)
         self.held.append(held)
         if isinstance(content, Patient):

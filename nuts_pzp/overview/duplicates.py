@@ -20,13 +20,14 @@ def collapse(statements: list[Statement]) -> list[Statement]:
     ordered = sorted(statements, key=lambda one: (one.key, one.order))
     differing, copies = _by_identifier(ordered)
     folded = _fold(ordered, copies)
-    marked = [
-        msgspec.structs.replace(one, attention=(*one.attention, attention("DUPLICATE_ID_DIFFERS", one.ref)))
-        if id_of(one) in differing
-        else one
-        for one in folded
-    ]
-    return _forms_beside_resources(marked)
+    if differing:
+        folded = [_marked(one) if id_of(one) in differing else one for one in folded]
+    return _forms_beside_resources(folded)
+
+
+def _marked(one: Statement) -> Statement:
+    marks = (*one.attention, attention("DUPLICATE_ID_DIFFERS", one.ref))
+    return msgspec.structs.replace(one, attention=marks)
 
 
 def id_of(one: Statement) -> tuple[str, str, str]:

@@ -8,62 +8,72 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, overload
 
 import msgspec
 
 from ..exchange import Answer
-from ..identity import Bsn
-from ..outcome import Deny, Gap, Unavailable
-from ..reasons import Reason
+from ..outcome import Gap
 from .codes import NOBODY
-from .conversations import Talk, conversations, latest_by_source
+from .conversations import Talk, latest_by_source, together
 from .crosschecks import cross_checks, x8
 from .dates import AMSTERDAM
 from .deciding import decide
 from .dossier import Dossier, PutAside, Told
 from .duplicates import collapse
 from .items import Setting, sections
-from .read_r4 import read_source
-from .records import Frame
-from .same_patient import agrees, disagreement, person, set_apart, shown, who
+from .prepared import Asked, Prepared, aware, prepare, told_by
+from .same_patient import disagreement, shown
 from .shape import SCHEMA, Aside, Conversation, Overview, PatientsDisagree, SourceName, SourceRow
 from .source_rows import row, unaddressed
 from .statements import Statement
-from .whose import Who
 
-__all__ = ["RULES", "Overview", "PatientsDisagree", "Told", "as_bytes", "as_json", "digest", "merge"]
+__all__ = [
+    "RULES",
+    "Overview",
+    "PatientsDisagree",
+    "Prepared",
+    "Told",
+    "as_bytes",
+    "as_json",
+    "digest",
+    "merge",
+    "prepare",
+]
 
 RULES = "1"
 """Version of the merge rules: raised whenever the same answers could give another overview."""
+
+Given = Answer | Told | Prepared
+"""What one source gave: as it came in a consultation, as files hold it, or read already (`prepare`)."""
 
 NOT_HELD = "niet doorgegaan"
 
 
 @overload
 def merge(
-    answers: Sequence[Answer | Told],
+    answers: Sequence[Given],
     missing: Sequence[Gap],
     *,
     now: datetime,
-    asked: tuple[Bsn, date],
+    asked: Asked,
     checks: bool = True,
 ) -> Overview: ...
 
 
 @overload
 def merge(
-    answers: Sequence[Answer | Told], missing: Sequence[Gap], *, now: datetime, asked: None, checks: bool = True
+    answers: Sequence[Given], missing: Sequence[Gap], *, now: datetime, asked: None, checks: bool = True
 ) -> Overview | PatientsDisagree: ...
 
 
 def merge(
-    answers: Sequence[Answer | Told],
+    answers: Sequence[Given],
     missing: Sequence[Gap],
     *,
     now: datetime,
-    asked: tuple[Bsn, date] | None,
+    asked: Asked | None,
     checks: bool = True,
 ) -> Overview | PatientsDisagree:
     """Merge what the sources told into one overview.
@@ -72,29 +82,25 @@ def merge(
     BSN or birth date is put aside whole (X8). Offline it is None, and sources that disagree give PatientsDisagree.
     `checks` switches the cross-item checks X1 to X7. The order of answers and of what is in them never matters.
     """
-    dossiers = [Dossier(told) for told in _one_per_source(answers)]
-    known = {one.id: who(one) for one in dossiers}
-    rejected = {one.id: gap for one in dossiers if (gap := _rejection(one, known[one.id], asked)) is not None}
-    used = [one for one in dossiers if one.id not in rejected]
-    if asked is None and (disagree := disagreement([(one.id, known[one.id]) for one in used])) is not None:
+    prepared = _one_per_source(answers, now, asked)
+    used = [one for one in prepared if one.rejection is None]
+    if asked is None and (disagree := disagreement([(one.told.id, one.who) for one in used])) is not None:
         return disagree
-    by_source = {one.id: _read(one, known[one.id], _aware(now).timestamp(), asked) for one in used}
-    statements = [one for own in by_source.values() for one in own]
-    talks = conversations(used, statements)
-    rows = [row(one.told, one, len(by_source.get(one.id, ())), rejected.get(one.id)) for one in dossiers]
+    talks = together(talk for one in used for talk in one.talks)
+    rows = [row(one.told, one.dossier, len(one.statements), one.rejection) for one in prepared]
     rows += unaddressed(missing)
     complete = all(one.status == "ok" for one in rows)
 
     groups: dict[str, list[Statement]] = defaultdict(list)
-    for one in collapse(statements):
+    for one in collapse([statement for source in used for statement in source.statements]):
         groups[one.key].append(one)
     verdicts = {key: decide(key, group) for key, group in groups.items()}
     found = cross_checks(verdicts) if checks else []
-    setting = _setting(dossiers, talks, complete=complete)
+    setting = _setting([one.dossier for one in prepared], talks, complete=complete)
     return Overview(
         SCHEMA,
         RULES,
-        shown([known[one.id] for one in used], asked),
+        shown([one.who for one in used], asked),
         _clock(now),
         complete,
         tuple(_warning(one) for one in rows if one.status != "ok"),
@@ -102,8 +108,8 @@ def merge(
         sections(setting, verdicts, talks, found),
         tuple(_conversation(setting, talk) for talk in talks),
         (*found, *(x8(one.id) for one in rows if one.status == "rejected")),
-        _asides((one, one.excluded) for one in used),
-        _asides((one, one.unmapped) for one in used),
+        _asides((one.dossier, one.dossier.excluded) for one in used),
+        _asides((one.dossier, one.dossier.unmapped) for one in used),
     )
 
 
@@ -127,56 +133,47 @@ def _warning(missing: SourceRow) -> str:
     return missing.notice if missing.name in missing.notice else f"{missing.name}: {missing.notice}"
 
 
-def _one_per_source(answers: Sequence[Answer | Told]) -> list[Told]:
-    """Join what one source told in several answers; sort, so that the order of arrival cannot matter."""
-    joined: dict[str, Told] = {}
+def _one_per_source(answers: Sequence[Given], now: datetime, asked: Asked | None) -> list[Prepared]:
+    """Join what one source told in several answers, and read it; sorted, so that the order of arrival cannot matter."""
+    joined: dict[str, list[Given]] = defaultdict(list)
     for answer in answers:
-        told = answer if isinstance(answer, Told) else _told(answer)
-        known = joined.get(told.id)
-        if known is not None:
-            names = sorted({known.name, told.name})
-            phones = sorted({known.phone, told.phone} - {""})
-            told = Told(
-                told.id,
-                names[0],
-                known.resources + told.resources,
-                known.gaps + told.gaps,
-                told.ura or known.ura,
-                phones[0] if phones else "",
-            )
-        joined[told.id] = told
-    return [joined[name] for name in sorted(joined)]
+        joined[_id(answer)].append(answer)
+    return [_prepared(joined[name], now, asked) for name in sorted(joined)]
 
 
-def _told(answer: Answer) -> Told:
-    holder = answer.source.holder
-    ura = str(holder.ura)
-    return Told(ura, holder.name, answer.got.items, answer.got.gaps, ura, holder.phone)
+def _id(answer: Given) -> str:
+    if isinstance(answer, Prepared):
+        return answer.told.id
+    return answer.id if isinstance(answer, Told) else str(answer.source.holder.ura)
 
 
-def _read(dossier: Dossier, known: Who, now: float, asked: tuple[Bsn, date] | None) -> list[Statement]:
-    if asked is None:
-        return read_source(Frame(dossier, now, False, known))
-    set_apart(dossier, asked[0])
-    return read_source(Frame(dossier, now, True, person(asked)))
+def _prepared(given: list[Given], now: datetime, asked: Asked | None) -> Prepared:
+    first = given[0]
+    ready = len(given) == 1 and isinstance(first, Prepared)
+    if isinstance(first, Prepared) and ready and (first.now, first.asked) == (aware(now).timestamp(), asked):
+        return first
+    return prepare(_joined([_told(one) for one in given]), now=now, asked=asked)
 
 
-def _rejection(dossier: Dossier, known: Who, asked: tuple[Bsn, date] | None) -> Gap | None:
-    """Return why a whole source is put aside: it speaks STU3, or of another person."""
-    if dossier.stu3:
-        return Gap("version", Unavailable(Reason.SOURCE_VERSION))
-    if asked is not None and not agrees(known, asked):
-        return Gap("patient", Deny(Reason.SOURCE_OTHER_PATIENT))
-    return None
+def _told(answer: Given) -> Told:
+    if isinstance(answer, Prepared):
+        return answer.told
+    return answer if isinstance(answer, Told) else told_by(answer)
+
+
+def _joined(told: list[Told]) -> Told:
+    return Told(
+        told[0].id,
+        min(one.name for one in told),
+        tuple(resource for one in told for resource in one.resources),
+        tuple(gap for one in told for gap in one.gaps),
+        max(one.ura for one in told),
+        min((one.phone for one in told if one.phone), default=""),
+    )
 
 
 def _clock(now: datetime) -> str:
-    return _aware(now).astimezone(AMSTERDAM).isoformat(timespec="seconds")
-
-
-def _aware(now: datetime) -> datetime:
-    """A moment without zone is Dutch clock time."""
-    return now if now.tzinfo else now.replace(tzinfo=AMSTERDAM)
+    return aware(now).astimezone(AMSTERDAM).isoformat(timespec="seconds")
 
 
 def _setting(dossiers: Sequence[Dossier], talks: Sequence[Talk], *, complete: bool) -> Setting:

@@ -42,23 +42,28 @@ from .records import (
     unknown_modifiers,
 )
 from .statements import Document, Said, Statement
-from .structures import Concept, Consent, Extension, Provision, Reference
+from .structures import Concept, Consent, Extension, Provision, Reference, has_code
 
 SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
 _KNOWN = frozenset({SPECIFICATION_OTHER})
 _ENCOUNTER = "ext-EncounterReference"
 _NOTHING = Provision()
+_ADVANCE, _ADVANCE_SCOPE = frozenset({"acd"}), frozenset({"adr"})
+_TREATMENT, _TREATMENT_SCOPE = frozenset({TREATMENT_CATEGORY}), frozenset({"treatment"})
+_NAMED = frozenset({*TREATMENTS, ICD_OFF})
 
 
 def read_consent(frame: Frame, held: Held, content: Consent) -> list[Statement] | None:
     """Return the statements of one Consent; None when it is neither kind of directive."""
     provision = content.provision or _NOTHING
-    categories, scopes = codes_in(content.category or ()), codes_in((content.scope,))
-    codes = codes_in(provision.code or ())
-    if "acd" in categories or "adr" in scopes:
+    scopes = [content.scope] if content.scope is not None else None
+    if has_code(content.category, _ADVANCE) or has_code(scopes, _ADVANCE_SCOPE):
         return _advance(frame, held, content, provision)
-    named = bool(codes & TREATMENTS.keys()) or ICD_OFF in codes
-    if TREATMENT_CATEGORY in categories or ("treatment" in scopes and (named or not categories)):
+    if has_code(content.category, _TREATMENT):
+        return _treatment(frame, held, content, provision)
+    if has_code(scopes, _TREATMENT_SCOPE) and (
+        has_code(provision.code, _NAMED) or not codes_in(content.category or ())
+    ):
         return _treatment(frame, held, content, provision)
     return None
 
@@ -83,6 +88,10 @@ def treatment_said(kind: str | None, texts: str) -> Said:
 def treatment_keys(concepts: list[Concept], fallback: str) -> dict[str, str]:
     """Return item key -> label for each treatment named; a treatment in free text is its own item, never likened."""
     keys: dict[str, str] = {}
+    if len(concepts) == 1 and concepts[0].coding is not None and len(concepts[0].coding) == 1:
+        code = concepts[0].coding[0].code or ""
+        if code in TREATMENTS:
+            return {f"treatment:{code}": TREATMENTS[code]}
     for concept in concepts or [Concept()]:
         codes = codes_in((concept,))
         known = sorted(codes & TREATMENTS.keys())
@@ -143,7 +152,7 @@ def _judge_modifiers(record: Record, content: Consent, provision: Provision, kno
     unknown = (
         modified(content, known)
         or unknown_modifiers(provision.modifier_extension, known)
-        or any(actor.modifier_extension for actor in provision.actor or ())
+        or bool(provision.actor and any(actor.modifier_extension for actor in provision.actor))
         or bool(provision.provision)
     )
     if unknown and not record.modified:

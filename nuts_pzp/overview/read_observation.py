@@ -29,7 +29,7 @@ _ALONE = frozenset({"UNK", "NASK"})
 
 def read_observation(frame: Frame, held: Held, content: Observation) -> list[Statement] | None:
     """Return the statement of one Observation; None when its code is no PZP item or its value cannot be read."""
-    code = next(iter(sorted(codes_in((content.code,)) & OBSERVATIONS.keys())), None)
+    code = _question(content.code)
     if code is None or (said := _observed(code, content)) is None:
         return None
     period = content.effective_period
@@ -48,6 +48,15 @@ def read_observation(frame: Frame, held: Held, content: Observation) -> list[Sta
     record.ids = business_ids(content.identifier)
     record.authors = tuple(content.performer or ())
     return [record.says(f"obs:{code}", with_words(said, record.comment))]
+
+
+def _question(concept: Concept | None) -> str | None:
+    """Return which of our questions it answers."""
+    codings = concept.coding if concept is not None else None
+    if codings and len(codings) == 1:
+        code = codings[0].code
+        return code if code in OBSERVATIONS else None
+    return next(iter(sorted(codes_in((concept,)) & OBSERVATIONS.keys())), None)
 
 
 def read_goal(frame: Frame, held: Held, content: Goal) -> list[Statement] | None:

@@ -7,6 +7,7 @@ their presence: most of them exist in STU3 alone.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 import msgspec
@@ -25,6 +26,17 @@ class Coding(Shape):
 class Concept(Shape):
     coding: list[Coding] | None = None
     text: str | None = None
+
+
+def has_code(concepts: list[Concept] | None, codes: Container[str | None]) -> bool:
+    """Say whether any coding of these concepts has one of these codes, whatever its system."""
+    if concepts is not None:
+        for concept in concepts:
+            if concept.coding is not None:
+                for coding in concept.coding:
+                    if coding.code in codes:
+                        return True
+    return False
 
 
 class Reference(Shape):

@@ -14,14 +14,17 @@ import msgspec
 from .structures import (
     Communication,
     Consent,
+    Extension,
     Goal,
     Observation,
     Patient,
     Procedure,
     QuestionnaireResponse,
     Resourced,
+    has_code,
 )
 
+_NONE: tuple[Extension, ...] = ()
 _OLD_CORE = "//fhir.nl/fhir/StructureDefinition/nl-core-"
 _EXTENSIONS = ("zib-TreatmentDirective-", "ext-Patient.LegallyCapable")
 _OLD_CATEGORIES = frozenset({"11291000146105", "11341000146107"})
@@ -50,7 +53,7 @@ def suspect(content: Resourced) -> bool:
 def _old_consent(content: Consent) -> bool:
     if content.consenting_party is not None or content.exceptions is not None or _old_extensions(content):
         return True
-    return any(coding.code in _OLD_CATEGORIES for one in content.category or () for coding in one.coding or ())
+    return has_code(content.category, _OLD_CATEGORIES)
 
 
 def _old_form(content: QuestionnaireResponse) -> bool:
@@ -75,7 +78,7 @@ _SUSPECTS: dict[type[Resourced], Callable[[Any], bool]] = {
 
 def _old_extensions(content: Resourced) -> bool:
     for group in (content.extension, content.modifier_extension):
-        for one in group or ():
+        for one in group or _NONE:
             if _EXTENSIONS[0] in one.url or _EXTENSIONS[1] in one.url:
                 return True
     return False

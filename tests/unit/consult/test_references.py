@@ -58,3 +58,15 @@ def test_every_way_of_writing_it_is_read(raw: bytes) -> None:
 )
 def test_a_text_about_a_reference_is_none(raw: bytes) -> None:
     assert unresolved([held(raw)], BASE, TYPES) == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"resourceType":"Consent","x":"\\ud800","patient":{"reference":"Encounter/8"}}',
+        b'{"x":"\\\\"' + b'{"a":' * 100_000,
+        b'{"patient":{"reference":"Encounter/\xff\xfe"}}',
+    ],
+)
+def test_what_cannot_be_decoded_points_at_nothing_and_hides_no_other(raw: bytes) -> None:
+    assert unresolved([held(raw), held(citing("RelatedPerson/7"), id_="2")], BASE, TYPES) == [("RelatedPerson", "7")]
