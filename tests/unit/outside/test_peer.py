@@ -173,7 +173,7 @@ async def test_no_time_at_all_is_not_the_usual_time(door: Any, peer: Any) -> Non
     there = await door(hang)
     started = time.monotonic()
     assert await peer(f"http://127.0.0.1:{there.port}").send("GET", "/", within=0.001) is Trouble.TIMEOUT
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 1.5
 
 
 async def test_a_slow_name_server_is_within_the_time(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
