@@ -32,7 +32,10 @@ def read_private(path: Path) -> bytes:
     try:
         if why := refusal(os.fstat(descriptor)):
             raise BadKeyFile(f"{path}: {why}")
-        return os.read(descriptor, _LARGEST)
+        content = os.read(descriptor, _LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise BadKeyFile(f"{path}: too large to be a key")
+        return content
     finally:
         os.close(descriptor)
 

@@ -7,6 +7,7 @@ can rewrite the ledger cannot rewrite this file; the notes prove themselves (spe
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from .files import lines
 from .ledger.checkpoint import BadCheckpoint, Checkpoint, VerifierKey
 
 _LARGEST_LINE = 4_096
+_SIZE = re.compile(rb"[0-9]{1,15}")
+_MOST = 10**15
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,25 @@ def _parse(number: int, line: bytes) -> Anchored | None:
     if not isinstance(found, dict) or not isinstance(found.get("at"), str) or not isinstance(found.get("note"), str):
         return None
     return Anchored(number, found["at"], found["note"].encode())
+
+
+def newest(anchor: AnchorLines, key: VerifierKey) -> Checkpoint | None:
+    """Return the largest checkpoint this key's log was anchored as, opening that alone; BadCheckpoint as `checkpoints`.
+
+    A start cannot wait for the signatures of years; what is wrong with the others is for the verifier to find.
+    """
+    mine = [(_claimed(one.note), one) for one in anchor.of(key.name)]
+    largest = max((size for size, _ in mine), default=0)
+    found = checkpoints(AnchorLines(tuple(one for size, one in mine if size == largest), ()), key)
+    if len({one.root for one in found}) > 1:
+        raise BadCheckpoint(f"two histories of size {largest} were anchored")
+    return found[0] if found else None
+
+
+def _claimed(note: bytes) -> int:
+    """Return the size a note speaks of, unproven; what has none counts as the largest, so that it is looked at."""
+    size = note.split(b"\n", 2)[1:2]
+    return int(size[0]) if size and _SIZE.fullmatch(size[0]) else _MOST
 
 
 def checkpoints(anchor: AnchorLines, key: VerifierKey) -> list[Checkpoint]:

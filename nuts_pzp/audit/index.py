@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from .seal import Seal, Sealed
 _log = structlog.get_logger("nuts_pzp.audit.index")
 _BATCH = 200
 _PAUSE = 0.5
-_REST = 0.008
-"""Seconds between two batches: the index may lag, the ledger may not wait."""
+_REST = 3.0
+"""Rest after a full batch, in times of what the batch took: the index may lag, the ledger may not wait."""
 _CAUGHT_UP = 0.1
 """Seconds after a batch that was not full: each opens both files, so under load few large ones cost least."""
 
@@ -119,12 +120,14 @@ class SearchIndex:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            began = time.perf_counter()
             try:
                 advanced = self.advance()
             except Exception as error:  # the lag shows it; the ledger goes on
                 _log.error("audit.index", error=type(error).__name__)
                 advanced = 0
-            self._stopping.wait(_PAUSE if not advanced else _REST if advanced >= _BATCH else _CAUGHT_UP)
+            rest = _REST * (time.perf_counter() - began) if advanced >= _BATCH else _CAUGHT_UP
+            self._stopping.wait(rest if advanced else _PAUSE)
 
     def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)

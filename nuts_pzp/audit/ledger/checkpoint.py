@@ -24,6 +24,7 @@ _MOST_SIGNATURES = 16
 _NAME = re.compile(r"[!-*,-~]{1,200}", re.ASCII)  # printable, no space, no plus sign
 _SIZE = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _TEXT_LINES = 3
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 class BadCheckpoint(Exception):
@@ -118,7 +119,7 @@ def _split(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
         whole = note.decode("utf-8")
     except UnicodeDecodeError:
         raise BadCheckpoint("not UTF-8") from None
-    if any(character < " " and character != "\n" for character in whole):
+    if _CONTROL.search(whole):
         raise BadCheckpoint("a control character")
     text, blank, lines = whole.rpartition("\n\n")
     if not blank or not lines.endswith("\n"):

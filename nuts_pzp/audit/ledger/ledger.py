@@ -18,7 +18,7 @@ import structlog
 from ...accounted import Event, Kept, Receipt
 from ...identity import Tenant
 from ...keys import BadKeyFile, signer_or_new, write_private
-from ..anchors import FileAnchor, checkpoints
+from ..anchors import FileAnchor, newest
 from ..canonical import MONOTONIC, WALL, Clock, OutsideProfile
 from ..index import SearchIndex
 from ..page import Draft
@@ -250,7 +250,7 @@ class Ledger:
         if origin in taken:
             raise Damaged(f"log {tenant}: another tenant's log has the origin {origin}")
         try:
-            anchored = checkpoints(self._anchor.read(), signer.verifier) if self._anchor else []
+            anchored = newest(self._anchor.read(), signer.verifier) if self._anchor else None
         except OSError as error:
             raise StoreFailed(f"the anchor cannot be read: {error.strerror}") from None
         except BadCheckpoint as error:
@@ -259,12 +259,13 @@ class Ledger:
             if head.origin != origin:
                 raise Damaged(f"log {tenant}: began as {head.origin}, not as {origin}")
             frontier = verified_frontier(self._store, head, signer.verifier, anchored, TAIL)
-            log = Log(tenant, signer, frontier, head.note)
+            log = Log(tenant, signer, frontier, head.note, self.place.limits.spacing)
             log.replay(self._store.records(tenant, head.open_from, head.size))
         elif anchored or self._store.highest(tenant) >= 0:
-            raise Damaged(f"log {tenant}: its head is gone, but {len(anchored)} anchored checkpoints speak of it")
+            said = f"{anchored.size} records were anchored" if anchored else "there are records of it"
+            raise Damaged(f"log {tenant}: its head is gone, but {said}")
         else:
-            log = Log(tenant, signer, Frontier(), b"")
+            log = Log(tenant, signer, Frontier(), b"", self.place.limits.spacing)
         self._writer.logs[tenant] = log
         audit = self._audits[tenant] = TenantAudit(log, self._scribe(tenant, whose), self._writer)
         return audit

@@ -14,6 +14,10 @@ from .checkpoint import NoteSigner
 from .merkle import Frontier, leaf_hash
 from .sqlite import Head, KeptCheckpoint, Record, Row
 
+_SECOND = 1_000_000
+_HOUR = 3_600 * _SECOND
+"""Microseconds."""
+
 
 class Open:
     """Which decisions and intents have no result yet (spec audit C2). Read by another thread than the writer's."""
@@ -61,14 +65,17 @@ class Grown:
 class Log:
     """One tenant's log. Only the writer's thread grows it."""
 
-    def __init__(self, tenant: str, signer: NoteSigner, frontier: Frontier, note: bytes) -> None:
+    def __init__(self, tenant: str, signer: NoteSigner, frontier: Frontier, note: bytes, spacing: int = 16) -> None:
+        """`spacing` is after how many records a checkpoint may be kept that nobody asked for."""
         self.tenant, self.signer, self.frontier = tenant, signer, frontier
+        self._spacing = spacing
         self.signed = (frontier.size, note)
         """Size and note of the newest durable head, always read together."""
         self.open = Open()
         self.previous: int | None = None
         """Monotonic microseconds of the last record in this run."""
-        self.kept_at: int | None = None
+        self._kept: tuple[int, int] | None = None
+        """Monotonic microseconds and size of the newest kept checkpoint of this run."""
 
     def grow(self, drafts: list[Draft], ts: str, monotonic: int) -> Grown:
         """Assign index and time, hash and sign; changes nothing of the log itself. `monotonic` is in microseconds."""
@@ -83,17 +90,27 @@ class Log:
             elapsed = b"0"
         frontier.extend([row[3] for row in rows])
         size, note, dumped = frontier.size, self.signer.sign(frontier.size, frontier.root()), frontier.dump()
-        keep = self.kept_at is None or monotonic - self.kept_at >= 1_000_000 or any(draft.keep for draft in drafts)
+        keep = any(draft.keep for draft in drafts) or self._is_due(monotonic, size)
         kept = KeptCheckpoint(self.tenant, size, note, dumped, ts) if keep else None
         head = Head(self.tenant, self.signer.verifier.name, size, dumped, note, self.open.oldest(first))
         return Grown(rows, head, kept, frontier, first)
+
+    def _is_due(self, monotonic: int, size: int) -> bool:
+        """Tell whether to keep this checkpoint: one a second, or in a calm log one per so many records or hour.
+
+        Each kept one costs a verifier a signature, which takes longer than ten records.
+        """
+        if self._kept is None:
+            return True
+        elapsed, records = monotonic - self._kept[0], size - self._kept[1]
+        return elapsed >= _SECOND and (records >= self._spacing or elapsed >= _HOUR)
 
     def adopt(self, grown: Grown, drafts: list[Draft], monotonic: int) -> None:
         """Make a durable group the state of the log."""
         self.frontier, self.previous = grown.frontier, monotonic
         self.signed = (grown.head.size, grown.head.note)
         if grown.kept:
-            self.kept_at = monotonic
+            self._kept = (monotonic, grown.head.size)
         for idx, draft in enumerate(drafts, grown.first):
             if draft.opens or draft.closes:
                 self.open.saw(idx, draft.opens, draft.closes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -83,13 +84,15 @@ class SqliteStore:
 
     def __init__(self, path: Path, connecting: Connect = connect) -> None:
         """Take the lock and open or create the file; LedgerInUse or StoreFailed when that cannot be."""
-        self.path = path
+        path = self.path = path.resolve()  # lock and write-ahead log lie beside the file, not beside a link to it
         self._connect = connecting
         self._turn = threading.Lock()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock_path = path.with_name(path.name + ".lock")
         self._wal_path = path.with_name(path.name + "-wal")
         self._lock = _locked(self._lock_path)
+        self._file = -1
+        """The ledger file, to sync it. Closed last: closing it takes away SQLite's own locks."""
         self._database: sqlite3.Connection | None = None
         self._places: dict[Path, tuple[int, int]] = {}
         try:
@@ -104,6 +107,8 @@ class SqliteStore:
         try:
             if fresh and not self.path.exists():  # SQLite would create it readable by others
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            if self._file < 0:
+                self._file = _held(self.path)
             database = self._database = self._connect(self.path)
             mode = database.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             database.execute("PRAGMA synchronous=FULL")
@@ -198,11 +203,13 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreFailed(_words(error)) from None
 
-    def fold(self) -> bool:
-        """Move the write-ahead log into the file; most of it beside the writer, the rest between two commits.
+    def fold(self, *, wholly: bool = True) -> bool:
+        """Move the write-ahead log into the file beside the writer, and, if wholly, the rest of it between two commits.
 
         A reader pins the log meanwhile: SQLite before 3.51.3 may lose pages when a commit restarts the log during a
-        checkpoint, and a pinned log is not restarted. False when something else reads an old state, or on an error.
+        checkpoint, and a pinned log is not restarted. SQLite syncs the file in the last step only, when the writer
+        waits; so what was moved is synced here before. False when anything is left: not wholly, or something else
+        reads an old state, or an error.
         """
         try:
             with closing(self._connect(self.path)) as pin, closing(self._connect(self.path)) as folder:
@@ -210,11 +217,14 @@ class SqliteStore:
                 pin.execute("SELECT size FROM log_head LIMIT 1").fetchone()
                 folder.execute("PRAGMA synchronous=FULL")
                 folder.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                os.fdatasync(self._file)
+                if not wholly:
+                    return False
                 with self._turn:
                     pin.execute("ROLLBACK")
                     busy, pages, folded = folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 return not busy and pages == folded
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             return False
 
     def close(self) -> None:
@@ -223,9 +233,10 @@ class SqliteStore:
             if self._database is not None:
                 _quietly(self._database.close)
                 self._database = None
-            if self._lock >= 0:
-                os.close(self._lock)
-                self._lock = -1
+            for descriptor in (self._file, self._lock):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._file = self._lock = -1
 
 
 def _locked(path: Path) -> int:
@@ -238,6 +249,22 @@ def _locked(path: Path) -> int:
     except OSError:
         os.close(descriptor)
         raise LedgerInUse(f"{path} is held by another process") from None
+    return descriptor
+
+
+def _held(path: Path) -> int:
+    """Open and lock the ledger file itself: it may have a second name, and then another lock file beside it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StoreFailed("the ledger is not a regular file")
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise LedgerInUse(f"{path} is held by another process under another name") from None
+    except StoreFailed:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

@@ -5,7 +5,7 @@ Trusts the log's own public key and the anchor; the store's frontiers only once 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from .checkpoint import BadCheckpoint, Checkpoint, VerifierKey
 from .merkle import Frontier, leaf_hash
@@ -19,13 +19,12 @@ class Damaged(Exception):
 
 
 def verified_frontier(
-    store: SqliteStore, head: Head, key: VerifierKey, anchored: Sequence[Checkpoint] = (), tail: int = TAIL
+    store: SqliteStore, head: Head, key: VerifierKey, newest: Checkpoint | None = None, tail: int = TAIL
 ) -> Frontier:
     """Return the frontier of a log whose last `tail` records, head and newest anchor agree; raise Damaged otherwise."""
     signed = _opened(key, head.note, head.tenant)
     if signed.size != head.size or store.highest(head.tenant) != head.size - 1:
         raise Damaged(f"log {head.tenant}: the records do not end where the signed head does")
-    newest = max(anchored, key=lambda one: one.size, default=None)
     if newest and newest.size > head.size:
         raise Damaged(
             f"log {head.tenant}: holds {head.size} records, but {newest.size} were anchored;"

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from .ledger import TenantAudit
 
 _log = structlog.get_logger("nuts_pzp.audit")
-_FOLD_BYTES = 4 * MIB
+_FOLD_BYTES = MIB
+_FOLD_WHOLLY_BYTES = 16 * MIB
+"""What may wait, while records keep coming, for the last step of folding, which holds up the writer."""
 _FOLD_SECONDS = 30.0
 _SWEEP_SECONDS = 300.0
 _HOUR = 3_600.0
@@ -119,15 +121,19 @@ class Upkeep:
 
     def _tend(self) -> None:
         folded = swept = hour = time.monotonic()
+        unfinished = 0
         sizes: dict[str, int] = {}
         while not self._stopping.wait(_TICK):
             now = time.monotonic()
             if self._writer.trouble is not None:
                 continue
             try:
-                if self._unfolded >= _FOLD_BYTES or (self._unfolded and now - folded >= _FOLD_SECONDS):
-                    self._unfolded, folded = 0, now
-                    self._store.fold()
+                due = now - folded >= _FOLD_SECONDS
+                if self._unfolded >= _FOLD_BYTES or (due and self._unfolded + unfinished):
+                    unfinished, self._unfolded, folded = unfinished + self._unfolded, 0, now
+                    quiet = due or not self._writer.waiting
+                    if self._store.fold(wholly=quiet or unfinished >= _FOLD_WHOLLY_BYTES):
+                        unfinished = 0
                 self._look_at_disk()
                 if now - swept >= _SWEEP_SECONDS:
                     swept = now

@@ -31,7 +31,10 @@ _STEP = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the writer takes: records per group, waiting records and bytes, seconds to linger, seconds for a caller."""
+    """What the writer takes: records per group, waiting records and bytes, seconds to linger, seconds for a caller.
+
+    `spacing` is how many records lie at least between two kept checkpoints that nobody asked for.
+    """
 
     group: int = 256
     waiting: int = 2_000
@@ -39,6 +42,7 @@ class Limits:
     linger: float = 0.002
     gap: float = 0.0002
     deadline: float = 2.0
+    spacing: int = 16
 
 
 @dataclass(slots=True, eq=False)

@@ -12,6 +12,7 @@ import pytest
 from nuts_pzp.accounted import Addressed, Allowed, Consulted, Denied, Disclosed, Intended, Received
 from nuts_pzp.audit.ledger.disk import Thresholds
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
+from nuts_pzp.audit.ledger.writer import Limits
 from nuts_pzp.exchange import Access, Attempt, Caller, Inquiry, Relation, Source
 from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Tenant, Ura
@@ -131,6 +132,7 @@ def place(tmp_path: Path) -> Place:
         version="test",
         accept_any_filesystem=True,
         thresholds=Thresholds(0.0, 0.0, 0, 0),
+        limits=Limits(spacing=1),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from nuts_pzp.audit.anchors import FileAnchor, checkpoints, read
+from nuts_pzp.audit.anchors import AnchorLines, FileAnchor, checkpoints, newest, read
 from nuts_pzp.audit.ledger.checkpoint import BadCheckpoint, NoteSigner
 
 MINE = NoteSigner("gw.example/nuts-pzp/90000222/1", Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -64,3 +64,20 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "target")
     with pytest.raises(OSError, match="symbolic"):
         FileAnchor(tmp_path / "link").append([MINE.sign(1, bytes(32))], 0)
+
+
+def test_the_newest_is_opened_alone_and_two_histories_of_it_are_refused(tmp_path: Path) -> None:
+    signer = NoteSigner("gw.example/nuts-pzp/90000222/1", Ed25519PrivateKey.generate())
+    file = FileAnchor(tmp_path / "notes")
+    genuine = [signer.sign(size, bytes([size]) * 32) for size in (3, 9, 5)]
+    file.append([genuine[0].replace(b"\n3\n", b"\n4\n"), *genuine], 0)
+    found = newest(file.read(), signer.verifier)
+    assert found is not None
+    assert (found.size, found.root) == (9, b"\x09" * 32)
+    file.append([signer.sign(9, bytes(32))], 0)
+    with pytest.raises(BadCheckpoint, match="two histories"):
+        newest(file.read(), signer.verifier)
+    file.append([genuine[1].replace(b"\n9\n", b"\nnine\n")], 0)
+    with pytest.raises(BadCheckpoint, match="anchor line 6"):
+        newest(file.read(), signer.verifier)
+    assert newest(AnchorLines((), ()), signer.verifier) is None

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -634,6 +635,42 @@ def test_a_forged_anchor_refuses_the_start(opening: Opening, place: Place) -> No
         Ledger.open(place)
 
 
+async def test_a_slow_disk_under_the_folding_does_not_hold_up_a_record(
+    opening: Opening, tenant: Tenant, events: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = opening()
+    audit = ledger.of(tenant)
+    syncing, go_on = threading.Event(), threading.Event()
+
+    def slow(descriptor: int) -> None:
+        syncing.set()
+        assert go_on.wait(5)
+
+    monkeypatch.setattr("os.fdatasync", slow)
+    folding = threading.Thread(target=ledger._store.fold)
+    folding.start()
+    await asyncio.to_thread(syncing.wait, 5)
+    receipt = await audit.append(events.allowed())
+    go_on.set()
+    folding.join()
+    assert receipt.index == 1
+
+
+async def test_folding_in_part_moves_the_records_and_never_holds_up_the_writer(
+    opening: Opening, place: Place, tenant: Tenant, events: Any
+) -> None:
+    ledger = opening()
+    audit = ledger.of(tenant)
+    await audit.append(events.allowed())
+    with ledger._store._turn:  # as if a commit took for ever
+        assert ledger._store.fold(wholly=False) is False
+    alone = place.path.with_name("alone.db")
+    shutil.copy(place.path, alone)  # without its write-ahead log
+    with closing(sqlite3.connect(alone)) as database:
+        assert database.execute("SELECT count(*) FROM log_record WHERE tenant = 'meerwijck'").fetchone() == (2,)
+    assert ledger._store.fold() is True
+
+
 async def test_folding_keeps_every_record_while_writing_goes_on(
     opening: Opening, place: Place, tenant: Tenant, events: Any
 ) -> None:
@@ -726,3 +763,15 @@ async def test_another_genuine_history_is_not_taken_for_ours(opening: Opening, t
     other.extend([leaf_hash(b"three")])
     with pytest.raises(Damaged, match="acknowledged records are gone"):
         ledger._writer._reload()
+
+
+async def test_a_calm_log_keeps_a_checkpoint_per_sixteen_records_or_hour_and_a_busy_one_per_second(
+    opening: Opening, place: Place, tenant: Tenant, events: Any, clock: Any
+) -> None:
+    ledger = opening(replace(place, limits=Limits()), wall=clock.wall, monotonic=clock.monotonic)
+    audit = ledger.of(tenant)  # its opening is kept, at size 1
+    for step in (30.0,) * 20 + (3_600.0,) + (0.05,) * 41:
+        clock.advance(step)
+        await audit.append(events.denied("c"))
+    with opened(place.path) as material:
+        assert [one.size for one in material.checkpoints("meerwijck")] == [1, 17, 22, 42, 62]
