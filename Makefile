@@ -52,9 +52,11 @@ interop-opa: setup
 # Only who changes dependencies needs uv.
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
-	  --extra sandbox pyproject.toml -o requirements.lock
+	  --extra sandbox --extra postgres --extra xua pyproject.toml -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
-	  --extra sandbox --group dev pyproject.toml -o requirements-dev.lock
+	  --extra sandbox --extra postgres --extra xua --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
+	  --group deep -c requirements-dev.lock -o requirements-deep.lock
 	printf 'gordon-to-regorus==0.13.0\n' | uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --python-version 3.11 - -o requirements-engine.lock
 
