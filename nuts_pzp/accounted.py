@@ -21,6 +21,8 @@ class Allowed:
     access: Access
     grounds: tuple[Permit, ...]
     policy: str = ""
+    generation: int = 0
+    """Of the patient's choice when consent was asked; not recorded. A later one is decided anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from .audit.port import Audit, NotRecorded
 from .authentication.port import Credentials, Gatekeeper
 from .authorization.port import Policy
 from .bookkeeping import Bookkeeping
+from .consent.cache import Reuse
+from .consent.generation import SINGLE
 from .consent.port import ConsentSource
 from .consent.profile import Ranked, SharingConsent
 from .forwarding.port import Connector, FhirServer
@@ -39,6 +41,7 @@ from .localization.port import Locator
 from .outside import Living, Surroundings
 from .settings import ConsentSettings, Deployment, SettingsError, SlotSettings, TenantSettings, in_words, read_tenant
 from .store.outbox import Outbox
+from .store.patients import Patients
 from .store.port import StoreFailed as StateFailed
 from .store.sqlite import SqliteStore
 from .store.vault import STORE_KEY, Vault
@@ -134,6 +137,10 @@ class _Furnishing:
         self._settings, self._around, self._ledger, self._listed = settings, around, ledger, listed
         self._accounts = accounts
         self._living: dict[str, Living] = {}
+        self._vault = (
+            Vault(around.store, secret_or_new(around.state / STORE_KEY), around.tenant.id) if around.store else None
+        )
+        self._patients = Patients(self._vault) if self._vault else None
 
     def build(self, network_url: str) -> Furnished:
         settings, tenant = self._settings, self._around.tenant
@@ -158,6 +165,7 @@ class _Furnishing:
                 consent=self._consent(own.consent, audit),
                 policy=self._put("policy", POLICY, own.policy),
                 audit=audit,
+                generations=self._patients or SINGLE,
             )
         if (user := settings.consult) is not None:
             consulting = Consulting(
@@ -178,7 +186,9 @@ class _Furnishing:
     def _consent(self, chosen: ConsentSettings, audit: Audit) -> SharingConsent:
         around = self._around
         sources = [Ranked(self._put(f"consent.{one.kind}", CONSENT, one), *weight) for one, weight in chosen.weighed]
-        consent = SharingConsent(chosen.profile, tuple(sources))
+        patients = self._patients
+        reuse = Reuse(generations=patients or SINGLE)
+        consent = SharingConsent(chosen.profile, tuple(sources), reuse)
         if chosen.local_permit_overrides_mitz_deny:
             _log.warning(
                 "consent.mitz-yields",
@@ -186,9 +196,8 @@ class _Furnishing:
                 owner=chosen.legal_basis_owner,
                 decided_on=str(chosen.decided_on),
             )
-        if around.store is not None and self._accounts:
-            vault = Vault(around.store, secret_or_new(around.state / STORE_KEY), around.tenant.id)
-            self._living[BOOKS] = Bookkeeping(Outbox(vault), audit, consent.purge)
+        if self._vault is not None and patients is not None and self._accounts:
+            self._living[BOOKS] = Bookkeeping(Outbox(self._vault), audit, patients.advance)
         return consent
 
     def _put(self, name: str, slot: Slot[P], chosen: SlotSettings) -> P:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -29,8 +29,8 @@ _log = structlog.get_logger("nuts_pzp.bookkeeping")
 class Bookkeeping:
     """One tenant's. Living: it looks once before the doors open, then every quarter of a second."""
 
-    def __init__(self, outbox: Outbox, audit: Audit, purge: Callable[[Bsn], None]) -> None:
-        """`purge` forgets the verdicts about a patient."""
+    def __init__(self, outbox: Outbox, audit: Audit, purge: Callable[[Bsn], Awaitable[object]]) -> None:
+        """`purge` makes every verdict about a patient worthless, in every process; StoreFailed."""
         self._outbox, self._audit, self._purge = outbox, audit, purge
         self._task: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -41,7 +41,7 @@ class Bookkeeping:
         async for event in self._outbox.waiting():
             receipt = await self._audit.append(event)
             await self._outbox.settle(receipt)
-            self._purge(event.bsn)
+            await self._purge(event.bsn)
             done += 1
         return done
 

@@ -8,6 +8,7 @@ from .addressing.port import Directory
 from .audit.port import Audit
 from .authentication.port import Credentials, Gatekeeper
 from .authorization.port import Policy
+from .consent.generation import SINGLE, Generations
 from .consent.profile import SharingConsent
 from .forwarding.port import Connector, FhirServer
 from .forwarding.recent import RecentPatients
@@ -29,6 +30,7 @@ class Holding:
     policy: Policy
     audit: Audit
     recent: RecentPatients = field(default_factory=RecentPatients, repr=False, compare=False)
+    generations: Generations = field(default=SINGLE, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Holding({self.tenant.id})"

@@ -98,6 +98,7 @@ class Reason(Enum):
     CONSENT_FHIR_UNAVAILABLE = ("PZP-CONSENT-019", Face.DOWN)  # fhir-unavailable
     CONSENT_FHIR_TIMEOUT = ("PZP-CONSENT-020", Face.SLOW)  # fhir-timeout
     CONSENT_FHIR_BROKEN = ("PZP-CONSENT-021", Face.BROKEN)  # fhir-broken
+    CONSENT_STATE_UNREADABLE = ("PZP-CONSENT-030", Face.DOWN)  # state-unreadable
 
     # Policy
     POLICY_DENY = ("PZP-POLICY-001", Face.FORBIDDEN)

@@ -1,7 +1,7 @@
 """Sharing consent: one verdict may serve the same question of one token for a minute (design D3, spec consent 6.6).
 
 So that one consult is one question to the citizen's record and not eleven. In memory only, bounded, under a key that
-dies with the process; no verdict outlives a purge, not even one that was on its way.
+dies with the process; no verdict outlives its patient's generation or a purge, not even one that was on its way.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from ..identity import Bsn
-from ..outcome import Deny, Permit
+from ..outcome import Deny, Permit, Unavailable
 from ..reasons import Reason
+from .generation import SINGLE, Generations
 from .port import Verdict
 
 PERMIT_LIMIT = 60.0
@@ -27,6 +28,7 @@ DENY_LIMIT = 30.0
 class _Kept:
     verdict: Verdict
     patient: bytes
+    generation: int
     until: float
 
 
@@ -36,6 +38,7 @@ class _Flight:
 
     task: asyncio.Task[Verdict]
     patient: bytes
+    generation: int
     purged: bool = False
 
 
@@ -45,6 +48,7 @@ class Reuse:
 
     size: int = 10_000
     clock: Callable[[], float] = time.monotonic
+    generations: Generations = field(default=SINGLE, repr=False)
     _secret: bytes = field(default_factory=lambda: os.urandom(32), repr=False)
     _kept: OrderedDict[bytes, _Kept] = field(default_factory=OrderedDict, repr=False)
     _flights: dict[bytes, _Flight] = field(default_factory=dict, repr=False)
@@ -52,25 +56,35 @@ class Reuse:
     async def ask(self, token: bytes, question: bytes, bsn: Bsn, put: Callable[[], Awaitable[Verdict]]) -> Verdict:
         """Return a kept verdict, join the same question in flight, or `put` it. A cancelled waiter cancels nobody else.
 
-        `token` is the token's digest, not empty. A Permit that was purged on its way is asked once more, then refused.
+        `token` is the token's digest, not empty. A Permit whose patient's choice changed on its way is asked once more,
+        then refused.
         """
         key = self._digest(b"question", token, question)
-        kept = self._kept.get(key)
-        if kept is not None and self.clock() < kept.until:
-            self._kept.move_to_end(key)
-            return kept.verdict
-        patient = self._patient(bsn)
+        patient: bytes | None = None
         for _ in range(2):
+            generation = await self.generations.generation(bsn)
+            if not isinstance(generation, int):
+                return _failed(generation)
+            kept = self._kept.get(key)
+            if kept is not None and self.clock() < kept.until and kept.generation == generation:
+                self._kept.move_to_end(key)
+                return kept.verdict
+            patient = patient or self._patient(bsn)
             flight = self._flights.get(key)
-            if flight is None or flight.purged:
-                flight = _Flight(asyncio.create_task(self._fly(key, patient, put)), patient)
-                self._flights[key] = flight
+            if flight is None or flight.purged or flight.generation != generation:
+                task = asyncio.create_task(self._fly(key, patient, generation, put))
+                flight = self._flights[key] = _Flight(task, patient, generation)
             verdict = await asyncio.shield(flight.task)
-            if not (flight.purged and isinstance(verdict.outcome, Permit)):
+            if not isinstance(verdict.outcome, Permit):
+                return verdict
+            now = await self.generations.generation(bsn)
+            if not isinstance(now, int):
+                return _failed(now)
+            if not flight.purged and now == flight.generation:
                 return verdict
         return Verdict(Deny(Reason.CONSENT_CONFLICT, detail="changed-while-asked"), explicit=False, specificity=4)
 
-    async def _fly(self, key: bytes, patient: bytes, put: Callable[[], Awaitable[Verdict]]) -> Verdict:
+    async def _fly(self, key: bytes, patient: bytes, generation: int, put: Callable[[], Awaitable[Verdict]]) -> Verdict:
         task = asyncio.current_task()
         try:
             verdict = await put()
@@ -80,16 +94,16 @@ class Reuse:
             if landed:
                 del self._flights[key]
         if landed and flight is not None and not flight.purged:
-            self._keep(key, patient, verdict)
+            self._keep(key, patient, generation, verdict)
         return verdict
 
-    def _keep(self, key: bytes, patient: bytes, verdict: Verdict) -> None:
+    def _keep(self, key: bytes, patient: bytes, generation: int, verdict: Verdict) -> None:
         """Permits and denies only, never longer than their limit; the least recently used goes first."""
         limit = {Permit: PERMIT_LIMIT, Deny: DENY_LIMIT}.get(type(verdict.outcome), 0.0)
         seconds = min(verdict.cacheable_for, limit)
         if seconds <= 0:
             return
-        self._kept[key] = _Kept(verdict, patient, self.clock() + seconds)
+        self._kept[key] = _Kept(verdict, patient, generation, self.clock() + seconds)
         self._kept.move_to_end(key)
         while len(self._kept) > self.size:
             self._kept.popitem(last=False)
@@ -113,3 +127,9 @@ class Reuse:
         """
         whole = b"".join([len(part).to_bytes(4, "big") + part for part in parts])
         return blake2b(whole, key=self._secret, digest_size=32).digest()
+
+
+def _failed(stop: object) -> Verdict:
+    """Return what is said when nobody can tell whether the choice changed: it is not asked, and nothing serves."""
+    outcome = stop if isinstance(stop, Unavailable) else Unavailable(Reason.INTERNAL, detail="no generation")
+    return Verdict(outcome, explicit=False, specificity=4)

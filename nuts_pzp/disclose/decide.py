@@ -98,13 +98,16 @@ class _Deciding:
             return self._denied(stop)
 
         access = Access(caller, asked.request, patient)
+        generation = await house.generations.generation(patient.bsn)
+        if not isinstance(generation, int):
+            return self._denied(generation)
         consent = await house.consent.ask(access)
         if not isinstance(consent, Permit):
             return self._denied(consent)
         policy = await house.policy.evaluate(access, consent)
         if not isinstance(policy, Permit):
             return self._denied(policy, house.policy.digest)
-        return Allowed(self.attempt, access, (consent, policy), house.policy.digest)
+        return Allowed(self.attempt, access, (consent, policy), house.policy.digest, generation)
 
     async def _patient(self, request: FhirRequest, token: bytes) -> Outcome[Patient]:
         """Whose data it is; a search by id may use what the same token looked up within ten seconds (ADR 0033)."""

@@ -15,11 +15,15 @@ from ..accounted import Allowed, Denied, Disclosed, Receipt
 from ..exchange import Attempt, Caller, Presented
 from ..fhir.request import RawRequest
 from ..house import Holding
-from ..outcome import Outcome, Stop
+from ..outcome import Deny, Outcome, Permit, Stop
+from ..reasons import Reason
 from .addresses import Outside
 from .decide import decide, internal
 from .minimize import Minimized, minimize
 from .paging import page_url
+
+_DECISIONS = 3
+"""Times that one answer is decided about anew because the patient's choice changed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ async def disclose(
         return Reply(await house.audit.append(decision), decision.stop)
 
     allowed = await house.audit.append(decision)
-    content = await fetch(house, allowed, clock())
+    content = await still(house, allowed, await fetch(house, allowed, clock()))
     return Reply(await house.audit.append(_disclosed(decision.attempt, content)), content)
 
 
@@ -72,6 +76,27 @@ async def fetch(house: Holding, allowed: Receipt[Allowed], now: float) -> Outcom
         raise
     except Exception as error:
         return internal(error, allowed.event.attempt.correlation)
+
+
+async def still(house: Holding, allowed: Receipt[Allowed], content: Outcome[Minimized]) -> Outcome[Minimized]:
+    """Return the content while the choice it was allowed by still stands; else what a new question says.
+
+    The last thing before the result is recorded: what changes after that was disclosed before the change.
+    """
+    if isinstance(content, Stop):
+        return content
+    access, generation = allowed.event.access, allowed.event.generation
+    for _ in range(_DECISIONS):
+        now = await house.generations.generation(access.patient.bsn)
+        if not isinstance(now, int):
+            return now
+        if now == generation:
+            return content
+        generation = now
+        consent = await house.consent.ask(access)
+        if not isinstance(consent, Permit):
+            return consent if isinstance(consent, Stop) else Deny(Reason.INTERNAL, detail="no verdict")
+    return Deny(Reason.CONSENT_CONFLICT, detail="changed-while-answering")
 
 
 def _disclosed(attempt: Attempt, content: Outcome[Minimized]) -> Disclosed:

@@ -27,6 +27,14 @@ class Store(Protocol):
         """
         ...
 
+    async def mark(self) -> int:
+        """Return a number that is another one after anything was put, by whoever, no later than that put returned.
+
+        Cheap: asked at every request. Two numbers of one store object that are the same say that nothing was put in
+        between; two that differ say nothing. Raise StoreFailed.
+        """
+        ...
+
     def scan(self, kind: str, after: str = "", /) -> AsyncIterator[tuple[str, bytes]]:
         """Yield key and value of a kind in order of key, after the given key; raise StoreFailed.
 

@@ -45,6 +45,8 @@ class SqliteStore:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._turn = threading.Lock()
+        self._watching: sqlite3.Connection | None = None
+        self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -71,6 +73,23 @@ class SqliteStore:
             for connection in self._connections:
                 connection.close()
             self._connections.clear()
+            self._closed = True
+
+    def mark(self) -> int:
+        """Return SQLite's count of what other connections committed: some microseconds, so on the caller's thread.
+
+        Its connection never writes, so that every commit is another's. It never waits either: a file that is busy
+        (being recovered after a crash) is a failure here, and whoever asks reads anew.
+        """
+        try:
+            if self._closed:
+                raise StoreFailed("the store is closed")
+            if self._watching is None:
+                self._watching = self._connect(0.0)
+            (version,) = self._watching.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise StoreFailed(_why(error)) from None
+        return int(version)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do this work on a thread of the store; raise StoreFailed. Work that began is finished, cancelled or not."""
@@ -99,14 +118,17 @@ class SqliteStore:
     def _connection(self) -> sqlite3.Connection:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            # Autocommit: transactions are begun by hand. Closed from another thread at the end, hence the flag.
-            found = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            with self._turn:
-                self._connections.append(found)
-            found.execute("PRAGMA journal_mode=WAL")
-            found.execute("PRAGMA synchronous=FULL")
-            found.execute("PRAGMA trusted_schema=OFF")
-            self._local.connection = found
+            found = self._local.connection = self._connect(_BUSY_SECONDS)
+        return found
+
+    def _connect(self, patience: float) -> sqlite3.Connection:
+        # Autocommit: transactions are begun by hand. Closed from another thread at the end, hence the flag.
+        found = sqlite3.connect(self._path, timeout=patience, isolation_level=None, check_same_thread=False)
+        with self._turn:
+            self._connections.append(found)
+        found.execute("PRAGMA journal_mode=WAL")
+        found.execute("PRAGMA synchronous=FULL")
+        found.execute("PRAGMA trusted_schema=OFF")
         return found
 
 
@@ -149,6 +171,10 @@ class TenantStore:
             return True
 
         return await self._store.run(write)
+
+    async def mark(self) -> int:
+        """Ask the file: what another tenant put counts too."""
+        return self._store.mark()
 
     async def scan(self, kind: str, after: str = "", /) -> AsyncIterator[tuple[str, bytes]]:
         """Read page by page, so that no reader holds up the log's clean-up."""

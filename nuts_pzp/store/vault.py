@@ -52,6 +52,10 @@ class Vault:
         sealed = nonce + self._seal.encrypt(nonce, orjson.dumps(document), self._place(kind, key))
         return await self._store.put(kind, key, sealed, was)
 
+    async def mark(self) -> int:
+        """Return the store's number for everything that was put until now."""
+        return await self._store.mark()
+
     async def keys(self, kind: str) -> AsyncIterator[str]:
         """Yield the key of every document of a kind; nothing is opened."""
         async for key, _ in self._store.scan(kind):

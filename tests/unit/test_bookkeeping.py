@@ -52,6 +52,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bookkeeping, "_TROUBLED", 0.01)
 
 
+async def nothing(_: Bsn) -> None:
+    """Nobody keeps a verdict."""
+
+
 async def until(happened: Any) -> None:
     async with asyncio.timeout(5):
         while not await happened():
@@ -61,7 +65,11 @@ async def until(happened: Any) -> None:
 async def test_what_was_done_while_no_gateway_ran_is_accounted_for_at_the_start(outbox: Outbox) -> None:
     await outbox.put(EVENT)
     audit, purged = FakeAudit(), []
-    books = Bookkeeping(outbox, audit, purged.append)
+
+    async def forget(bsn: Bsn) -> None:
+        purged.append(bsn)
+
+    books = Bookkeeping(outbox, audit, forget)
     await books.start()
     assert audit.written == [EVENT]
     assert await outbox.settled("a1")
@@ -71,7 +79,7 @@ async def test_what_was_done_while_no_gateway_ran_is_accounted_for_at_the_start(
 
 async def test_what_is_done_while_it_runs_is_accounted_for_once(outbox: Outbox) -> None:
     audit = FakeAudit()
-    books = Bookkeeping(outbox, audit, lambda _: None)
+    books = Bookkeeping(outbox, audit, nothing)
     await books.start()
     await outbox.put(EVENT)
     await until(lambda: outbox.settled("a1"))
@@ -83,7 +91,7 @@ async def test_what_is_done_while_it_runs_is_accounted_for_once(outbox: Outbox) 
 async def test_without_a_durable_record_nothing_is_settled(outbox: Outbox) -> None:
     await outbox.put(EVENT)
     audit = FakeAudit(down=True)
-    books = Bookkeeping(outbox, audit, lambda _: None)
+    books = Bookkeeping(outbox, audit, nothing)
     with capture_logs() as lines:
         await books.start()
         await asyncio.sleep(0.05)
@@ -109,7 +117,7 @@ async def test_a_crash_after_the_record_and_before_the_receipt_writes_it_again_u
     await outbox.put(EVENT)
     audit = FakeAudit()
     await audit.append(EVENT)  # and here the process died
-    books = Bookkeeping(outbox, audit, lambda _: None)
+    books = Bookkeeping(outbox, audit, nothing)
     await books.start()
     await books.stop()
     assert [one.id for one in audit.written] == ["a1", "a1"]
@@ -125,7 +133,7 @@ async def test_an_event_that_cannot_be_written_does_not_stop_the_looking(outbox:
 
     await outbox.put(EVENT)
     await outbox.put(replace(EVENT, id="a2"))
-    books = Bookkeeping(outbox, Choosy(), lambda _: None)
+    books = Bookkeeping(outbox, Choosy(), nothing)
     await books.start()
     await until(lambda: outbox.settled("a2"))
     assert await outbox.settled("a1")
@@ -133,7 +141,7 @@ async def test_an_event_that_cannot_be_written_does_not_stop_the_looking(outbox:
 
 
 async def test_stopping_twice_is_stopping_once(outbox: Outbox) -> None:
-    books = Bookkeeping(outbox, FakeAudit(), lambda _: None)
+    books = Bookkeeping(outbox, FakeAudit(), nothing)
     await books.stop()
     await books.start()
     await books.stop()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...accounted import Administered
 from ...identity import Bsn
 from ...store.outbox import Outbox
+from ...store.patients import Patients
 from ...store.port import StoreFailed
 from ...store.vault import Vault
 from .record import MOST, Choice, Dossier, Withdrawal
@@ -30,6 +31,7 @@ class Registry:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self.outbox = Outbox(vault)
+        self._patients = Patients(vault)
 
     async def dossier(self, bsn: Bsn) -> Dossier | None:
         """Return what is kept about this patient as it is now; StoreFailed when that cannot be read."""
@@ -77,6 +79,7 @@ class Registry:
         for _ in range(_TRIES):
             found, version = await self._read(bsn)
             if await self._vault.put(KIND, self._vault.pseudonym(bsn), change(found).written(), version):
+                await self._patients.advance(bsn)  # answers on their way are decided anew
                 return
         raise StoreFailed("somebody else keeps changing this patient's choices")
 

@@ -55,6 +55,10 @@ class Moody:
         await self._mood()
         return bool(await self._inner.put(kind, key, value, was))
 
+    async def mark(self) -> int:
+        await self._mood()
+        return int(await self._inner.mark())
+
     def scan(self, kind: str, after: str = "") -> AsyncIterator[tuple[str, bytes]]:
         found: AsyncIterator[tuple[str, bytes]] = self._inner.scan(kind, after)
         return found

@@ -166,3 +166,33 @@ async def test_a_closed_store_fails_and_says_so(opening: Opening) -> None:
 async def test_a_document_that_is_too_large_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="bytes"):
         await store.put("serial", "regio", b"x" * 1_048_577, 0)
+
+
+async def test_the_mark_stays_while_nothing_is_put(store: Store) -> None:
+    await store.put("serial", "regio", b"1", 0)
+    first = await store.mark()
+    await store.get("serial", "regio")
+    assert await store.put("serial", "regio", b"2", 0) is False
+    assert await store.mark() == first
+
+
+@pytest.mark.parametrize("who", ["the same object", "another process", "another tenant"])
+async def test_the_mark_is_another_one_as_soon_as_anything_was_put(who: str, store: Store, opening: Opening) -> None:
+    other = opening()
+    by = {"the same object": store, "another process": other.of(OURS), "another tenant": other.of(THEIRS)}[who]
+    seen = {await store.mark()}
+    for number in range(5):
+        version = (await by.get("serial", "regio"))[1]
+        assert await by.put("serial", "regio", bytes([number]), version)
+        seen.add(await store.mark())
+    assert await by.put("serial", "regio", None, (await by.get("serial", "regio"))[1])
+    assert len(seen | {await store.mark()}) == 7
+
+
+async def test_the_mark_of_a_closed_store_is_a_failure(opening: Opening) -> None:
+    whole = opening()
+    bound = whole.of(OURS)
+    await bound.mark()
+    whole.close()
+    with pytest.raises(StoreFailed):
+        await bound.mark()

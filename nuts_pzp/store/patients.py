@@ -1,0 +1,80 @@
+"""What was learnt about a patient since, and its generation: one sealed document each, read again when it may differ.
+
+The generation is the version of that document: it never comes twice, and every process of the deployment sees a new
+one at once (ADR 0059). So what was decided or asked under an older generation is worth nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..identity import Bsn
+from ..outcome import Outcome, Unavailable
+from ..reasons import Reason
+from .port import StoreFailed
+from .vault import Vault
+
+_KIND = "patient"
+_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A patient's document, empty when nothing was ever learnt, and its generation, 0 then."""
+
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    generation: int = 0
+
+
+class Patients:
+    """One tenant's. Keeps what it read in memory for as long as nothing at all changed in the store."""
+
+    def __init__(self, vault: Vault, size: int = 10_000) -> None:
+        self._vault, self._size = vault, size
+        self._read: OrderedDict[Bsn, tuple[int, Learnt]] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return "Patients()"
+
+    async def generation(self, bsn: Bsn) -> Outcome[int]:
+        """Return the generation as it is now, or that the state cannot be read."""
+        try:
+            return (await self.learnt(bsn)).generation
+        except StoreFailed as error:
+            return Unavailable(Reason.CONSENT_STATE_UNREADABLE, detail=str(error))
+
+    async def learnt(self, bsn: Bsn) -> Learnt:
+        """Return what is known as it is now; StoreFailed. Without a change since: one number from the store."""
+        try:
+            mark: int | None = await self._vault.mark()  # before the document: what changes in between is read again
+        except StoreFailed:
+            mark = None
+        kept = self._read.get(bsn)
+        if kept is not None and kept[0] == mark:
+            return kept[1]
+        document, version = await self._vault.get(_KIND, self._vault.pseudonym(bsn))
+        found = Learnt(document if document is not None else {}, version)
+        if mark is None:
+            return found
+        self._read[bsn] = (mark, found)
+        self._read.move_to_end(bsn)
+        while len(self._read) > self._size:
+            self._read.popitem(last=False)
+        return found
+
+    async def change(self, bsn: Bsn, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> int:
+        """Put what `change` makes of the document; return the new generation, always another one. StoreFailed."""
+        key = self._vault.pseudonym(bsn)
+        for _ in range(_TRIES):
+            document, version = await self._vault.get(_KIND, key)
+            if await self._vault.put(_KIND, key, dict(change(document or {})), version):
+                _, version = await self._vault.get(_KIND, key)
+                return version
+        raise StoreFailed("somebody else keeps changing what is known of this patient")
+
+    async def advance(self, bsn: Bsn) -> int:
+        """Begin a new generation: whatever was decided about this patient before is decided again."""
+        return await self.change(bsn, lambda document: document)

@@ -1,0 +1,114 @@
+"""An answer that was allowed before a patient's choice changed is decided anew before it leaves (spec consent 3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from nuts_pzp.accounted import Allowed, Denied, Disclosed
+from nuts_pzp.disclose.flow import disclose
+from nuts_pzp.disclose.minimize import Minimized
+from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.identity import Bsn
+from nuts_pzp.outcome import Deny, Outcome, Permit, Unavailable
+from nuts_pzp.reasons import Reason
+
+SEARCH = RawRequest("GET", "/Consent", "patient=Patient/p1", (), b"")
+
+
+@dataclass
+class Told:
+    """The generations, and what happens to them when the own server is asked for the n-th time."""
+
+    now: Outcome[int] = 3
+    looks: int = 0
+
+    async def generation(self, bsn: Bsn, /) -> Outcome[int]:
+        self.looks += 1
+        return self.now
+
+
+@pytest.fixture
+def told(holder: Any) -> Told:
+    return Told()
+
+
+async def ask(holder: Any, told: Told, fakes: Any) -> Any:
+    house = replace(holder.house, generations=told)
+    return await disclose(house, fakes.PRESENTED, SEARCH, lambda: holder.now)
+
+
+def on_fetching(holder: Any, act: Any) -> None:
+    """Do something while the own server gathers the answer."""
+    send = holder.records.send
+
+    async def sending(request: Any) -> Any:
+        answer = await send(request)
+        if request.interaction == "search-type":
+            act()
+        return answer
+
+    holder.records.send = sending
+
+
+async def test_refusal_that_arrives_while_the_answer_is_gathered_stops_it(holder: Any, told: Told, fakes: Any) -> None:
+    def refused() -> None:
+        told.now = 4
+        holder.consent.says = Deny(Reason.CONSENT_OBJECTION)
+
+    on_fetching(holder, refused)
+    reply = await ask(holder, told, fakes)
+    assert isinstance(reply.content, Deny)
+    assert reply.content.reason is Reason.CONSENT_OBJECTION
+    allowed, disclosed = holder.audit.events
+    assert isinstance(allowed, Allowed)
+    assert isinstance(disclosed, Disclosed)
+    assert (disclosed.references, disclosed.digest) == ((), "")
+    assert disclosed.stop == reply.content
+
+
+async def test_change_that_leaves_the_permit_lets_the_answer_go(holder: Any, told: Told, fakes: Any) -> None:
+    on_fetching(holder, lambda: setattr(told, "now", 4))
+    reply = await ask(holder, told, fakes)
+    assert isinstance(reply.content, Minimized)
+    assert holder.journal.count("consent") == 2
+
+
+async def test_without_a_change_consent_is_asked_once(holder: Any, told: Told, fakes: Any) -> None:
+    reply = await ask(holder, told, fakes)
+    assert isinstance(reply.content, Minimized)
+    assert holder.journal.count("consent") == 1
+    assert told.looks == 2
+
+
+async def test_choice_that_keeps_changing_ends_in_a_refusal(holder: Any, told: Told, fakes: Any) -> None:
+    ask_consent = holder.consent.ask
+
+    async def changing(access: Any) -> Any:
+        assert isinstance(told.now, int)
+        told.now += 1
+        return await ask_consent(access)
+
+    holder.consent.ask = changing
+    reply = await ask(holder, told, fakes)
+    assert isinstance(reply.content, Deny)
+    assert reply.content.reason is Reason.CONSENT_CONFLICT
+
+
+async def test_state_that_fails_before_the_decision_refuses_and_fetches_nothing(
+    holder: Any, told: Told, fakes: Any
+) -> None:
+    told.now = Unavailable(Reason.CONSENT_STATE_UNREADABLE)
+    reply = await ask(holder, told, fakes)
+    assert isinstance(reply.receipt.event, Denied)
+    assert "records Consent" not in holder.journal
+    assert "consent" not in holder.journal
+
+
+async def test_state_that_fails_after_the_decision_lets_nothing_leave(holder: Any, told: Told, fakes: Any) -> None:
+    on_fetching(holder, lambda: setattr(told, "now", Unavailable(Reason.CONSENT_STATE_UNREADABLE)))
+    reply = await ask(holder, told, fakes)
+    assert isinstance(reply.content, Unavailable)
+    assert isinstance(holder.consent.says, Permit)
