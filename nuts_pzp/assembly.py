@@ -26,6 +26,7 @@ from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
 from .audit.port import Audit, NotRecorded
 from .authentication.port import Credentials, Gatekeeper
+from .authorization.policies import Policies
 from .authorization.port import Policy
 from .bookkeeping import Bookkeeping
 from .consent.cache import Reuse
@@ -39,7 +40,16 @@ from .keys import BadKeyFile, secret, secret_or_new
 from .localization.join import Joined
 from .localization.port import Locator
 from .outside import Living, Surroundings
-from .settings import ConsentSettings, Deployment, SettingsError, SlotSettings, TenantSettings, in_words, read_tenant
+from .settings import (
+    ConsentSettings,
+    Deployment,
+    DiscloseSettings,
+    SettingsError,
+    SlotSettings,
+    TenantSettings,
+    in_words,
+    read_tenant,
+)
 from .store.outbox import Outbox
 from .store.patients import Patients
 from .store.port import StoreFailed as StateFailed
@@ -163,7 +173,7 @@ class _Furnishing:
                 directory=directory,
                 records=self._put("records", RECORDS, own.records),
                 consent=self._consent(own.consent, audit),
-                policy=self._put("policy", POLICY, own.policy),
+                policies=self._policies(own),
                 audit=audit,
                 generations=self._patients or SINGLE,
             )
@@ -182,6 +192,10 @@ class _Furnishing:
                 cross_checks=user.cross_checks,
             )
         return Furnished(House(tenant, holding, consulting), self._living)
+
+    def _policies(self, own: DiscloseSettings) -> Policies:
+        named = {name: self._put(f"policy.{name}", POLICY, slot) for name, slot in own.named_policies.items()}
+        return Policies(named, own.scopes)
 
     def _consent(self, chosen: ConsentSettings, audit: Audit) -> SharingConsent:
         around = self._around
@@ -264,7 +278,7 @@ class Estate:
         for file in files:
             try:
                 fresh = self._furnish(file)
-                await fresh.start()
+                await fresh.succeed(self._houses.get(file.stem))
             except SettingsError as error:
                 broken[file.stem] = str(error)
                 _log.error("tenant.refused", tenant=file.stem, why=str(error))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from .house import House
+from .accounted import Kept
+from .house import Holding, House
 from .outcome import Deny, Unavailable, Unknown
 from .outside import Living
 from .web.operations import Check
@@ -54,6 +55,18 @@ class Furnished:
             await asyncio.gather(*(one.stop() for one in started), return_exceptions=True)
             raise
 
+    async def succeed(self, former: Furnished | None) -> None:
+        """Start, and account for each policy that the former house did not have, before any decision rests on it.
+
+        Raises what a room's start raises, and NotRecorded; nothing is left running then.
+        """
+        await self.start()
+        try:
+            await _account_for_policies(self.house.holding, former.house.holding if former else None)
+        except BaseException:
+            await self.stop()
+            raise
+
     async def stop(self) -> None:
         """Stop all of it."""
         await asyncio.gather(*(one.stop() for one in self.living.values()), return_exceptions=True)
@@ -76,6 +89,15 @@ class Furnished:
         """Ask each how it is, all at once: some wait a moment for what should not come."""
         asked = (_check(f"{self.house.tenant.id}: {slot}", one) for slot, one in self.living.items())
         return [*await asyncio.gather(*asked)]
+
+
+async def _account_for_policies(holding: Holding | None, former: Holding | None) -> None:
+    known = {(name, policy.digest, scopes) for name, policy, scopes in former.policies} if former else set()
+    for name, policy, scopes in holding.policies if holding else ():
+        if holding and (name, policy.digest, scopes) not in known:
+            detail = (("policy", name), ("bundle_sha256", policy.digest), ("scopes", " ".join(scopes)))
+            await holding.audit.append(Kept("policy.activated", detail))
+            _log.info("policy.activated", tenant=holding.tenant.id, policy=name, bundle=policy.digest)
 
 
 async def _check(what: str, one: Living) -> Check:

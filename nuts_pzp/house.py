@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .addressing.port import Directory
 from .audit.port import Audit
 from .authentication.port import Credentials, Gatekeeper
-from .authorization.port import Policy
+from .authorization.policies import Policies
 from .consent.generation import SINGLE, Generations
 from .consent.profile import SharingConsent
 from .forwarding.port import Connector, FhirServer
@@ -27,7 +27,7 @@ class Holding:
     directory: Directory
     records: FhirServer
     consent: SharingConsent
-    policy: Policy
+    policies: Policies
     audit: Audit
     recent: RecentPatients = field(default_factory=RecentPatients, repr=False, compare=False)
     generations: Generations = field(default=SINGLE, repr=False, compare=False)

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from .authorization.bundle import OWN as OWN_POLICY
+from .authorization.policies import DEFAULT_SCOPES
 from .identity import NotAnIdentifier, Organization, Tenant, Ura
 from .outside import Outbound
 from .web.server import ServerTls
@@ -217,14 +219,36 @@ class ConsentSettings(_Strict):
         return Weight(source.required, source.authoritative and self.mitz != "leading")
 
 
+PolicyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+
 class DiscloseSettings(_Strict):
     """What a data holder needs."""
 
     authentication: SlotSettings
     records: SlotSettings
     consent: ConsentSettings
-    policy: SlotSettings
+    policy: SlotSettings | None = None
+    """Short for `policies: {pzp: ...}`."""
+    policies: dict[PolicyName, SlotSettings] = {}
+    scopes: Annotated[dict[str, PolicyName], Field(min_length=1)] = dict(DEFAULT_SCOPES)
+    """Which policy decides about a token of which scope. A token of another scope is refused."""
     page_key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> DiscloseSettings:
+        if self.policy is not None and OWN_POLICY in self.policies:
+            raise ValueError(f"policy and policies.{OWN_POLICY} are the same thing: write one")
+        if not self.named_policies:
+            raise ValueError("policy: is missing (or several under policies)")
+        if missing := sorted(set(self.scopes.values()) - set(self.named_policies)):
+            raise ValueError(f"scopes: a scope means policy {missing[0]}, which is not among policies")
+        return self
+
+    @property
+    def named_policies(self) -> dict[str, SlotSettings]:
+        """The policies by name, wherever they are written."""
+        return ({OWN_POLICY: self.policy} if self.policy else {}) | self.policies
 
 
 class ConsultSettings(_Strict):

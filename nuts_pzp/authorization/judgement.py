@@ -6,7 +6,9 @@ Room: authorization. The engine is behind `Judge`; anything but `allow` exactly 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from ..exchange import Access
@@ -14,6 +16,7 @@ from ..fhir.request import Capability
 from ..identity import Organization
 from ..outcome import Deny, Evidence, Outcome, Permit, Unavailable, Unknown
 from ..reasons import Reason
+from . import roles
 from .bundle import Bundle, grammar
 from .question import asked
 
@@ -51,11 +54,17 @@ class Judge(Protocol):
         ...
 
 
-class BundlePolicy:
-    """The Policy port over a bundle and a judge, for one holder."""
+def _today() -> date:
+    return datetime.now(UTC).date()
 
-    def __init__(self, bundle: Bundle, holder: Organization, judge: Judge) -> None:
-        self.bundle = bundle
+
+class BundlePolicy:
+    """The Policy port over a bundle and a judge, for one holder. Also `outside.Living`: it tells how it is."""
+
+    def __init__(
+        self, bundle: Bundle, holder: Organization, judge: Judge, *, today: Callable[[], date] = _today
+    ) -> None:
+        self.bundle, self._today = bundle, today
         self._holder, self._judge = holder, judge
         self._capability = grammar(bundle)
         self._basis = f"policy:{bundle.name}"
@@ -70,6 +79,18 @@ class BundlePolicy:
     def digest(self) -> str:
         """Hex SHA-256 of the bundle."""
         return self.bundle.digest
+
+    async def start(self) -> None:
+        """Nothing to begin: an engine that cannot hold the bundle refused it when it was made."""
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+
+    async def health(self) -> Outcome[str]:
+        """Say which bundle decides; Deny POLICY_REVIEW when its role table is past the date of its review."""
+        if (since := roles.overdue(self.bundle.data, self._today())) is not None:
+            return Deny(Reason.POLICY_REVIEW, detail=f"since {since}; it is used all the same")
+        return f"{self.bundle.name} {self.bundle.version} {self.bundle.digest[:12]}"
 
     async def evaluate(self, access: Access, consent: Permit, /) -> Outcome[Permit]:
         """Permit only when the policy's `allow` is exactly true. `consent` is the proof that consent is settled."""

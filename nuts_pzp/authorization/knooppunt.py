@@ -13,14 +13,12 @@ from typing import Any, NoReturn
 
 from ..fhir.request import RawRequest
 from ..reasons import Reason
+from .policies import DEFAULT_SCOPES
 from .question import Subject
 
 FHIR_REST = "hl7-fhir-rest"
 LARGEST = 262_144
 """A call of more bytes is not read."""
-
-DEFAULT_SCOPES: Mapping[str, str] = {"pzp-gf": "pzp"}
-"""Which policy a token scope means; a scope that is not here means the policy that the Knooppunt would choose."""
 
 
 class Unparsable(ValueError):
@@ -84,7 +82,12 @@ def answer(rulings: Mapping[str, Ruling], error: str = "") -> dict[str, Any]:
 
 def policies(scopes: tuple[str, ...], mapping: Mapping[str, str] = DEFAULT_SCOPES) -> tuple[str, ...]:
     """Return the policies to ask, in order: mapped, or by the Knooppunt's rule (`-` to `_`, lower case), each once."""
-    return tuple(sorted({mapping.get(scope) or scope.replace("-", "_").lower() for scope in scopes}))
+    return tuple(sorted({mapping.get(scope) or by_rule(scope) for scope in scopes}))
+
+
+def by_rule(scope: str) -> str:
+    """Return the policy that the Knooppunt would choose for a scope."""
+    return scope.replace("-", "_").lower()
 
 
 def read(body: bytes) -> Call:

@@ -16,7 +16,8 @@ from ..reasons import Reason
 from .bundle import Bundle, grammar
 from .capability import unlisted
 from .judgement import Judge, Judgement
-from .knooppunt import DEFAULT_SCOPES, FHIR_REST, Call, Misshapen, Remark, Ruling, answer, policies, read
+from .knooppunt import FHIR_REST, Call, Misshapen, Remark, Ruling, answer, policies, read
+from .policies import DEFAULT_SCOPES
 from .question import Facts, agrees, compose
 
 NO_BASE = "https://offline.invalid/fhir"

@@ -41,6 +41,13 @@ def checked(document: object) -> dict[str, Any]:
     return {"owner": owner, "review": _day(review), "care": care, "administrative": administrative}
 
 
+def overdue(data: Mapping[str, Any], today: date) -> date | None:
+    """Return the review date of the role table in a bundle's data when it has passed, else None."""
+    table = data.get(KEY)
+    review = date.fromisoformat(table["review"]) if table is not None else today
+    return review if review < today else None
+
+
 def _roles(document: Mapping[Any, Any], name: str) -> dict[str, str]:
     table = document.get(name, {})
     if not isinstance(table, Mapping):

@@ -16,8 +16,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..authorization.bundle import NotABundle, load, shipped
-from ..authorization.knooppunt import DEFAULT_SCOPES, LARGEST, Unparsable
+from ..authorization.knooppunt import LARGEST, Unparsable
 from ..authorization.offline import Loaded, decide
+from ..authorization.policies import DEFAULT_SCOPES
 from ..systems.regorus import EngineAbsent, RegorusJudge, TestsFailed, run_tests
 
 app = typer.Typer(no_args_is_help=True, help="Access policies: decide offline, run their tests.")
@@ -62,7 +63,7 @@ def run_test(folder: Folder = None, roles: Roles = None) -> None:
     try:
         bundle = load(folder or shipped(), roles)
         tests = list(run_tests(bundle))
-        results = [*_statement(folder or shipped()), *tests]
+        results = [*_statement(folder or shipped(), bundle.enforce), *tests]
     except (NotABundle, TestsFailed, EngineAbsent) as error:
         _stop(str(error))
     except OSError as error:
@@ -75,8 +76,11 @@ def run_test(folder: Folder = None, roles: Roles = None) -> None:
         raise typer.Exit(1)
 
 
-def _statement(folder: Path) -> list[tuple[str, bool]]:
-    """Say whether the bundle's CapabilityStatement is one by the FHIR models; nothing when it has none."""
+def _statement(folder: Path, enforce: bool) -> list[tuple[str, bool]]:
+    """Say whether the bundle's CapabilityStatement is one by the FHIR models; nothing when it has none.
+
+    One that is only reported to the policy may be of another FHIR version, and fails nothing.
+    """
     from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
     found = []
@@ -84,7 +88,10 @@ def _statement(folder: Path) -> list[tuple[str, bool]]:
         try:
             CapabilityStatement.model_validate_json(file.read_bytes())
         except ValueError:
-            found.append((f"{file.name} is a FHIR R4 CapabilityStatement", False))
+            if enforce:
+                found.append((f"{file.name} is a FHIR R4 CapabilityStatement", False))
+            else:
+                print(f"NOTE  {file.name} is no valid FHIR R4 CapabilityStatement; it is read as far as it lists")
         else:
             found.append((f"{file.name} is a FHIR R4 CapabilityStatement", True))
     return found

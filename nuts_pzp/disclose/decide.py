@@ -15,7 +15,7 @@ import structlog
 from ..accounted import Allowed, Decision, Denied
 from ..addressing.port import Directory
 from ..exchange import Access, Attempt, Caller
-from ..fhir.request import FhirRequest, RawRequest, parse
+from ..fhir.request import Capability, FhirRequest, RawRequest, parse
 from ..house import Holding
 from ..identity import Organization, Patient, Standing, Tenant
 from ..outcome import Deny, Outcome, Permit, Stop
@@ -47,7 +47,7 @@ async def decide(house: Holding, attempt: Attempt, who: Outcome[Caller], raw: Ra
     except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # the policy engine's panics are no Exception
-        return Denied(deciding.attempt, internal(error, attempt.correlation))
+        return Denied(deciding.attempt, internal(error, attempt.correlation), deciding.policy)
 
 
 def internal(error: BaseException, correlation: str) -> Deny:
@@ -65,11 +65,17 @@ class _Deciding:
     def __init__(self, house: Holding, attempt: Attempt, now: float) -> None:
         self._house, self._attempt, self._now = house, attempt, now
         self._caller, self._request, self._known = attempt.caller, attempt.request, attempt.patient
+        self._policy = ""
 
     @property
     def attempt(self) -> Attempt:
         """What is known so far."""
         return replace(self._attempt, caller=self._caller, request=self._request, patient=self._known)
+
+    @property
+    def policy(self) -> str:
+        """The hash of the policy that the token's scope chose; empty until then."""
+        return self._policy
 
     async def decided(self, who: Outcome[Caller], raw: RawRequest) -> Decision:
         """Go through the rooms in order; the first that does not say yes decides."""
@@ -78,7 +84,12 @@ class _Deciding:
             return self._denied(who)
         self._caller = who
 
-        asked = _asked(house, who, raw, self._now)
+        policy = house.policies.of(who.scopes)
+        if isinstance(policy, Stop):
+            return self._denied(policy)
+        self._policy = policy.digest
+
+        asked = _asked(house, who, raw, policy.capability, self._now)
         if not isinstance(asked, _Asked):
             return self._denied(asked)
         self._request = asked.request
@@ -104,10 +115,10 @@ class _Deciding:
         consent = await house.consent.ask(access)
         if not isinstance(consent, Permit):
             return self._denied(consent)
-        policy = await house.policy.evaluate(access, consent)
-        if not isinstance(policy, Permit):
-            return self._denied(policy, house.policy.digest)
-        return Allowed(self.attempt, access, (consent, policy), house.policy.digest, generation)
+        permit = await policy.evaluate(access, consent)
+        if not isinstance(permit, Permit):
+            return self._denied(permit)
+        return Allowed(self.attempt, access, (consent, permit), self._policy, generation)
 
     async def _patient(self, request: FhirRequest, token: bytes) -> Outcome[Patient]:
         """Whose data it is; a search by id may use what the same token looked up within ten seconds (ADR 0033)."""
@@ -121,21 +132,21 @@ class _Deciding:
             house.recent.forget(token)
         return patient
 
-    def _denied(self, stop: object, policy: str = "") -> Denied:
+    def _denied(self, stop: object) -> Denied:
         """Only a Stop says why; anything else that is not the expected value is a bug, and denies."""
         if not isinstance(stop, Stop):
             stop = Deny(Reason.INTERNAL, detail="a room gave neither its value nor a stop")
-        return Denied(self.attempt, stop, policy)
+        return Denied(self.attempt, stop, self._policy)
 
 
-def _asked(house: Holding, caller: Caller, raw: RawRequest, now: float) -> Outcome[_Asked]:
+def _asked(house: Holding, caller: Caller, raw: RawRequest, capability: Capability, now: float) -> Outcome[_Asked]:
     """What is asked, one meaning; the gateway's own CapabilityStatement is not a decision."""
     if caller.expires and now >= caller.expires:
         return Deny(Reason.TOKEN_INVALID, detail="the token expired on the way")
     if asks_for_page(raw):
-        opened = open_page(house, caller, raw, now)
+        opened = open_page(house, caller, raw, capability, now)
         return _Asked(opened.request, opened.patient) if isinstance(opened, Opened) else opened
-    request = parse(raw, house.policy.capability, house.base)
+    request = parse(raw, capability, house.base)
     if not isinstance(request, FhirRequest):
         return request
     if request.interaction == "capabilities":

@@ -78,7 +78,7 @@ def asks_for_page(raw: RawRequest) -> bool:
     return raw.query.startswith("_page") or "&_page" in raw.query
 
 
-def open_page(house: Holding, caller: Caller, raw: RawRequest, now: float) -> Outcome[Opened]:
+def open_page(house: Holding, caller: Caller, raw: RawRequest, capability: Capability, now: float) -> Outcome[Opened]:
     """Return what the token asks, parsed by today's capability; Deny PAGE_TOKEN for any other holder, type or time."""
     refused = Deny(Reason.PAGE_TOKEN, detail="a page token that does not open here, for this caller, now")
     path, token = _PATH.fullmatch(raw.path), _TOKEN.fullmatch(raw.query)
@@ -92,7 +92,7 @@ def open_page(house: Holding, caller: Caller, raw: RawRequest, now: float) -> Ou
         return refused
     if not now < page.expires <= now + LIFETIME + 1:
         return refused
-    request = _asked_again(page, raw, path[1], house.policy.capability, house.base)
+    request = _asked_again(page, raw, path[1], capability, house.base)
     if isinstance(request, Stop):
         return request
     return Opened(replace(request, continuation=page.further), page.patient)

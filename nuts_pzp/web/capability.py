@@ -11,7 +11,7 @@ from ..house import Holding
 def statement(house: Holding) -> bytes:
     """Return the CapabilityStatement as FHIR JSON. It lists exactly what parsing enforces."""
     resources = []
-    for resource_type, offered in sorted(house.policy.capability.resources.items()):
+    for resource_type, offered in sorted(house.policies.capability.resources.items()):
         resources.append(
             {
                 "type": resource_type,

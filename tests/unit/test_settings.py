@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nuts_pzp.gateway import placed
-from nuts_pzp.settings import SettingsError, read_deployment, read_tenant
+from nuts_pzp.settings import DiscloseSettings, SettingsError, read_deployment, read_tenant
 
 DEPLOYMENT = """
 name: meerwijck.example
@@ -101,3 +101,46 @@ def test_the_epoch_of_the_logs_reaches_the_ledger_and_starts_at_one(tmp_path: Pa
         assert place.origin("90000222") == f"meerwijck.example/nuts-pzp/{origin}"
     with pytest.raises(SettingsError, match=r"audit\.epoch"):
         read_deployment(written(tmp_path, "deployment.yaml", DEPLOYMENT.replace("keys: keys", "keys: keys, epoch: 0")))
+
+
+DISCLOSE = """disclose:
+  authentication: {kind: nuts_node}
+  records: {kind: fhir_server}
+  consent: {mitz: not-connected, sources: [{kind: local}]}
+"""
+
+
+def disclosing(tmp_path: Path, more: str) -> DiscloseSettings:
+    own = read_tenant(written(tmp_path, "meerwijck.yaml", TENANT + DISCLOSE + more)).disclose
+    assert own is not None
+    return own
+
+
+def test_one_policy_is_that_of_the_default_scope(tmp_path: Path) -> None:
+    own = disclosing(tmp_path, "  policy: {kind: regorus}\n")
+    assert (list(own.named_policies), own.scopes) == (["pzp"], {"pzp-gf": "pzp"})
+
+
+def test_several_policies_are_chosen_by_scope(tmp_path: Path) -> None:
+    own = disclosing(
+        tmp_path,
+        "  policy: {kind: regorus}\n  policies: {bgz: {kind: opa}}\n  scopes: {pzp-gf: pzp, bgz-gf: bgz}\n",
+    )
+    assert {name: slot.kind for name, slot in own.named_policies.items()} == {"pzp": "regorus", "bgz": "opa"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", "policy: is missing"),
+        ("  policy: {kind: regorus}\n  policies: {pzp: {kind: opa}}\n", "write one"),
+        ("  policies: {bgz: {kind: regorus}}\n", "policy pzp, which is not among policies"),
+        ("  policy: {kind: regorus}\n  scopes: {pzp-gf: pzp, bgz: bgz}\n", "policy bgz, which is not among"),
+        ("  policy: {kind: regorus}\n  scopes: {}\n", "disclose.scopes"),
+        ("  policies: {BgZ: {kind: regorus}}\n", "disclose.policies.BgZ"),
+    ],
+)
+def test_a_scope_without_a_policy_and_a_policy_written_twice_are_refused(tmp_path: Path, more: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        disclosing(tmp_path, more)
+    assert said in str(error.value)

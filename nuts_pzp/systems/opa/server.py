@@ -124,17 +124,13 @@ class OpaPolicy(BundlePolicy):
         super().__init__(bundle, holder, judge)
         self._opa = judge
 
-    async def start(self) -> None:
-        """Nothing to begin: the first question compares."""
-
     async def stop(self) -> None:
         """Close all connections."""
         await self._opa.close()
 
     async def health(self) -> Outcome[str]:
-        """Say that the server holds this bundle."""
-        stop = await self._opa.compare(now=True)
-        return "holds this policy" if stop is None else stop
+        """Say that the server holds this bundle; also Deny POLICY_REVIEW, as any policy."""
+        return await self._opa.compare(now=True) or await super().health()
 
 
 def _package(text: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from nuts_pzp.accounted import Receipt
 from nuts_pzp.audit.port import NotRecorded
+from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.disclose.flow import Reply, disclose
 from nuts_pzp.exchange import Caller, Presented
 from nuts_pzp.fhir.request import Capability, FhirRequest, RawRequest, ResourceCapability
@@ -206,7 +207,7 @@ class Holder:
             self.directory,
             self.records,
             self.consent,  # type: ignore[arg-type]
-            self.policy,
+            Policies({"pzp": self.policy}),
             self.audit,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nuts_pzp.accounted import Allowed, Decision, Denied
+from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.disclose.decide import confirm, decide
 from nuts_pzp.exchange import Attempt, Caller
 from nuts_pzp.fhir.request import RawRequest
@@ -174,3 +175,44 @@ async def test_organization_that_the_directory_confuses_or_does_not_know_is_refu
     unknown = Unknown(Reason.ORGANIZATION_UNKNOWN)
     holder.directory.says = unknown
     assert await confirmed(holder, fakes, fakes.POST) is unknown
+
+
+async def test_the_scope_of_the_token_chooses_what_may_be_asked_and_who_judges(holder: Any, fakes: Any) -> None:
+    other = fakes.Room(holder.journal, "other", Permit("policy:bgz"), digest="e" * 64)
+    policies = Policies({"pzp": holder.policy, "bgz": other}, {"pzp-gf": "pzp", "bgz-gf": "bgz"})
+    house = replace(holder.house, policies=policies)
+    who = replace(fakes.CALLER, scopes=frozenset({"bgz-gf"}))
+    decision = await decide(house, Attempt("MELD12345678"), who, SEARCH, holder.now)
+    assert isinstance(decision, Allowed)
+    assert (decision.policy, decision.grounds[-1]) == ("e" * 64, Permit("policy:bgz"))
+    assert "policy" not in holder.journal
+    other.capability = replace(fakes.CAPABILITY, resources={})
+    refused = await decide(house, Attempt("MELD12345678"), who, SEARCH, holder.now)
+    assert isinstance(refused, Denied)
+    assert refused.stop.reason is Reason.REQUEST_UNSUPPORTED
+
+
+@pytest.mark.parametrize("scopes", [{"bgz-gf"}, set(), {"openid", "PZP-GF"}])
+async def test_token_without_a_mapped_scope_stops_before_anything_is_asked(
+    scopes: Any, holder: Any, fakes: Any
+) -> None:
+    decision = await denied(holder, who=replace(fakes.CALLER, scopes=frozenset(scopes)))
+    assert (decision.stop.reason, decision.policy, holder.journal) == (Reason.TOKEN_SCOPE, "", [])
+
+
+async def test_two_mapped_scopes_stop_before_anything_is_asked(holder: Any, fakes: Any) -> None:
+    policies = Policies({"pzp": holder.policy}, {"pzp-gf": "pzp", "pzp-spoed": "pzp"})
+    who = replace(fakes.CALLER, scopes=frozenset({"pzp-gf", "pzp-spoed"}))
+    house = replace(holder.house, policies=policies)
+    decision = await decide(house, Attempt("MELD12345678"), who, SEARCH, holder.now)
+    assert isinstance(decision, Denied)
+    assert (decision.stop.reason, holder.journal) == (Reason.TOKEN_SCOPE, [])
+
+
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [("directory", Deny(Reason.ORGANIZATION_UNKNOWN)), ("consent", Deny(Reason.MITZ_DENY)), ("consent", OSError())],
+)
+async def test_the_policy_that_would_have_decided_is_in_every_refusal(room: str, says: Any, holder: Any) -> None:
+    getattr(holder, room).says = says
+    assert (await denied(holder)).policy == "f" * 64

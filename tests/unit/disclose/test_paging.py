@@ -140,7 +140,7 @@ async def test_token_of_another_tenant_or_key_does_not_open(holder: Any, fakes: 
     token = await first_page(holder, fakes)
     house = holder.house
     for other in (replace(house, tenant=Tenant("lindezicht", fakes.HOSPITAL)), replace(house, page_key=b"z" * 32)):
-        opened = open_page(other, fakes.CALLER, page(token), fakes.NOW)
+        opened = open_page(other, fakes.CALLER, page(token), fakes.CAPABILITY, fakes.NOW)
         assert isinstance(opened, Deny)
         assert opened.reason is Reason.PAGE_TOKEN
 
