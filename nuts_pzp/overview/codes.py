@@ -6,7 +6,13 @@ Where the form's wording is clinically richer than the SNOMED display, the form'
 from __future__ import annotations
 
 SNOMED = "http://snomed.info/sct"
-NULL_FLAVOR = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
+NULL_FLAVORS = frozenset(
+    {
+        "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
+        "http://hl7.org/fhir/v3/NullFlavor",
+        "urn:oid:2.16.840.1.113883.5.1008",
+    }
+)
 
 ACP = "713603004"
 CONVERSATION_CODES = frozenset({ACP, "411600B", "190099"})
@@ -29,6 +35,7 @@ ICD_OFF_LABEL = "Uitzetten ICD in laatste levensfase"
 PERMIT = "Wel uitvoeren"
 DENY = "Niet uitvoeren"
 OTHERWISE = "Anders, namelijk: {}"
+UNCLEAR = "Anders (niet ingevuld wat)"
 NO_DECISION = "Geen besluit vastgelegd"
 UNDECIDED = "Nee, nog geen besluit genomen"
 NOT_DISCUSSED = "Niet besproken"

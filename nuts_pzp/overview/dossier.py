@@ -5,7 +5,7 @@ Trusts nothing in the bytes: what has another shape than R4 is put aside under i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from .dates import When
 from .returned import once
 from .structures import DECODERS, Identifier, Patient, Reference, Resourced
 from .stu3 import is_stu3, suspect
+from .stu3_structures import decode_stu3
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BETA3, _RC2 = b"//fhir.iknl.nl/fhir/", b"//api.iknl.nl/docs/"
@@ -24,6 +25,7 @@ _NAMED = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRol
 _SUPPORTING = frozenset({"Organization", "Location"})
 
 T = TypeVar("T", bound=Resourced)
+Decode = Callable[[str, bytes], Resourced]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,12 @@ class Dossier:
         self.excluded: list[PutAside] = []
         self.dialect = ""
         self.stu3 = False
-        for resource in once(told.resources):
-            self._take(resource)
+        resources = once(told.resources)
+        self._take_all(resources, _decode)
+        if self.stu3:
+            self.held, self.patients, self.by_reference, self.unmapped = [], [], {}, []
+            self._take_all(resources, decode_stu3)
+            self.dialect = "stu3"
 
     def find(self, reference: Reference | None, within: Resourced | None = None) -> Held | None:
         """Return the resource a reference points at, in this source only; None when it did not come along."""
@@ -117,22 +123,26 @@ class Dossier:
         self.by_reference = {name: held for name, held in self.by_reference.items() if held.resource.type in _NAMED}
         self.encounters = {}
 
-    def _take(self, resource: Resource) -> None:
-        decoder, ref = DECODERS.get(resource.type), reference_of(resource)
-        if decoder is None:
+    def _take_all(self, resources: list[Resource], decode: Decode) -> None:
+        for resource in resources:
+            self._take(resource, decode)
+
+    def _take(self, resource: Resource, decode: Decode) -> None:
+        ref = reference_of(resource)
+        if resource.type not in DECODERS:
             if resource.mode == "match" and resource.type not in _SUPPORTING:
                 self.unmapped.append(PutAside(ref, resource.type, "not-pzp" if resource.type else "malformed"))
             return
         try:
-            content = decoder.decode(resource.raw)
+            content = decode(resource.type, resource.raw)
         except _BROKEN:
             self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
             self.unmapped.append(PutAside(ref, resource.type, "malformed"))
             if resource.type != "Patient":
                 return
             content = identity_of(resource.raw)
-        if suspect(content):
-            self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
+        if not self.stu3 and suspect(content):
+            self.stu3 = is_stu3(resource.type, resource.raw)
         if not self.dialect:
             self.dialect = "r4-beta3" if _BETA3 in resource.raw else "r4-rc2" if _RC2 in resource.raw else ""
         held = Held(resource, content, ref)
@@ -143,6 +153,11 @@ class Dossier:
             self.by_reference[resource.url.partition("/_history/")[0] if "/_history/" in ref else resource.url] = held
         if resource.id:
             self.by_reference[f"{resource.type}/{resource.id}"] = held
+
+
+def _decode(resource_type: str, raw: bytes) -> Resourced:
+    decoded: Resourced = DECODERS[resource_type].decode(raw)
+    return decoded
 
 
 def identity_of(raw: bytes) -> Patient:

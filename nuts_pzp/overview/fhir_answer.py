@@ -2,6 +2,7 @@
 
 The gateway adds `meta.source` and a tag with the source's URA, and makes relative references absolute, because ids of
 two sources collide. Nothing else of a resource changes; decimals stay as they were written. Resources are not merged.
+A source that speaks STU3 cannot be part of an R4 Bundle: an issue says that what it told is in the overview only.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def searchset(answers: Sequence[Answer], overview: Overview) -> bytes:
 
     `total` counts the matches. The same answers in another order give the same bytes.
     """
+    old = {one.id for one in overview.sources if one.dialect == "stu3"}
+    answers = [answer for answer in answers if answer.source.holder.ura.value not in old]
     held = {(one.url, answer.source.holder.ura.value): (answer, one) for answer in answers for one in answer.got.items}
     by_url = {url: (answer, one) for (url, _), (answer, one) in sorted(held.items(), key=lambda pair: pair[0])}
     matches = sorted(url for url in _shown(overview) if url in by_url)
@@ -39,7 +42,8 @@ def searchset(answers: Sequence[Answer], overview: Overview) -> bytes:
     included = sorted(_reached(matches, contents) - set(matches))
     entries = [_entry(url, contents[url], "match") for url in matches]
     entries += [_entry(url, contents[url], "include") for url in included]
-    if issues := [*_source_issues(overview.sources), *_conflict_issues(overview)]:
+    issues = [*_source_issues(overview.sources), *_old_issues(overview.sources), *_conflict_issues(overview)]
+    if issues:
         outcome = {"resourceType": "OperationOutcome", "issue": issues}
         entries.append({"resource": outcome, "search": {"mode": "outcome"}})
     bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(matches), "entry": entries}
@@ -134,6 +138,18 @@ def _source_issues(rows: Iterable[SourceRow]) -> Iterator[dict[str, Any]]:
                 "severity": "warning",
                 "code": code,
                 "details": {"text": one.notice},
+                "diagnostics": f"source {one.id}",
+            }
+
+
+def _old_issues(rows: Iterable[SourceRow]) -> Iterator[dict[str, Any]]:
+    for one in rows:
+        if one.dialect == "stu3" and one.statements:
+            text = f"{one.name} levert FHIR STU3: staat in het overzicht, niet in dit antwoord"
+            yield {
+                "severity": "warning",
+                "code": "not-supported",
+                "details": {"text": text},
                 "diagnostics": f"source {one.id}",
             }
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .records import unknown_modifiers
-from .structures import Coding, Given, Question
-
-DEEPEST = 40
+from .structures import DEEPEST, Coding, Given, Question
 
 
 class Answers:

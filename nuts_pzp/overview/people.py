@@ -12,6 +12,7 @@ from .dossier import Dossier
 from .records import text_of
 from .statements import Person
 from .structures import Concept, HumanName, Patient, Practitioner, PractitionerRole, Reference, RelatedPerson, Telecom
+from .stu3_structures import PersonReference
 
 
 def human_name(names: Iterable[HumanName | None]) -> str:
@@ -29,6 +30,8 @@ def human_name(names: Iterable[HumanName | None]) -> str:
 
 def name_of(dossier: Dossier, reference: Reference, *, specialty: bool = False) -> str:
     """Return who a reference points at: by name, else by the reference's own display, else "onbekend"."""
+    if isinstance(reference, PersonReference) and (role := reference.role) and dossier.find(role) is not None:
+        return name_of(dossier, Reference(role.reference, reference.display), specialty=specialty)
     asked = (reference.reference, reference.display, specialty)
     known = dossier.names.get(asked)
     if known is None:

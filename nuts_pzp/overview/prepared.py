@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from ..exchange import Answer
 from ..identity import Bsn
-from ..outcome import Deny, Gap, Unavailable
+from ..outcome import Deny, Gap
 from ..reasons import Reason
 from .conversations import Talk, conversations_of
 from .dates import AMSTERDAM
@@ -72,9 +72,7 @@ def aware(now: datetime) -> datetime:
 
 
 def _rejection(dossier: Dossier, known: Who, asked: Asked | None) -> Gap | None:
-    """Return why a whole source is put aside: it speaks STU3, or of another person."""
-    if dossier.stu3:
-        return Gap("version", Unavailable(Reason.SOURCE_VERSION))
+    """Return why a whole source is put aside: it speaks of another person."""
     if asked is not None and not agrees(known, asked):
         return Gap("patient", Deny(Reason.SOURCE_OTHER_PATIENT))
     return None

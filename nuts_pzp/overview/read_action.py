@@ -43,6 +43,7 @@ def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> li
     record.comment = "; ".join(part for part in (detail, notes(content.note)) if part)
     record.ids = business_ids(content.identifier)
     professional = extension(content.extension, "ext-MedicalDevice.HealthProfessional")
+    professional = professional or extension(content.extension, "zib-MedicalDevice-Practitioner")
     record.authors = (professional.value_reference,) if professional and professional.value_reference else ()
     return [record.says("icd:present", ICD_YES)]
 
@@ -68,7 +69,8 @@ def read_communication(frame: Frame, held: Held, content: Communication) -> list
         record.warn("UNKNOWN_MODIFIER")
     record.comment = notes(content.note)
     record.ids = business_ids(content.identifier)
-    record.authors = tuple(one for one in (content.sender, content.requester) if one is not None)
+    told = (content.sender, content.requester) if kind == "Communication" else (content.requester, content.sender)
+    record.authors = tuple(one for one in told if one is not None)
     said = _NOT_INFORMED if content.status == "not-done" else _INFORMED
     return [record.says("inform-relatives", said)]
 

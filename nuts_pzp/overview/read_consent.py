@@ -204,11 +204,12 @@ def _advance(frame: Frame, held: Held, content: Consent, provision: Provision) -
         (attachment.content_type if attachment else None) or "",
         (attachment.url if attachment else None) or (source.reference if source else None) or "",
     )
-    key, said, label = _directive(provision.code or [], title, f"{record.source}/{held.resource.id or held.ref}")
+    key, said, label = directive_said(provision.code or [], title, f"{record.source}/{held.resource.id or held.ref}")
     return [record.says(key, said, label, document)]
 
 
-def _directive(concepts: list[Concept], title: str, fallback: str) -> tuple[str, Said, str]:
+def directive_said(concepts: list[Concept], title: str, fallback: str) -> tuple[str, Said, str]:
+    """Return item key, value and label of a wilsverklaring of this kind."""
     codes, text = codes_in(concepts), next((words for one in concepts if (words := text_of(one))), "")
     known = sorted((codes & DIRECTIVES.keys()) - {"OTH"})
     if known:

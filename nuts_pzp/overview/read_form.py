@@ -20,6 +20,7 @@ from .codes import (
     ICD_OFF_LABEL,
     PLACES,
     TREATMENTS,
+    UNCLEAR,
     YES_NO,
     quoted,
 )
@@ -27,6 +28,8 @@ from .dates import over_a_year_apart, read_date
 from .dossier import Held
 from .form_answers import Answers, groups_with
 from .form_people import read_form_people
+from .form_zib2017 import DATE as OLD_DATE
+from .form_zib2017 import FORM
 from .read_action import ICD_YES
 from .read_consent import treatment_keys, treatment_said
 from .read_observation import coded, free_text, with_words, without_information
@@ -53,7 +56,7 @@ def is_form(content: QuestionnaireResponse) -> bool:
     """Say whether it answers the PZP form, by its canonical, or without one by the form's own questions."""
     canonical = (content.questionnaire or "").partition("|")[0]
     if canonical:
-        return canonical.rpartition("/")[2].startswith("ACP-zib2020")
+        return canonical.rpartition("/")[2].startswith(("ACP-zib2020", FORM))
     given = Answers(content.item).given
     return DATE in given and not _TREATMENTS.keys().isdisjoint(given)
 
@@ -63,7 +66,8 @@ def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[
     if not is_form(content):
         return None
     answers = Answers(content.item)
-    place = f"QuestionnaireResponse.item[{DATE}]"
+    old = FORM in (content.questionnaire or "")
+    place = f"QuestionnaireResponse.item[{OLD_DATE if old else DATE}]"
     dates = Dates(((answers.date(DATE) or None, place),), content.encounter)
     record = open_record(frame, held, content.status, dates, content.subject)
     if record is None:
@@ -125,7 +129,7 @@ def _decided(coding: Coding, texts: str) -> Said:
     if texts:
         return treatment_said(None, texts)
     if code == "1":
-        return Said("conditional", "conditional", "Anders (niet ingevuld wat)", "conditional|")
+        return Said("conditional", "conditional", UNCLEAR, "conditional|")
     if code in _DECISIONS:
         return treatment_said(_DECISIONS[code], "")
     display = coding.display or ""

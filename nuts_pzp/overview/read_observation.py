@@ -9,7 +9,7 @@ from .codes import (
     GOAL_SYNONYMS,
     GOALS,
     NO_INFORMATION_CODES,
-    NULL_FLAVOR,
+    NULL_FLAVORS,
     OBSERVATIONS,
     UNDECIDED,
     UNKNOWN,
@@ -18,8 +18,8 @@ from .codes import (
     quoted,
 )
 from .dossier import Held
-from .records import Dates, Frame, business_ids, codes_in, extension, notes, open_record, same_text, text_of
-from .statements import Said, Statement
+from .records import STATUSES, Dates, Frame, business_ids, codes_in, extension, notes, open_record, same_text, text_of
+from .statements import Leads, Said, Statement
 from .structures import Coding, Concept, Goal, Observation
 
 NOTHING = Said("no-information", "", UNKNOWN, "no-information")
@@ -66,7 +66,7 @@ def read_goal(frame: Frame, held: Held, content: Goal) -> list[Statement] | None
     if not ours:
         return None
     linked = extension(content.extension, "ext-EncounterReference")
-    over = content.lifecycle_status in ("completed", "cancelled")
+    over = STATUSES["Goal"].get(content.lifecycle_status or "") is Leads.AS_ENDED
     dates = Dates(
         ((content.start_date, "Goal.startDate"), (content.status_date, "Goal.statusDate")),
         linked.value_reference if linked else None,
@@ -108,7 +108,7 @@ def without_information(coding: Coding) -> Said | None:
     code = coding.code or ""
     if code == "ASKU":
         return Said("undecided", code, UNDECIDED, "undecided")
-    if code in _ALONE or (coding.system == NULL_FLAVOR and code in NO_INFORMATION_CODES):
+    if code in _ALONE or (coding.system in NULL_FLAVORS and code in NO_INFORMATION_CODES):
         return Said("no-information", code, NO_INFORMATION_CODES[code], "no-information")
     return None
 

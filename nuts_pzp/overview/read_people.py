@@ -18,7 +18,7 @@ from .statements import Attention, Leads, Person, Said, Statement
 from .structures import Patient, Period, RelatedPerson
 
 CONTACTS = {"representative": REPRESENTATIVE_ROLES, "first-contact": frozenset({FIRST_CONTACT_ROLE})}
-_CAPACITY = "LegallyCapable-MedicalTreatmentDecisions"
+_CAPACITY = ("LegallyCapable-MedicalTreatmentDecisions", "LegallyCapableMedicalTreatmentDecisions")
 
 
 def capacity_said(code: str) -> Said:

@@ -1,4 +1,4 @@
-"""All statements of one source, from individual resources of both R4 dialects and from forms (spec pzp-fhir 1).
+"""All statements of one source, from individual resources of both R4 dialects and STU3, and from forms (spec 1, 5).
 
 Selected on resource type and codes, never on `meta.profile`. What matched a query and is no statement is listed as
 unmapped: it is never dropped in silence.
@@ -15,9 +15,11 @@ from .read_consent import read_consent
 from .read_form import read_form
 from .read_observation import read_goal, read_observation
 from .read_people import read_capacity, read_contacts
+from .read_stu3 import read_consent_stu3
 from .records import Frame, put_aside_other
 from .statements import Statement
 from .structures import Encounter, Procedure
+from .stu3_structures import OldConsent
 
 Reader = Callable[[Frame, Held, Any], list[Statement] | None]
 READERS: dict[str, Reader] = {
@@ -40,7 +42,7 @@ def read_source(frame: Frame) -> list[Statement]:
     for held, procedure in dossier.of(Procedure):
         put_aside_other(frame, held, procedure.subject)
     for held in dossier.held:
-        reader = READERS.get(held.resource.type)
+        reader = _reader(held)
         if reader is None:
             continue
         found = reader(frame, held, held.content)
@@ -52,3 +54,7 @@ def read_source(frame: Frame) -> list[Statement]:
         statements += read_capacity(frame, held, patient)
     statements += read_contacts(frame)
     return statements
+
+
+def _reader(held: Held) -> Reader | None:
+    return read_consent_stu3 if type(held.content) is OldConsent else READERS.get(held.resource.type)

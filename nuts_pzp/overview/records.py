@@ -27,16 +27,26 @@ from .whose import Who, differs, numbers
 
 _YES, _ENDED, _NEVER = Leads.YES, Leads.AS_ENDED, Leads.NEVER
 ENTERED_IN_ERROR = "entered-in-error"
+_GOAL_HOLDS = [
+    "active",
+    "accepted",
+    "on-hold",
+    "in-progress",
+    "on-target",
+    "ahead-of-target",
+    "behind-target",
+    "sustaining",
+]
 STATUSES: dict[str, dict[str, Leads]] = {
     "Consent": {"active": _YES, "inactive": _ENDED},
     "Observation": {"final": _YES, "amended": _YES, "corrected": _YES},
-    "Goal": {"active": _YES, "accepted": _YES, "on-hold": _YES, "completed": _ENDED, "cancelled": _ENDED},
+    "Goal": dict.fromkeys(_GOAL_HOLDS, _YES) | dict.fromkeys(("completed", "cancelled", "achieved"), _ENDED),
     "QuestionnaireResponse": {"completed": _YES, "amended": _YES},
     "DeviceUseStatement": {"active": _YES, "completed": _ENDED, "stopped": _ENDED},
     "Communication": {"completed": _YES, "active": _YES, "revoked": _ENDED},
-    "CommunicationRequest": {"completed": _YES, "active": _YES, "revoked": _ENDED},
+    "CommunicationRequest": {"completed": _YES, "active": _YES, "revoked": _ENDED, "cancelled": _ENDED},
 }
-"""Which status may lead, or leads as ended (spec 3.5); any other is shown and never leads."""
+"""Which status may lead, or leads as ended (spec 3.5); any other is shown and never leads. With those of STU3."""
 
 
 class Frame(NamedTuple):

@@ -39,7 +39,7 @@ _NOTICES: dict[Status, str] = {
     "ok": "Volledig",
     "not-authorised": "Niet vrijgegeven",
     "rejected": "Persoonsgegevens komen niet overeen",
-    "unsupported-version": "Niet volledig: {who} levert een versie die hier niet gelezen wordt (STU3){call}",
+    "unsupported-version": "Niet volledig: {who} levert een versie die hier niet gelezen wordt{call}",
     "failed": "Niet volledig: {who} antwoordde niet{call}",
     "partial": "Niet volledig: {who} gaf niet alles{call}",
 }

@@ -161,6 +161,7 @@ class Observation(Resourced):
     data_absent_reason: Concept | None = None
     note: list[Note] | None = None
     context: Any = None
+    comment: Any = None
 
 
 class DeviceUseStatement(Resourced):
@@ -275,6 +276,10 @@ class Practitioner(Resourced):
 class PractitionerRole(Resourced):
     practitioner: Reference | None = None
     specialty: list[Concept] | None = None
+
+
+DEEPEST = 40
+"""How deep the questions of a form may be nested and still be read."""
 
 
 class Given(Shape):

@@ -1,4 +1,4 @@
-"""Recognizing STU3 (zib2017), so that it is refused and never misread (spec pzp-fhir 5).
+"""Recognizing STU3 (zib2017), so that it is read by its own rules and never by those of R4 (spec pzp-fhir 5).
 
 In STU3 a "ja, maar" travels as a denial with a restriction text; reading it by R4 rules would show the wrong decision.
 What decodes as R4 is first looked over cheaply; only a suspect is parsed whole.
@@ -20,17 +20,20 @@ from .structures import (
     Patient,
     Procedure,
     QuestionnaireResponse,
+    RelatedPerson,
     Resourced,
     has_code,
 )
 
 _NONE: tuple[Extension, ...] = ()
 _OLD_CORE = "//fhir.nl/fhir/StructureDefinition/nl-core-"
-_EXTENSIONS = ("zib-TreatmentDirective-", "ext-Patient.LegallyCapable")
+_EXTENSIONS = ("zib-TreatmentDirective-", "ext-Patient.LegallyCapable", "nl-core-relatedperson-role")
+_OLD_DATE = "385"
+"""The date of the form on zib2017, for a form that does not say which it is."""
 _OLD_CATEGORIES = frozenset({"11291000146105", "11341000146107"})
 _OLD_FIELDS: dict[str, tuple[str, ...]] = {
     "Consent": ("except", "consentingParty"),
-    "Observation": ("context",),
+    "Observation": ("context", "comment"),
     "Procedure": ("context",),
     "Communication": ("context", "notDone"),
     "CommunicationRequest": ("context",),
@@ -57,6 +60,8 @@ def _old_consent(content: Consent) -> bool:
 
 
 def _old_form(content: QuestionnaireResponse) -> bool:
+    if not content.questionnaire and any(one.link_id == _OLD_DATE for one in content.item or ()):
+        return True
     return content.context is not None or content.parent is not None or "zib2017" in (content.questionnaire or "")
 
 
@@ -68,19 +73,21 @@ def _old_communication(content: Communication) -> bool:
 _SUSPECTS: dict[type[Resourced], Callable[[Any], bool]] = {
     Consent: _old_consent,
     Goal: lambda content: content.lifecycle_status is None,
-    Observation: lambda content: content.context is not None,
+    Observation: lambda content: content.context is not None or content.comment is not None,
     Procedure: lambda content: content.context is not None,
     Communication: _old_communication,
     QuestionnaireResponse: _old_form,
     Patient: lambda content: content.animal is not None or _old_extensions(content),
+    RelatedPerson: lambda content: _old_extensions(content),
 }
 
 
 def _old_extensions(content: Resourced) -> bool:
     for group in (content.extension, content.modifier_extension):
         for one in group or _NONE:
-            if _EXTENSIONS[0] in one.url or _EXTENSIONS[1] in one.url:
-                return True
+            for mark in _EXTENSIONS:
+                if mark in one.url:
+                    return True
     return False
 
 
@@ -105,6 +112,8 @@ def _marked(resource_type: str, content: dict[str, Any]) -> bool:
     questionnaire = content.get("questionnaire")
     if isinstance(questionnaire, dict) or (isinstance(questionnaire, str) and "zib2017" in questionnaire):
         return True
+    if resource_type == "QuestionnaireResponse" and not questionnaire:
+        return any(_dict(one).get("linkId") == _OLD_DATE for one in _list(content.get("item")))
     return _profiled(content) or _extended(content) or _categorized(content)
 
 

@@ -20,6 +20,8 @@ from nuts_pzp.reasons import Reason
 
 NOW = datetime(2026, 11, 22, 0, 40, tzinfo=AMSTERDAM)
 SPECIFICATION = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
+ZIB = "http://nictiz.nl/fhir/StructureDefinition/zib-TreatmentDirective-"
+OLD_DECISIONS = ("JA", "JA_MAAR", "NEE", "UNK", "ASKU", "NASK", None)
 DECISIONS = ("permit", "deny", "Alleen kort", "alleen  kort", "Nee, nog geen besluit", "niet besproken", None)
 CODES = ("89666000", "305351004")
 DATES = ("2020", "2021-05", "2021-05-03", "2021-05-03T10:00:00+02:00", "2022-01-01", "2024-02-29", "2027-01-01", None)
@@ -36,6 +38,45 @@ def _treatment(decision: str | None, date: str | None, code: str, status: str, e
     if end:
         provision["period"] = {"end": end}
     return {"resourceType": "Consent", "dateTime": date, "provision": provision, **content}
+
+
+def _old_treatment(code: str | None, date: str | None, treatment: str, end: str | None) -> dict[str, Any]:
+    """STU3, its exception always a denial; a restriction goes with every "ja, maar"."""
+    excepted: dict[str, Any] = {"type": "deny"}
+    if code == "JA_MAAR":
+        excepted["extension"] = [{"url": f"{ZIB}Restrictions", "valueString": "Alleen kort"}]
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "category": [{"coding": [{"code": "11291000146105"}]}],
+        "extension": [{"url": f"{ZIB}Treatment", "valueCodeableConcept": {"coding": [{"code": treatment}]}}],
+        **({"modifierExtension": [_permitted(code)]} if code else {}),
+        "except": [excepted],
+        **({"dateTime": date} if date else {}),
+        **({"period": {"end": end}} if end else {}),
+    }
+
+
+def _permitted(code: str) -> dict[str, Any]:
+    return {"url": f"{ZIB}TreatmentPermitted", "valueCodeableConcept": {"coding": [{"code": code}]}}
+
+
+def _old_form(date: str | None, code: str) -> dict[str, Any]:
+    dated = [{"linkId": "385", "answer": [{"valueDateTime": date}]}] if date else []
+    items = [*dated, {"linkId": "587", "answer": [{"valueCoding": {"code": code}}]}]
+    questionnaire = {"reference": "x/ACP-zib2017"}
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "status": "completed",
+        "questionnaire": questionnaire,
+        "item": items,
+    }
+
+
+def _encounter(date: str | None, status: str, procedure: bool) -> dict[str, Any]:
+    reason = [{"reference": "Procedure/elsewhere"}] if procedure else []
+    period = {"period": {"start": date}} if date else {}
+    return {"resourceType": "Encounter", "status": status, "reasonReference": reason, **period}
 
 
 def _observation(text: str, date: str | None) -> dict[str, Any]:
@@ -77,6 +118,15 @@ resources = st.one_of(
     st.builds(_observation, st.sampled_from(["Naar zee.", "Rust."]), dates),
     st.builds(_person, st.sampled_from(["Jo Smit", "jo smit", "Wim Bos"]), st.sampled_from(["24", "01"])),
     st.builds(_form, dates, st.sampled_from(["0", "1", "2", "UNK"])),
+    st.builds(_encounter, dates, st.sampled_from(["finished", "planned"]), st.booleans()),
+    st.builds(
+        _old_treatment,
+        st.sampled_from(OLD_DECISIONS),
+        dates,
+        st.sampled_from(CODES),
+        st.sampled_from([None, None, "2023-01-01", "2030-01-01"]),
+    ),
+    st.builds(_old_form, dates, st.sampled_from(["JA", "JA_MAAR", "NEE", "UNK"])),
 )
 identifiers = st.sampled_from([None, None, "besluit-1", "besluit-2"])
 answers = st.dictionaries(
@@ -92,7 +142,8 @@ def _told(name: str, given_: list[tuple[dict[str, Any], str | None]]) -> Told:
     for number, (content, identifier) in enumerate(given_):
         kind = content["resourceType"]
         one = {"system": "urn:x", "value": identifier} if identifier else None
-        named = one if kind == "QuestionnaireResponse" else [one] if one else None
+        alone = kind == "QuestionnaireResponse" or "except" in content
+        named = one if alone else [one] if one else None
         raw = json.dumps({**content, "id": f"r{number}", **({"identifier": named} if named else {})}).encode()
         found.append(Resource(kind, f"r{number}", "", "", "match", raw))
     return Told(name, name, tuple(found))
@@ -183,9 +234,43 @@ def test_nothing_is_lost_and_a_conflict_has_no_value(content: dict[str, Any]) ->
     shown = json.dumps([as_json(overview)["sections"], as_json(overview)["unmapped"]])
     for one in told:
         for resource in one.resources:
-            assert f'"{resource.reference}"' in shown
+            if resource.type != "Encounter":
+                assert f'"{resource.reference}"' in shown
     for item in overview.items():
         assert (item.state == "conflict") == (item.conflict is not None) == (item.value is None)
         if item.conflict is not None:
             assert len(item.conflict.candidates) > 1
             assert item.source is None
+
+
+@given(content=answers)
+@settings(max_examples=150, deadline=None)
+def test_every_dated_statement_belongs_to_one_conversation_of_its_source(content: dict[str, Any]) -> None:
+    told = [_told(name, own) for name, own in content.items()]
+    rendered = as_json(_merge(*told))
+    names = [one["id"] for one in rendered["conversations"]]
+    assert len(names) == len(set(names))
+    of = {
+        name: {ref for one in rendered["conversations"] if name in one["sources"] for ref in one["statements"]}
+        for name in content
+    }
+    for section in rendered["sections"][:-1]:
+        for item in section["items"]:
+            candidates = item["conflict"]["candidates"] if item["conflict"] else []
+            for one in [*([item] if item["ref"] else []), *candidates, *item["history"]]:
+                if one["date"] and item["key"] not in ("representative", "first-contact", "capacity"):
+                    assert one["conversation"] in names
+                    assert one["ref"] in of[one["source"]["id"]]
+
+
+@given(
+    code=st.sampled_from(OLD_DECISIONS),
+    date=dates,
+    treatment=st.sampled_from(CODES),
+    kind=st.sampled_from(["permit", ""]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_type_of_an_stu3_exception_changes_nothing(code: str | None, date: str, treatment: str, kind: str) -> None:
+    denied = _old_treatment(code, date, treatment, None)
+    other = {**denied, "except": [{**denied["except"][0], "type": kind or None}]}
+    assert digest(_merge(_told("a", [(denied, None)]))) == digest(_merge(_told("a", [(other, None)])))

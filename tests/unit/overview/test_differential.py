@@ -112,6 +112,42 @@ def test_treatment_directives_read_the_same(pen: Any, look: Any, facts: list[Any
 
 
 @slow
+@given(
+    _facts(decisions, consent_status, st.sampled_from((None, None, "2025-05-02", "2027"))),
+    st.sets(sources),
+)
+def test_stu3_sources_read_the_same_as_r4(pen: Any, look: Any, facts: list[Any], old: set[str]) -> None:
+    """Whatever part of the sources speaks STU3, each in its own words for the same fact."""
+    zib = "http://nictiz.nl/fhir/StructureDefinition/zib-TreatmentDirective-"
+    codes = {"permit": "JA", "deny": "NEE", "Nog onbekend": "UNK", "Nee, nog geen besluit": "ASKU"}
+
+    def write(fact: Any) -> Any:
+        if fact.source not in old:
+            period = {"provision": {"period": {"end": fact.end}}} if fact.end else {}
+            return pen.treatment(fact.says, fact.date, id=fact.id, status=fact.status, **period)
+        excepted: dict[str, Any] = {"type": "deny"}
+        if fact.says and fact.says not in codes:
+            excepted["extension"] = [{"url": f"{zib}Restrictions", "valueString": fact.says}]
+        chosen = {
+            "url": f"{zib}TreatmentPermitted",
+            "valueCodeableConcept": {"coding": [{"code": codes.get(fact.says, "JA_MAAR")}]},
+        }
+        return {
+            "resourceType": "Consent",
+            "id": fact.id,
+            "status": fact.status,
+            "category": [pen.coded("11291000146105")],
+            "extension": [{"url": f"{zib}Treatment", "valueCodeableConcept": pen.coded(pen.CPR)}],
+            **({"modifierExtension": [chosen]} if fact.says else {}),
+            "except": [excepted],
+            **({"dateTime": fact.date} if fact.date else {}),
+            **({"period": {"end": fact.end}} if fact.end else {}),
+        }
+
+    _compare(_seen(_overview(look, facts, write)[CPR]), naive.judge(facts, NOW, ("active",)))
+
+
+@slow
 @given(_facts(st.sampled_from(("Thuis", "Hospice", "thuis", "UNK", None)), observation_status, st.none()))
 def test_coded_observations_read_the_same(pen: Any, look: Any, facts: list[Any]) -> None:
     codes = {"thuis": pen.coded("264362003"), "hospice": pen.coded("284546000"), "unk": pen.coded("UNK", NULL)}

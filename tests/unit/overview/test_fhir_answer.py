@@ -162,3 +162,16 @@ def test_the_order_of_sources_does_not_matter() -> None:
     two = answer("90000222", patient(), directive("deny", "2026-10-21"))
     overview = merge([one, two], (), now=NOW, asked=ASKED)
     assert searchset((one, two), overview) == searchset((two, one), overview)
+
+
+def test_a_source_that_speaks_stu3_is_told_of_and_not_put_in_an_r4_bundle() -> None:
+    category = [{"coding": [{"system": "http://snomed.info/sct", "code": "11291000146105"}]}]
+    old = {"resourceType": "Consent", "id": "s", "status": "active", "category": category, "dateTime": "2026-05-05"}
+    old |= {"except": [{"type": "deny"}], "patient": {"reference": "Patient/1"}}
+    content = bundle_of(
+        answer("90000101", patient(), old), answer("90000202", patient(), directive("deny", "2026-01-01"))
+    )
+    assert "90000101.example" not in str([entry.get("fullUrl") for entry in content["entry"]])
+    assert content["total"] == 1
+    [issue] = content["entry"][-1]["resource"]["issue"]
+    assert (issue["code"], issue["diagnostics"]) == ("not-supported", "source 90000101")
