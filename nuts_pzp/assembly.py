@@ -190,6 +190,7 @@ class _Furnishing:
                 audit=audit,
                 source_deadline=user.source_deadline_seconds,
                 cross_checks=user.cross_checks,
+                roles=frozenset(role.casefold() for role in user.roles),
             )
         return Furnished(House(tenant, holding, consulting), self._living)
 

@@ -20,8 +20,11 @@ class Face(Enum):
     FORBIDDEN = (403, "forbidden", None)
     NOT_FOUND = (404, "not-found", None)
     METHOD = (405, "not-supported", None)
+    NOT_ACCEPTABLE = (406, "not-supported", None)
     TOO_BIG = (413, "too-long", None)
     MEDIA_TYPE = (415, "not-supported", None)
+    MISDIRECTED = (421, "not-found", None)
+    UNPROCESSABLE = (422, "conflict", None)
     THROTTLED = (429, "throttled", 30)
     BROKEN = (502, "processing", None)
     DOWN = (503, "transient", 30)
@@ -53,6 +56,9 @@ class Reason(Enum):
     PROFESSIONAL_MISMATCH = ("PZP-AUTHN-014", Face.FORBIDDEN)
     TENANT_UNKNOWN = ("PZP-AUTHN-015", Face.NOT_FOUND)
     OWN_ORGANIZATION = ("PZP-AUTHN-016", Face.FORBIDDEN)
+    CLIENT_UNKNOWN = ("PZP-AUTHN-017", Face.UNAUTHENTICATED)
+    ASSERTION_INVALID = ("PZP-AUTHN-018", Face.INVALID)
+    GRANT_UNSUPPORTED = ("PZP-AUTHN-019", Face.INVALID)
 
     # The request itself
     REQUEST_AMBIGUOUS = ("PZP-REQUEST-001", Face.INVALID)
@@ -69,6 +75,10 @@ class Reason(Enum):
     RESOURCE_REFUSED = ("PZP-REQUEST-012", Face.FORBIDDEN)
     NOT_FOUND = ("PZP-REQUEST-013", Face.NOT_FOUND)
     THROTTLED = ("PZP-REQUEST-014", Face.THROTTLED)
+    REQUEST_NOT_ACCEPTABLE = ("PZP-REQUEST-015", Face.NOT_ACCEPTABLE)
+    RESULT_GONE = ("PZP-REQUEST-016", Face.NOT_FOUND)
+    RESULT_ELSEWHERE = ("PZP-REQUEST-017", Face.MISDIRECTED)
+    KEY_REUSED = ("PZP-REQUEST-018", Face.UNPROCESSABLE)
 
     # The patient
     PATIENT_UNKNOWN = ("PZP-PATIENT-001", Face.FORBIDDEN)
@@ -137,6 +147,7 @@ class Reason(Enum):
     NOT_RECORDED = ("PZP-AUDIT-001", Face.DOWN)
     INTERNAL = ("PZP-INTERNAL-001", Face.BROKEN)
     OVERLOADED = ("PZP-INTERNAL-002", Face.DOWN)
+    STATE_FAILED = ("PZP-INTERNAL-003", Face.DOWN)
 
     def __init__(self, code: str, face: Face) -> None:
         self.code = code

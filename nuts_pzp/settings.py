@@ -260,6 +260,8 @@ class ConsultSettings(_Strict):
     connector: SlotSettings
     source_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     cross_checks: bool = True
+    roles: tuple[str, ...] = ()
+    """The roles of the region's role table, as far as the tenant wants its EHR to be told of others."""
 
 
 class TenantSettings(_Strict):

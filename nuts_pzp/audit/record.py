@@ -177,6 +177,10 @@ def _consulting(
     relation: Members = {"relation": "not-checked"}
     if inquiry.relation:
         relation = {"relation": "declared", "relation_kind": inquiry.relation.kind[:LONGEST_TEXT]}
+        if inquiry.relation.since:
+            relation["relation_since"] = inquiry.relation.since.isoformat()
+    if inquiry.context:
+        relation["context"] = inquiry.context
     members |= {
         "checks": checks_field(True, None, inquiry.purpose),
         "org": {"requester": own or organization_field(inquiry.caller.organization)},

@@ -18,16 +18,20 @@ import structlog
 from ..accounted import Denied
 from ..audit.port import Audit, NotRecorded
 from ..consult.flow import consult
-from ..exchange import Asked, Attempt, Presented
+from ..exchange import Attempt, Presented
+from ..fhir.operation_outcome import FHIR_JSON
 from ..house import Consulting, House
-from ..outcome import Deny, Outcome, Stop, Unavailable
-from ..reasons import Reason
-from . import asked, door
+from ..outcome import Deny, Stop, Unavailable
+from ..reasons import Language, Reason
+from . import asked, door, published
+from .asked import Fault, Question, Wrong
+from .language import preferred
 from .meter import Meter
 from .problem import problem
-from .telling import EVENTS, JSON, Events, told_as_it_comes, told_whole, wanted
+from .telling import EVENTS, JSON, Events, Manner, told_as_it_comes, told_refused, told_whole, wanted
 
-PATH = "/pzp/v1/consultations"
+BASE = "/pzp/v1/"
+PATH = BASE + "consultations"
 
 T = TypeVar("T")
 
@@ -42,6 +46,26 @@ class Stream:
     status: int = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request at this door: who came, for which house, and how answers are to be worded."""
+
+    scope: door.Scope
+    receive: Any
+    presented: Presented
+    house: Consulting
+    language: Language
+
+    @property
+    def code(self) -> str:
+        """The meldcode."""
+        return self.presented.correlation
+
+    def header(self, name: bytes) -> str:
+        """Return a header as text; empty when absent."""
+        return door.header(self.scope, name)
+
+
 class EhrDoor:
     """An ASGI app. Refusals name their reason: the reader is the tenant's own system."""
 
@@ -53,8 +77,9 @@ class EhrDoor:
         path = scope["raw_path"].decode("latin-1")
         presented = door.presented(scope, self._url + path)
         code = (b"x-meldcode", presented.correlation.encode())
+        language = preferred(door.header(scope, b"accept-language"))
         try:
-            response = await self._answer(scope, receive, path, presented)
+            response = await self._answer(scope, receive, path, presented, language)
             if isinstance(response, Stream):
                 await _while_listening(_sent(response, send, code), receive)
         except door.ClientLeft:
@@ -62,7 +87,7 @@ class EhrDoor:
         except NotRecorded:
             _log.error("audit.not-recorded", meldcode=presented.correlation)
             self._meter.not_recorded()
-            response = problem(Unavailable(Reason.NOT_RECORDED), presented.correlation)
+            response = problem(Unavailable(Reason.NOT_RECORDED), presented.correlation, language)
         if isinstance(response, door.Response):
             response = replace(response, headers=(*response.headers, code))
             await door.reply(send, response, head=scope["method"] == "HEAD")
@@ -70,53 +95,81 @@ class EhrDoor:
         tenant = slug if self._house(slug) else ""
         self._meter.answered("ehr", tenant, response.status, time.perf_counter() - started)
 
-    async def _answer(self, scope: door.Scope, receive: Any, path: str, presented: Presented) -> door.Response | Stream:
+    async def _answer(
+        self, scope: door.Scope, receive: Any, path: str, presented: Presented, language: Language
+    ) -> door.Response | Stream:
         slug, _, below = path.removeprefix("/").partition("/")
         house = self._house(slug)
-        if house is None or house.consulting is None or f"/{below}" != PATH:
-            return await self._refuse(self._system, presented, Deny(Reason.TENANT_UNKNOWN))
-        if scope["method"] != "POST":
-            return await self._refuse(house.consulting.audit, presented, Deny(Reason.REQUEST_METHOD))
-        question: Outcome[Asked] = Deny(Reason.REQUEST_TOO_BIG)
+        found = house.consulting if house else None
+        document = published.document(f"/{below}".removeprefix(BASE)) if found else None
+        if found is None or (document is None and f"/{below}" != PATH):
+            stop = Deny(Reason.TENANT_UNKNOWN)
+            await self._refused(self._system, presented, stop)
+            return problem(stop, presented.correlation, language)
+        call = Call(scope, receive, presented, found, language)
+        allowed = ("POST",) if document is None else ("GET", "HEAD")
+        if scope["method"] == "OPTIONS":
+            return door.Response(204, b"", ((b"allow", ", ".join((*allowed, "OPTIONS")).encode()),), "text/plain")
+        if scope["method"] not in allowed:
+            return await self._refuse(call, Deny(Reason.REQUEST_METHOD), allow=", ".join((*allowed, "OPTIONS")))
+        if document is not None:
+            return door.Response(200, document, media_type=JSON)
+        return await self._asked(call)
+
+    async def _asked(self, call: Call) -> door.Response | Stream:
+        """A question: read it, consult, tell. What is wrong with it is told after who asks is known."""
         try:
-            content = await door.body(receive, asked.BODY_LIMIT)
-            question = _question(scope, content)
+            question: Question | Wrong | Deny = _question(call, await door.body(call.receive, asked.BODY_LIMIT))
         except door.BodyTooBig:
-            pass
-        media_type = wanted(door.header(scope, b"accept"))
-        if media_type is None:
-            question = Deny(Reason.REQUEST_MEDIA_TYPE, detail="accept: application/json, application/fhir+json or SSE")
+            question = Deny(Reason.REQUEST_TOO_BIG)
         try:
-            return await self._consulted(house.consulting, presented, question, media_type or JSON, receive)
+            return await self._consulted(call, question)
         except (NotRecorded, door.ClientLeft):
             raise
         except Exception as bug:
-            _log.error("consult.bug", error=type(bug).__name__, meldcode=presented.correlation)
-            return await self._refuse(house.consulting.audit, presented, Unavailable(Reason.INTERNAL))
+            _log.error("consult.bug", error=type(bug).__name__, meldcode=call.code)
+            return await self._refuse(call, Unavailable(Reason.INTERNAL))
 
-    async def _consulted(
-        self, house: Consulting, presented: Presented, question: Outcome[Asked], media_type: str, receive: Any
-    ) -> door.Response | Stream:
-        now, code = datetime.now(UTC), presented.correlation
-        flow = consult(house, presented, question, now)
-        if media_type == EVENTS and isinstance(question, Asked):
-            begun = await _while_listening(told_as_it_comes(flow, question, now, code), receive)
+    async def _consulted(self, call: Call, question: Question | Wrong | Deny) -> door.Response | Stream:
+        now = datetime.now(UTC)
+        if not isinstance(question, Question):
+            stop = question.stop if isinstance(question, Wrong) else question
+            wrong = question if isinstance(question, Wrong) else None
+            refusal = told_refused(consult(call.house, call.presented, stop, now), call.code, call.language, wrong)
+            return await _while_listening(refusal, call.receive)
+        media_type = wanted(call.header(b"accept")) or JSON
+        manner = Manner(question, now, call.code, call.language, media_type, call.house.roles)
+        flow = consult(call.house, call.presented, question.asked, now)
+        if media_type == EVENTS:
+            begun = await _while_listening(told_as_it_comes(flow, manner), call.receive)
             return begun if isinstance(begun, door.Response) else Stream(begun)
-        return await _while_listening(told_whole(flow, code, media_type), receive)
+        return await _while_listening(told_whole(flow, manner), call.receive)
 
-    async def _refuse(self, audit: Audit, presented: Presented, stop: Stop) -> door.Response:
+    async def _refuse(self, call: Call, stop: Stop, *, allow: str = "") -> door.Response:
+        await self._refused(call.house.audit, call.presented, stop)
+        return problem(stop, call.code, call.language, allow=allow)
+
+    async def _refused(self, audit: Audit, presented: Presented, stop: Stop) -> None:
         attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace, flow="consult")
         await audit.append(Denied(attempt, stop))
-        return problem(stop, presented.correlation)
 
 
-def _question(scope: door.Scope, content: bytes) -> Outcome[Asked]:
-    media_type = door.header(scope, b"content-type").partition(";")[0].strip().lower()
+def _question(call: Call, content: bytes) -> Question | Wrong | Deny:
+    media_type = call.header(b"content-type").partition(";")[0].strip().lower()
+    accepted = wanted(call.header(b"accept"))
     if media_type != JSON:
         return Deny(Reason.REQUEST_MEDIA_TYPE, detail="content-type: application/json is expected")
-    if scope["query_string"]:
+    if accepted is None:
+        return Deny(Reason.REQUEST_NOT_ACCEPTABLE, detail=f"accept: {JSON}, {FHIR_JSON} or {EVENTS}")
+    if call.scope["query_string"]:
         return Deny(Reason.REQUEST_AMBIGUOUS, detail="the question stands in the body, not in the URL")
-    return asked.parse(content)
+    question = asked.read(content)
+    if isinstance(question, Question) and question.view != "overview" and accepted == FHIR_JSON:
+        return Wrong((_NO_VIEW,))
+    return question
+
+
+_NO_VIEW = Fault("view", "kan niet samen met FHIR", "does not go with FHIR")
 
 
 async def _sent(stream: Stream, send: Any, code: tuple[bytes, bytes]) -> None:
@@ -129,7 +182,7 @@ async def _sent(stream: Stream, send: Any, code: tuple[bytes, bytes]) -> None:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
     except NotRecorded:
         _log.error("audit.not-recorded")
-        event = b'event: problem\ndata: {"status":503,"code":"' + Reason.NOT_RECORDED.code.encode() + b'"}\n\n'
+        event = b"event: problem\ndata: " + problem(Unavailable(Reason.NOT_RECORDED), code[1].decode()).body + b"\n\n"
         await send({"type": "http.response.body", "body": event, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 

@@ -1,32 +1,72 @@
 """How a consultation is told at the EHR door: as JSON, as a FHIR searchset, or source by source as an event stream.
 
-One consult path serves all three: JSON and FHIR take its end, the stream each step. Whatever is told has a receipt.
+One consult path serves all of them: JSON and FHIR take its end, the stream each step. Whatever is told has a receipt.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import orjson
 
 from ..consult.flow import Arrived, Complete
-from ..exchange import Answer, Asked
+from ..exchange import Answer
 from ..fhir.operation_outcome import FHIR_JSON
 from ..outcome import Deny, Unavailable, Unknown
 from ..overview.fhir_answer import all_failed, failure, searchset
 from ..overview.merge import as_bytes, merge
-from ..overview.shape import Overview
+from ..overview.shape import Json, Overview, PatientShown, SourceRow
+from ..reasons import Language
 from . import door
+from .asked import Question, Wrong
+from .hints import hints
 from .problem import problem
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
+BY_SOURCE = "nuts-pzp-sources/1"
 
 Flow = AsyncGenerator[Arrived | Complete, None]
 Events = AsyncGenerator[bytes, None]
+
+
+class BySource(Json, frozen=True):
+    """Every source's own overview, unmerged and without cross-checks; beside them what is missing, as in the whole."""
+
+    schema: str
+    patient: PatientShown
+    generated: str
+    complete: bool
+    banner: tuple[str, ...]
+    sources: tuple[SourceRow, ...]
+    per_source: tuple[Overview, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one consultation is to be told: its question, the moment, its meldcode, language and media type."""
+
+    question: Question
+    now: datetime
+    code: str
+    language: Language = "nl"
+    media_type: str = JSON
+    roles: frozenset[str] = frozenset()
+    """The roles that the region's holders know, as far as the tenant's settings say; empty when they do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What may leave: one source's part, or the end. `response` is there at the end only."""
+
+    name: Literal["source", "overview", "problem"]
+    event: bytes
+    response: door.Response | None = None
 
 
 def wanted(accept: str) -> str | None:
@@ -42,67 +82,108 @@ def wanted(accept: str) -> str | None:
     return None
 
 
-async def told_whole(flow: Flow, code: str, media_type: str) -> door.Response:
+async def told_refused(flow: Flow, code: str, language: Language, wrong: Wrong | None) -> door.Response:
+    """Take the end of a consultation that cannot begin. Who asks comes first: a stranger is told nothing of `wrong`."""
+    async with aclosing(flow):
+        async for step in flow:
+            if isinstance(step, Complete) and isinstance(step.content, Deny | Unknown | Unavailable):
+                faults = wrong.faults if wrong and step.content == wrong.stop else ()
+                return problem(step.content, code, language, faults)
+    raise AssertionError("a question that is none is refused")
+
+
+async def told_whole(flow: Flow, manner: Manner) -> door.Response:
     """Take the end: the overview as JSON or FHIR, or the problem."""
     given: list[Answer] = []
     async with aclosing(flow):
         async for step in flow:
             if isinstance(step, Arrived):
                 given.append(step.answer)
-                continue
-            if isinstance(step.content, Deny | Unknown | Unavailable):
-                return problem(step.content, code)
-            if media_type == FHIR_JSON:
-                return _as_fhir(given, step.content)
-            return door.Response(200, _whole(step.content, given, code), media_type=JSON)
+            elif isinstance(step.content, Deny | Unknown | Unavailable):
+                return problem(step.content, manner.code, manner.language)
+            else:
+                return _shown(step.content, given, manner)
     raise AssertionError("a consultation ends with Complete")
 
 
-async def told_as_it_comes(flow: Flow, question: Asked, now: datetime, code: str) -> door.Response | Events:
+async def told_as_it_comes(flow: Flow, manner: Manner) -> door.Response | Events:
     """Wait for the first step: a refusal is a problem as always, anything else begins the stream."""
     first = await anext(flow)
     if isinstance(first, Complete) and isinstance(first.content, Deny | Unknown | Unavailable):
         await flow.aclose()
-        return problem(first.content, code)
-    return _events(first, flow, question, now, code)
+        return problem(first.content, manner.code, manner.language)
+    return _events(first, flow, manner)
 
 
-async def _events(first: Arrived | Complete, flow: Flow, question: Asked, now: datetime, code: str) -> Events:
-    """Yield server-sent events: `source` with each source's own overview, then `overview` or `problem`.
+async def _events(first: Arrived | Complete, flow: Flow, manner: Manner) -> Events:
+    async with aclosing(pieces(flow, manner, first)) as told:
+        async for piece in told:
+            yield piece.event
 
-    A source by itself is not held against cross-checks: some of them speak of what no source says.
-    """
+
+async def pieces(flow: Flow, manner: Manner, first: Arrived | Complete | None = None) -> AsyncGenerator[Piece, None]:
+    """Yield each source's own overview as it comes, then the whole or the problem. `first` was taken already."""
     given: list[Answer] = []
     async with aclosing(flow):
-        step: Arrived | Complete | None = first
+        step: Arrived | Complete | None = await anext(flow) if first is None else first
         while step is not None:
             if isinstance(step, Arrived):
                 given.append(step.answer)
-                own = merge([step.answer], (), now=now, asked=(question.bsn, question.birth_date), checks=False)
-                yield _event("source", _whole(own, [step.answer], code))
+                alone = _alone(step.answer, manner)
+                yield Piece("source", _event("source", _with(alone, [step.answer], manner)))
             elif isinstance(step.content, Deny | Unknown | Unavailable):
-                yield _event("problem", problem(step.content, code).body)
+                refused = problem(step.content, manner.code, manner.language)
+                yield Piece("problem", _event("problem", refused.body), refused)
             else:
-                yield _event("overview", _whole(step.content, given, code))
+                shown = _shown(step.content, given, manner)
+                whole = shown.body if shown.media_type == JSON else _as_json(step.content, given, manner)
+                yield Piece("overview", _event("overview", whole), shown)
             step = await anext(flow, None)
 
 
-def _whole(overview: Overview, given: list[Answer], code: str) -> bytes:
-    """The overview with two members more, written once: it can be a megabyte."""
-    more = orjson.dumps({"meldcode": code, "timings": _timings(given)})
-    return as_bytes(overview)[:-1] + b"," + more[1:]
+def _alone(answer: Answer, manner: Manner) -> Overview:
+    """What one source says by itself, not held against cross-checks: some of them speak of what no source says."""
+    asked = manner.question.asked
+    return merge([answer], (), now=manner.now, asked=(asked.bsn, asked.birth_date), checks=False)
+
+
+def _shown(overview: Overview, given: list[Answer], manner: Manner) -> door.Response:
+    """A partial answer is an answer; as FHIR there is none when every source failed (design section 5)."""
+    if manner.media_type == FHIR_JSON:
+        if all_failed(overview):
+            return door.Response(502, failure(overview))
+        return door.Response(200, searchset(given, overview))
+    return door.Response(200, _as_json(overview, given, manner), media_type=JSON)
+
+
+def _as_json(overview: Overview, given: list[Answer], manner: Manner) -> bytes:
+    view = manner.question.view
+    if view == "overview":
+        return _with(overview, given, manner)
+    ordered = sorted(given, key=lambda answer: answer.source.holder.ura.value)
+    alone = tuple(_alone(answer, manner) for answer in ordered)
+    if view == "both":
+        return _with(overview, given, manner, b',"perSource":' + msgspec.json.encode(alone))
+    unmerged = BySource(
+        BY_SOURCE, overview.patient, overview.generated, overview.complete, overview.banner, overview.sources, alone
+    )
+    return _with(unmerged, given, manner)
+
+
+def _with(whole: Overview | BySource, given: list[Answer], manner: Manner, more: bytes = b"") -> bytes:
+    """Write it with the members that a consultation adds, once: it can be a megabyte."""
+    added = {
+        "meldcode": manner.code,
+        "timings": _timings(given),
+        "hints": hints(manner.question.asked, given, manner.roles, manner.language),
+    }
+    written = as_bytes(whole) if isinstance(whole, Overview) else msgspec.json.encode(whole)
+    return written[:-1] + more + b"," + orjson.dumps(added)[1:]
 
 
 def _timings(given: list[Answer]) -> list[dict[str, Any]]:
     spent = sorted((answer.source.holder.ura.value, answer.seconds) for answer in given)
     return [{"ura": ura, "seconds": round(seconds, 3)} for ura, seconds in spent]
-
-
-def _as_fhir(given: list[Answer], overview: Overview) -> door.Response:
-    """A partial answer is an answer; when every source failed there is none (design section 5)."""
-    if all_failed(overview):
-        return door.Response(502, failure(overview))
-    return door.Response(200, searchset(given, overview))
 
 
 def _event(name: str, content: bytes) -> bytes:

@@ -26,8 +26,9 @@ from nuts_pzp.overview import attentions, deciding, shape, source_rows, statemen
 from nuts_pzp.overview.catalogue import LABELS, SECTIONS
 from nuts_pzp.overview.crosschecks import cross_checks
 from nuts_pzp.reasons import Reason
+from nuts_pzp.schemas import SCHEMAS, schema
 from nuts_pzp.systems.regorus import RegorusJudge
-from nuts_pzp.web import asked, door
+from nuts_pzp.web import asked, door, hints
 from nuts_pzp.web.problem import problem
 
 ROOT = Path(__file__).parents[2]
@@ -103,14 +104,17 @@ def test_the_question_of_the_consultation_page_is_one() -> None:
 
 
 def test_every_key_of_a_question_is_named() -> None:
+    question = schema("consultation-1.json")["properties"]
     keys = []
-    for field in msgspec.structs.fields(asked._Body):
-        inner = [part for part in (field.type, *get_args(field.type)) if isinstance(part, type)]
-        structs = [part for part in inner if issubclass(part, msgspec.Struct)]
-        below = [f"{field.encode_name}.{one.encode_name}" for part in structs for one in msgspec.structs.fields(part)]
-        keys += below or [field.encode_name]
+    for key, part in question.items():
+        keys += [f"{key}.{inner}" for inner in part.get("properties", ())] or [key]
     assert [key for key in keys if key not in words("consultations")] == []
-    assert asked._CONTEXTS - words("consultations") == {""}
+    assert {*asked.CONTEXTS} - words("consultations") == set()
+    assert [code for code in hints.CODES if code not in words("consultations")] == []
+
+
+def test_every_schema_is_listed() -> None:
+    assert [name for name in SCHEMAS if name not in words("schemas")] == []
 
 
 def test_the_problem_of_the_consultation_page_is_what_the_door_writes() -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Literal
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from nuts_pzp.outcome import Deny, Unavailable, Unknown
 from nuts_pzp.reasons import Face, Reason
+from nuts_pzp.schemas import schema
 from nuts_pzp.web.door import refused
 from nuts_pzp.web.problem import problem
 
@@ -60,22 +63,26 @@ def test_headers_follow_the_face(reason: Reason) -> None:
     assert headers == {}
 
 
+@pytest.mark.parametrize("language", ["nl", "en"])
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.code)
 @pytest.mark.parametrize("kind", [Deny, Unknown, Unavailable])
 def test_at_the_ehr_every_reason_is_a_problem_that_names_itself(
-    reason: Reason, kind: type[Deny | Unknown | Unavailable]
+    reason: Reason, kind: type[Deny | Unknown | Unavailable], language: Literal["nl", "en"]
 ) -> None:
-    response = problem(kind(reason, detail=DETAIL), CODE)
+    response = problem(kind(reason, detail=DETAIL), CODE, language)
     content = json.loads(response.body)
-    assert content.keys() == {
-        "type", "status", "code", "title", "title_en", "clinician", "meldcode", "detail",
-    }  # fmt: skip
+    assert content.keys() == {"type", "status", "code", "title", "clinician", "meldcode", "detail"}
+    Draft202012Validator(schema("problem-1.json")).validate(content)
     assert content["type"] == f"urn:nuts-pzp:reason:{reason.code}"
     assert (content["code"], content["meldcode"], content["detail"]) == (reason.code, CODE, DETAIL)
     assert content["status"] == response.status
     assert response.media_type == "application/problem+json"
-    assert all(content[text].strip().endswith((".", "!")) for text in ("title", "title_en", "clinician"))
-    assert dict(response.headers) == ({b"retry-after": b"30"} if response.status == 503 else {})
+    assert content["title"] == reason.text("it", language)
+    assert all(content[text].strip().endswith((".", "!")) for text in ("title", "clinician"))
+    headers = dict(response.headers)
+    assert headers.pop(b"content-language") == language.encode()
+    assert headers.pop(b"vary") == b"accept-language"
+    assert headers == ({b"retry-after": b"30"} if response.status in (429, 503) else {})
 
 
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.code)

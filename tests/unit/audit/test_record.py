@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from nuts_pzp.audit import canonical
 from nuts_pzp.audit.page import Draft
 from nuts_pzp.audit.record import Scribe
 from nuts_pzp.audit.seal import Seal
-from nuts_pzp.exchange import Attempt
+from nuts_pzp.exchange import Attempt, Relation
 from nuts_pzp.identity import Assurance, Bsn, Organization, Patient, Professional, Standing, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
@@ -212,6 +213,18 @@ def test_a_consultation_declares_the_relation_and_never_claims_it(writing: Writi
     assert record["event"] == {"code": "consult.intent", "kind": "normal", "action": "E"}
     assert record["policy"] == {"relation": "declared", "relation_kind": "acute-care"}
     assert record["checks"] == {"authz": True, "relation": None, "consent": None, "btg": False}
+
+
+def test_since_when_and_in_what_context_are_kept_as_declared(writing: Writing, events: Any) -> None:
+    intended = events.intended("c1")
+    since = Relation("acute-care", datetime.date(2026, 11, 22))
+    asked = replace(intended.inquiry, relation=since, context="acute-admission")
+    assert writing.record(replace(intended, inquiry=asked))["policy"] == {
+        "relation": "declared",
+        "relation_kind": "acute-care",
+        "relation_since": "2026-11-22",
+        "context": "acute-admission",
+    }
 
 
 def test_sources_gaps_and_what_came_are_named(writing: Writing, events: Any) -> None:

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from nuts_pzp.house import House
+from nuts_pzp.web.ehr import PATH, EhrDoor
+from nuts_pzp.web.meter import Meter
 
 _SPEC = importlib.util.spec_from_file_location("consult_fakes", Path(__file__).parents[1] / "consult" / "conftest.py")
 assert _SPEC
@@ -13,3 +25,80 @@ _FAKES = sys.modules.setdefault("consult_fakes", importlib.util.module_from_spec
 _SPEC.loader.exec_module(_FAKES)
 
 region = _FAKES.region
+
+BODY = orjson.dumps(
+    {
+        "patient": {"bsn": "999900006", "birthDate": "1941-03-09"},
+        "professional": {"id": "k-17", "name": "M. Okker", "role": "huisarts"},
+        "purpose": "treatment",
+    }
+)
+
+
+class Called:
+    """One request through the door: what it sent, and a client that may hang up."""
+
+    def __init__(self, region: Any, **how: Any) -> None:
+        house = how.get("house") or region.house()
+        self._door = EhrDoor(
+            {"kade": House(house.tenant, None, house)}.get, region, "https://gw", Meter(CollectorRegistry())
+        )
+        headers = {"host": "gw", "content-type": "application/json"} | how.get("headers", {})
+        self.scope = {
+            "type": "http",
+            "method": how.get("method", "POST"),
+            "raw_path": how.get("path", "/kade" + PATH).encode(),
+            "query_string": how.get("query", b""),
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ("127.0.0.1", 1),
+            "client_certificate": b"der",
+        }
+        self._body = how.get("body", BODY)
+        self._stays = how.get("stays", 30.0)
+        self.sent: list[dict[str, Any]] = []
+
+    async def run(self) -> Called:
+        asked = iter(({"type": "http.request", "body": self._body, "more_body": False},))
+
+        async def receive() -> dict[str, Any]:
+            for message in asked:
+                return message
+            await asyncio.sleep(self._stays)
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            self.sent.append(message)
+
+        await self._door(self.scope, receive, send)
+        return self
+
+    @property
+    def status(self) -> int:
+        return int(self.sent[0]["status"])
+
+    @property
+    def media_type(self) -> str:
+        return dict(self.sent[0]["headers"])[b"content-type"].decode()
+
+    @property
+    def content(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent[1:])
+
+    @property
+    def events(self) -> list[str]:
+        return [line[7:] for line in self.content.decode().splitlines() if line.startswith("event: ")]
+
+
+@pytest.fixture
+def called(region: Any) -> Callable[..., Called]:
+    """Make one request of this region's EHR door."""
+    return partial(Called, region)
+
+
+_SCHEMAS = importlib.util.spec_from_file_location("schema_fakes", Path(__file__).parents[1] / "schemas" / "conftest.py")
+assert _SCHEMAS
+assert _SCHEMAS.loader
+_STRICT = sys.modules.setdefault("schema_fakes", importlib.util.module_from_spec(_SCHEMAS))
+_SCHEMAS.loader.exec_module(_STRICT)
+
+strict = _STRICT.strict

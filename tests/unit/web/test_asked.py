@@ -7,12 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from nuts_pzp.exchange import Asked, Relation
 from nuts_pzp.identity import Bsn, Professional, Purpose, Ura
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
-from nuts_pzp.web.asked import parse
+from nuts_pzp.schemas import schema
+from nuts_pzp.web.asked import Question, Wrong, parse, read
 
 GOOD: dict[str, Any] = {
     "patient": {"bsn": "999900006", "birthDate": "1941-03-09"},
@@ -91,19 +93,96 @@ def test_a_wrong_body_is_refused_and_the_key_named(body: bytes, named: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
-    [
-        ("urgent", "unknown field `urgent`"),
-        ("999930412", "an unknown field"),
-        ("urgent`999930412", "an unknown field"),
-        ("x` - at `$.999930412", "an unknown field"),
-    ],
+    ("key", "named"),
+    [("urgent", "urgent"), ("999930412", "?"), ("urgent`999930412", "?"), ("x` - at `$.999930412", "?")],
 )
 @pytest.mark.parametrize("where", ["", "patient"])
-def test_a_key_is_named_only_when_it_cannot_be_a_number_of_somebody(key: str, said: str, where: str) -> None:
+def test_a_key_is_named_only_when_it_cannot_be_a_number_of_somebody(key: str, named: str, where: str) -> None:
     body = orjson.loads(orjson.dumps(GOOD))
     (body[where] if where else body)[key] = 1
-    refused = parse(orjson.dumps(body))
-    assert isinstance(refused, Deny)
-    assert said in refused.detail
-    assert "9999" not in refused.detail
+    wrong = read(orjson.dumps(body))
+    assert isinstance(wrong, Wrong)
+    assert [fault.key for fault in wrong.faults] == [f"{where}.{named}" if where else named]
+    assert "9999" not in repr(wrong)
+
+
+def test_every_wrong_key_is_named_at_once_in_two_languages() -> None:
+    body = {
+        "patient": {"bsn": "123", "birthDate": "yesterday"},
+        "professional": {"id": "k-17", "name": 7},
+        "relation": {"since": "2026-13-01"},
+        "context": "party",
+        "deadline_ms": True,
+        "view": "all",
+        "extra": 1,
+    }
+    wrong = read(orjson.dumps(body))
+    assert isinstance(wrong, Wrong)
+    assert [fault.key for fault in wrong.faults] == [
+        "patient.bsn", "patient.birthDate", "professional.role", "professional.name", "purpose", "relation.kind",
+        "relation.since", "context", "deadline_ms", "view", "extra",
+    ]  # fmt: skip
+    assert all(fault.nl and fault.en and fault.nl != fault.en for fault in wrong.faults)
+    assert wrong.stop.reason is Reason.BODY_MALFORMED
+
+
+TRAPS = {
+    "a key twice": (b'{"purpose":"treatment","purpose":"emergency"}', "twice"),
+    "a key twice, deep": (b'{"patient":{"bsn":"1","bsn":"2"}}', "twice"),
+    "no number": (b'{"deadline_ms":NaN}', "JSON"),
+    "another encoding": ('{"purpose":1}'.encode("utf-16"), "JSON"),
+    "deeper than anybody reads": (b"[" * 60_000, "JSON"),
+    "a number of many digits": (b'{"deadline_ms":' + b"9" * 5_000 + b"}", "JSON"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), TRAPS.values(), ids=TRAPS.keys())
+def test_a_body_that_two_readers_could_read_in_two_ways_is_none(body: bytes, said: str) -> None:
+    stop = parse(body)
+    assert isinstance(stop, Deny)
+    assert said in stop.detail
+
+
+SHAPES: list[tuple[str, Any]] = [
+    ("patient", None),
+    ("patient", []),
+    ("patient.bsn", "12345678"),
+    ("patient.bsn", None),
+    ("patient.birthDate", "1941"),
+    ("professional.id", ""),
+    ("professional.id", "x" * 128),
+    ("professional.id", "x" * 129),
+    ("professional.name", None),
+    ("purpose", "emergency"),
+    ("purpose", ""),
+    ("purpose", None),
+    ("reason", "r" * 500),
+    ("reason", "r" * 501),
+    ("relation", {"kind": "gp"}),
+    ("relation", {"kind": "GP"}),
+    ("relation", {}),
+    ("relation", {"kind": "gp", "since": "x"}),
+    ("context", "other"),
+    ("context", ""),
+    ("sources", []),
+    ("sources", ["1"] * 50),
+    ("sources", ["1"] * 51),
+    ("sources", [1]),
+    ("sources", ["123456789"]),
+    ("deadline_ms", 100),
+    ("deadline_ms", 99),
+    ("deadline_ms", 60_000),
+    ("deadline_ms", 100.5),
+    ("deadline_ms", "100"),
+    ("view", "both"),
+    ("view", "none"),
+    ("more", 1),
+    ("patient.more", 1),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), SHAPES, ids=lambda one: str(one)[:30])
+def test_the_published_schema_takes_what_the_door_takes(path: str, value: Any) -> None:
+    body = changed(path, value)
+    valid = Draft202012Validator(schema("consultation-1.json")).is_valid(orjson.loads(body))
+    assert valid == isinstance(read(body), Question)
