@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from pydantic import ValidationError
 
+from .addressing.phones import Listed, PhoneList
 from .addressing.port import Directory, TypeTable
 from .addressing.types import Typed
 from .audit.ledger.ledger import Ledger
@@ -34,8 +35,10 @@ from .consent.generation import SINGLE
 from .consent.port import ConsentSource
 from .consent.profile import Ranked, SharingConsent
 from .forwarding.port import Connector, FhirServer
+from .forwarding.turns import Turns
 from .furnished import BOOKS, Furnished
 from .house import Consulting, Holding, House
+from .identity import Ura
 from .keys import BadKeyFile, secret, secret_or_new
 from .localization.join import Joined
 from .localization.port import Locator
@@ -178,6 +181,9 @@ class _Furnishing:
                 generations=self._patients or SINGLE,
             )
         if (user := settings.consult) is not None:
+            own_records = holding.records if holding else None
+            if user.records is not None:
+                own_records = self._put("consult.records", RECORDS, user.records)
             consulting = Consulting(
                 tenant=tenant,
                 ehr=self._put("ehr", EHR, user.ehr),
@@ -191,6 +197,9 @@ class _Furnishing:
                 source_deadline=user.source_deadline_seconds,
                 cross_checks=user.cross_checks,
                 roles=frozenset(role.casefold() for role in user.roles),
+                own=own_records,
+                phones=PhoneList(Listed(Ura(one.ura), one.name, one.phone, one.usual) for one in user.phones),
+                turns=Turns(user.at_once),
             )
         return Furnished(House(tenant, holding, consulting), self._living)
 

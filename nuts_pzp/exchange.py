@@ -91,6 +91,8 @@ class Asked:
     deadline: float
     """Seconds for the whole consultation."""
     context: str = ""
+    localize: bool = False
+    """Ask the registers as well as the named targets; without targets they are always asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Inquiry:
     targets: tuple[Ura, ...]
     deadline: float
     context: str = ""
+    localize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A holder with a checked address. `base` is its FHIR base without trailing slash."""
+    """A holder with a checked address. `base` is its FHIR base without trailing slash.
+
+    `own`: our own organization, read at its own FHIR server, which knows its base itself; it is never dialled.
+    """
 
     holder: Organization
     base: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .addressing.phones import PhoneList
 from .addressing.port import Directory
 from .audit.port import Audit
 from .authentication.port import Credentials, Gatekeeper
@@ -12,6 +13,7 @@ from .consent.generation import SINGLE, Generations
 from .consent.profile import SharingConsent
 from .forwarding.port import Connector, FhirServer
 from .forwarding.recent import RecentPatients
+from .forwarding.turns import Turns
 from .identity import Tenant
 from .localization.port import Locator
 
@@ -53,6 +55,11 @@ class Consulting:
     """Whether the overview holds items against each other (X1 to X7); X8 always stands."""
     roles: frozenset[str] = frozenset()
     """The roles that the region's holders map, case folded; empty when nobody said. Another one is told of."""
+    own: FhirServer | None = None
+    """The tenant's own FHIR server, read without a network hop and without a token; None when it holds nothing."""
+    phones: PhoneList = field(default_factory=PhoneList)
+    turns: Turns = field(default_factory=Turns, repr=False, compare=False)
+    """What bounds this tenant's consultations, together and per source."""
 
 
 @dataclass(frozen=True, slots=True)

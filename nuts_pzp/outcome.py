@@ -67,6 +67,9 @@ class Gap:
 
     where: str
     stop: Stop
+    name: str = ""
+    """Of the organization that `where` is, when it is one that could not even be asked."""
+    phone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,10 +140,14 @@ class OrganizationSettings(_Strict):
     @field_validator("ura")
     @classmethod
     def _ura(cls, ura: str) -> str:
-        try:
-            return Ura.parse(ura).value
-        except NotAnIdentifier as error:
-            raise ValueError(str(error)) from None
+        return _padded(ura)
+
+
+def _padded(ura: str) -> str:
+    try:
+        return Ura.parse(ura).value
+    except NotAnIdentifier as error:
+        raise ValueError(str(error)) from None
 
 
 class SlotSettings(BaseModel):
@@ -251,17 +255,34 @@ class DiscloseSettings(_Strict):
         return ({OWN_POLICY: self.policy} if self.policy else {}) | self.policies
 
 
+class PhoneSettings(_Strict):
+    """Whom to phone. `usual`: named when no register can be asked, because most patients have a record there."""
+
+    ura: str
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    phone: Annotated[str, Field(pattern=r"^\+?[0-9 ()-]{3,25}$")]
+    usual: bool = False
+
+    @field_validator("ura")
+    @classmethod
+    def _ura(cls, ura: str) -> str:
+        return _padded(ura)
+
+
 class ConsultSettings(_Strict):
-    """What a data user needs."""
+    """What a data user needs. `records`: its own FHIR server, when it does not disclose it here too."""
 
     ehr: SlotSettings
     localization: Annotated[tuple[SlotSettings, ...], Field(min_length=1)]
     credentials: SlotSettings
     connector: SlotSettings
     source_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
+    at_once: Annotated[int, Field(ge=1, le=1000)] = 40
     cross_checks: bool = True
     roles: tuple[str, ...] = ()
     """The roles of the region's role table, as far as the tenant wants its EHR to be told of others."""
+    records: SlotSettings | None = None
+    phones: Annotated[tuple[PhoneSettings, ...], Field(max_length=500)] = ()
 
 
 class TenantSettings(_Strict):
@@ -274,6 +295,12 @@ class TenantSettings(_Strict):
     """What organizations are that the directory gives no type: a region's signed table."""
     disclose: DiscloseSettings | None = None
     consult: ConsultSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_own_server(self) -> TenantSettings:
+        if self.disclose is not None and self.consult is not None and self.consult.records is not None:
+            raise ValueError("consult.records: a tenant that discloses is consulted at disclose.records; remove it")
+        return self
 
     def tenant(self) -> Tenant:
         """Return the identity of this tenant."""

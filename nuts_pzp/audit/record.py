@@ -201,6 +201,8 @@ def _addressed(event: Addressed, members: Members, page: Page, own: Members | No
     inquiry = _consulting(event, members, page, own)
     members["event"] = event_field("consult.sources", "E", inquiry.purpose)
     members["object"] = listed("sources", tuple(source.holder.ura.value for source in event.sources))
+    if any(source.own for source in event.sources):
+        members["object"]["own"] = True  # our own server is among them: that one was not dialled as another's
     members["gaps"] = gaps_field(event.gaps)
 
 
@@ -208,7 +210,7 @@ def _received(event: Received, members: Members, page: Page, own: Members | None
     inquiry = _consulting(event, members, page, own)
     members["event"] = event_field("consult.received", "R", inquiry.purpose)
     members["org"]["responder"] = organization_field(event.source.holder)
-    members["object"] = listed("references", event.references)
+    members["object"] = listed("references", event.references) | ({"own": True} if event.source.own else {})
     members["gaps"] = gaps_field(event.gaps)
     if event.gaps and not event.references:
         members["outcome"] = outcome_field(event.gaps[0].stop)

@@ -16,6 +16,7 @@ from ..outcome import Deny, Gap, Outcome, Unavailable, Unknown
 from ..overview.merge import RULES, Overview, Prepared, digest, merge, prepare
 from .inquiry import inquire
 from .source import answers
+from .whom import whom
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Complete:
 
     receipt: Receipt[Consulted] | Receipt[Denied]
     content: Outcome[Overview]
+    phone: tuple[Gap, ...] = ()
+    """Whom to phone when there is no overview: places with a name or a number."""
 
 
 async def consult(
@@ -46,20 +49,32 @@ async def consult(
         yield Complete(await house.audit.append(Denied(attempt, inquiry)), inquiry)
         return
 
+    with house.turns.consultation() as busy:
+        if busy is not None:
+            yield Complete(await house.audit.append(Denied(attempt, busy)), busy)
+            return
+        async with aclosing(_admitted(house, attempt, inquiry, began + inquiry.deadline, now)) as steps:
+            async for step in steps:
+                yield step
+
+
+async def _admitted(
+    house: Consulting, attempt: Attempt, inquiry: Inquiry, until: float, now: datetime
+) -> AsyncGenerator[Arrived | Complete, None]:
+    """Find whom to ask, ask them, merge; each step is recorded before the next. `until` is monotonic seconds."""
     intended = await house.audit.append(Intended(attempt, inquiry))
-    holders = await house.locator.locate(intended)
-    sources = await house.directory.sources(holders.items)
-    missing = holders.gaps + sources.gaps
+    sources = await whom(house, intended)
+    missing = sources.gaps
     addressed = await house.audit.append(Addressed(attempt, inquiry, sources.items, missing))
 
     if not sources.items and (stop := _cannot_tell(missing)):
-        yield Complete(await house.audit.append(Denied(attempt, stop)), stop)
+        yield Complete(await house.audit.append(Denied(attempt, stop)), stop, _to_phone(missing))
         return
 
     given: list[Answer] = []
     read: list[Prepared] = []
     about = (inquiry.bsn, inquiry.birth_date)
-    account, until = partial(_arrived, house, addressed), began + inquiry.deadline
+    account = partial(_arrived, house, addressed)
     async with aclosing(answers(house, addressed, account, until)) as arriving:
         async for arrived in arriving:
             given.append(arrived.answer)
@@ -92,6 +107,10 @@ def _cannot_tell(missing: tuple[Gap, ...]) -> Unavailable | None:
     """
     stop = next((gap.stop for gap in missing if gap.where == "localization"), None)
     return None if stop is None else Unavailable(stop.reason, stop.evidence, stop.detail)
+
+
+def _to_phone(missing: tuple[Gap, ...]) -> tuple[Gap, ...]:
+    return tuple(gap for gap in missing if gap.phone)
 
 
 async def _arrived(house: Consulting, addressed: Receipt[Addressed], answer: Answer) -> Arrived:

@@ -34,4 +34,5 @@ def inquire(caller: Caller, asked: Asked) -> Outcome[Inquiry]:
         targets=asked.targets,
         deadline=asked.deadline,
         context=asked.context,
+        localize=asked.localize,
     )

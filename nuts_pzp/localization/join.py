@@ -1,7 +1,8 @@
 """Joining several locators, and targets that the caller names. Pure sequencing; gaps of every register are kept.
 
 Named targets are a question to those organisations only: no register is asked, so no pseudonym of the patient leaves
-(spec generic-functions 1.6: a locator seeded with sources named by the caller).
+(spec generic-functions 1.6: a locator seeded with sources named by the caller). A caller may want both: then what the
+registers know comes after the named ones.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from .port import Locator
 NAMED = "caller"
 """`Holder.found_by` of a target that the caller named."""
 
+PART = 0.8
+"""Of the caller's deadline, what a register may take at most: what is left is for whoever is known otherwise."""
+
 
 class Joined:
     """Asks all locators at once and merges what they know; a locator of its own."""
@@ -27,17 +31,31 @@ class Joined:
         self._locators = tuple(locators)
 
     async def locate(self, intended: Receipt[Intended], /) -> Gathered[Holder]:
-        """Return the named targets, or else every holder that a register knows, each once; all gaps are kept."""
-        targets = intended.event.inquiry.targets
-        if targets:
-            return Gathered(once(Holder(ura, NAMED) for ura in targets))
+        """Return the named targets first, then (without targets, or when both are wanted) whom a register knows.
+
+        Each holder once; all gaps are kept.
+        """
+        inquiry = intended.event.inquiry
+        named: Gathered[Holder] = Gathered(tuple(Holder(ura, NAMED) for ura in inquiry.targets))
+        if inquiry.targets and not inquiry.localize:
+            return Gathered(once(named.items))
         if not self._locators:
             stop = Unavailable(Reason.LOCALIZATION_DOWN, detail="no register to ask, and no target was named")
-            return Gathered(gaps=(Gap("localization", stop),))
-        found: Gathered[Holder] = Gathered()
-        for answer in await asyncio.gather(*(each.locate(intended) for each in self._locators)):
+            return Gathered(once(named.items), (Gap("localization", stop),))
+        found = named
+        for answer in await asyncio.gather(*(_in_time(each, intended) for each in self._locators)):
             found += answer
         return Gathered(once(found.items), found.gaps)
+
+
+async def _in_time(locator: Locator, intended: Receipt[Intended]) -> Gathered[Holder]:
+    """A register that takes too long is a gap; it does not cost own data and named sources their time."""
+    try:
+        async with asyncio.timeout(intended.event.inquiry.deadline * PART):
+            return await locator.locate(intended)
+    except TimeoutError:
+        stop = Unavailable(Reason.LOCALIZATION_DOWN, detail="a register took too long")
+        return Gathered(gaps=(Gap("localization", stop),))
 
 
 def once(holders: Iterable[Holder]) -> tuple[Holder, ...]:

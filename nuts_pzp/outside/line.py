@@ -84,9 +84,14 @@ class Line:
     """One pooled client; made at the first call, in the loop that uses it."""
 
     def __init__(
-        self, outbound: Outbound, tls: ssl.SSLContext, bounds: Bounds, headers: Mapping[str, str] | None = None
+        self,
+        outbound: Outbound,
+        tls: ssl.SSLContext,
+        bounds: Bounds,
+        headers: Mapping[str, str] | None = None,
+        connections: int = _CONNECTIONS,
     ) -> None:
-        self._outbound, self._tls, self._bounds = outbound, tls, bounds
+        self._outbound, self._tls, self._bounds, self._connections = outbound, tls, bounds, connections
         self._headers = {"accept-encoding": "identity", "user-agent": "nuts-pzp", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
         self._hosts: dict[str, bool] = {}
@@ -166,7 +171,7 @@ class Line:
                 connector=aiohttp.TCPConnector(
                     ssl=self._tls,
                     resolver=_Checked(self._outbound),
-                    limit=_CONNECTIONS,
+                    limit=self._connections,
                     ttl_dns_cache=10,
                     keepalive_timeout=15,
                 ),

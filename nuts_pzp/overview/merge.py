@@ -130,7 +130,9 @@ def digest(overview: Overview) -> str:
 
 
 def _warning(missing: SourceRow) -> str:
-    return missing.notice if missing.name in missing.notice else f"{missing.name}: {missing.notice}"
+    """Name the source and whom to phone, also where its own words do neither: a refusal is a reason to phone too."""
+    said = missing.notice if missing.name in missing.notice else f"{missing.name}: {missing.notice}"
+    return f"{said}, bel {missing.phone}" if missing.phone and missing.phone not in said else said
 
 
 def _one_per_source(answers: Sequence[Given], now: datetime, asked: Asked | None) -> list[Prepared]:

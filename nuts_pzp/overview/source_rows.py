@@ -30,6 +30,9 @@ _REASONS = {
     Reason.SOURCE_VERSION: "unsupported-version",
     Reason.ADDRESS_NONE: "no-address",
     Reason.ORGANIZATION_UNKNOWN: "unknown-organization",
+    Reason.SOURCE_RESTING: "not-asked",
+    Reason.SOURCE_NO_TURN: "not-asked",
+    Reason.LOCALIZATION_USUAL: "not-asked",
 }
 _REJECTED = frozenset({Reason.SOURCE_OTHER_PATIENT, Reason.PATIENT_BIRTH_DATE, Reason.PATIENT_MISMATCH})
 _REFUSED = frozenset({Reason.TOKEN_REFUSED, Reason.SOURCE_REFUSED, Reason.SOURCE_UNAUTHENTICATED})
@@ -44,6 +47,12 @@ _NOTICES: dict[Status, str] = {
     "partial": "Niet volledig: {who} gaf niet alles{call}",
 }
 
+_NOT_ASKED_NOTICES = {
+    Reason.SOURCE_RESTING.code: "Bron tijdelijk niet bereikbaar: {who} is niet gevraagd{call}",
+    Reason.SOURCE_NO_TURN.code: "Niet volledig: {who} is niet gevraagd{call}",
+    Reason.LOCALIZATION_USUAL.code: "Niet volledig: {who} is niet gevraagd{call}",
+}
+
 
 def row(told: Told, dossier: Dossier | None, statements: int, rejected: Gap | None = None) -> SourceRow:
     """Return a source's row. `rejected` is why the whole source was put aside, if it was."""
@@ -51,6 +60,8 @@ def row(told: Told, dossier: Dossier | None, statements: int, rejected: Gap | No
     missing = tuple(sorted((_missing(gap) for gap in gaps), key=lambda one: (one.where, one.code)))
     status = _status(missing, gave=statements > 0)
     call = f", bel {told.phone}" if told.phone else ""
+    chief = _chief(missing, status) if missing else None
+    notice = _NOT_ASKED_NOTICES.get(chief.code, _NOTICES[status]) if chief else _NOTICES[status]
     return SourceRow(
         told.id,
         told.ura or None,
@@ -58,17 +69,27 @@ def row(told: Told, dossier: Dossier | None, statements: int, rejected: Gap | No
         told.phone or None,
         (dossier.dialect or "r4") if dossier and not rejected else None,
         status,
-        _chief(missing, status).reason if missing else None,
+        chief.reason if chief else None,
         statements,
-        _NOTICES[status].format(who=told.name, call=call),
+        notice.format(who=told.name, call=call),
         missing,
     )
 
 
 def unaddressed(gaps: Sequence[Gap]) -> list[SourceRow]:
     """Return a row for each place that could not even be asked: a source without address, or localization itself."""
-    names = sorted({gap.where for gap in gaps})
-    return [row(Told(name, _NAMES.get(name, name), (), _at(name, gaps)), None, 0) for name in names]
+    places: dict[str, tuple[str, str]] = {}
+    for gap in gaps:
+        name, phone = places.get(gap.where, ("", ""))
+        places[gap.where] = (name or gap.name, phone or gap.phone)
+    return [
+        row(Told(where, name or _NAMES.get(where, where), (), _at(where, gaps), _ura(where), phone), None, 0)
+        for where, (name, phone) in sorted(places.items())
+    ]
+
+
+def _ura(where: str) -> str:
+    return where if where.isdigit() else ""
 
 
 _NAMES = {"localization": "Lokalisatie (het zoeken van bronnen)"}

@@ -171,6 +171,7 @@ _KINDS: dict[type, tuple[str, str]] = {
     list: ("een lijst", "a list"),
     str: ("een tekst", "a text"),
     int: ("een geheel getal", "a whole number"),
+    bool: ("true of false", "true or false"),
 }
 
 
@@ -184,6 +185,7 @@ def _question(body: _Part) -> Question | Wrong:
     relation = _relation(body)
     context = body.one_of("context", CONTEXTS)
     targets, deadline = _targets(body), _deadline(body)
+    localize = bool(body.take("localize", bool))
     chosen = body.one_of("view", VIEWS)
     body.ends()
     if body.faults or bsn is None or born is None:
@@ -198,6 +200,7 @@ def _question(body: _Part) -> Question | Wrong:
         targets=targets,
         deadline=deadline,
         context=context,
+        localize=localize,
     )
     return Question(asked, next((view for view in VIEWS if view == chosen), VIEWS[0]))
 

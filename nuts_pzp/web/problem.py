@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from ..outcome import Stop, Unavailable
+from ..outcome import Gap, Stop, Unavailable
 from ..reasons import Face, Language
 from .asked import Fault
 from .door import Response
@@ -15,12 +16,18 @@ PROBLEM = "application/problem+json"
 
 
 def problem(
-    stop: Stop, code: str, language: Language = "nl", faults: tuple[Fault, ...] = (), allow: str = ""
+    stop: Stop,
+    code: str,
+    language: Language = "nl",
+    faults: tuple[Fault, ...] = (),
+    *,
+    allow: str = "",
+    phone: Sequence[Gap] = (),
 ) -> Response:
     """Return the problem in one language, with the reason's code and the meldcode; no patient data.
 
     What could not be asked is a 503: it is ours to mend or theirs to wait for, not the question's fault. `allow` names
-    the methods that a path takes, where another one was used.
+    the methods that a path takes, where another one was used; `phone` whom to phone instead.
     """
     reason = stop.reason
     status = 503 if isinstance(stop, Unavailable) and reason.face is Face.BROKEN else reason.face.status
@@ -34,6 +41,8 @@ def problem(
     }
     if stop.detail:
         content["detail"] = stop.detail
+    if phone:
+        content["phone"] = [{"ura": one.where, "name": one.name, "phone": one.phone} for one in phone]
     if faults:
         content["errors"] = [
             {"key": fault.key, "detail": fault.nl if language == "nl" else fault.en} for fault in faults

@@ -100,7 +100,7 @@ async def told_whole(flow: Flow, manner: Manner) -> door.Response:
             if isinstance(step, Arrived):
                 given.append(step.answer)
             elif isinstance(step.content, Deny | Unknown | Unavailable):
-                return problem(step.content, manner.code, manner.language)
+                return problem(step.content, manner.code, manner.language, phone=step.phone)
             else:
                 return _shown(step.content, given, manner)
     raise AssertionError("a consultation ends with Complete")
@@ -111,7 +111,7 @@ async def told_as_it_comes(flow: Flow, manner: Manner) -> door.Response | Events
     first = await anext(flow)
     if isinstance(first, Complete) and isinstance(first.content, Deny | Unknown | Unavailable):
         await flow.aclose()
-        return problem(first.content, manner.code, manner.language)
+        return problem(first.content, manner.code, manner.language, phone=first.phone)
     return _events(first, flow, manner)
 
 
@@ -132,7 +132,7 @@ async def pieces(flow: Flow, manner: Manner, first: Arrived | Complete | None = 
                 alone = _alone(step.answer, manner)
                 yield Piece("source", _event("source", _with(alone, [step.answer], manner)))
             elif isinstance(step.content, Deny | Unknown | Unavailable):
-                refused = problem(step.content, manner.code, manner.language)
+                refused = problem(step.content, manner.code, manner.language, phone=step.phone)
                 yield Piece("problem", _event("problem", refused.body), refused)
             else:
                 shown = _shown(step.content, given, manner)

@@ -186,7 +186,7 @@ async def test_the_overview_says_what_was_written_by_hand(slug: str, visitor: Vi
     assert silent == {NOT_KNOWN if slug in MISSING else NOTHING}
     assert len({key.partition(":#")[0] for key in items}) >= ITEMS
     assert overview["complete"] is (slug not in MISSING)
-    assert overview["banner"] == ([f"{PRACTICE}: {MISSING[slug]}"] if slug in MISSING else [])
+    assert overview["banner"] == ([f"{PRACTICE}: {MISSING[slug]}, bel 0570-555111"] if slug in MISSING else [])
     assert [check["code"] for check in overview["crossChecks"]] == CHECKS.get(slug, [])
 
 

@@ -144,3 +144,51 @@ def test_a_scope_without_a_policy_and_a_policy_written_twice_are_refused(tmp_pat
     with pytest.raises(SettingsError) as error:
         disclosing(tmp_path, more)
     assert said in str(error.value)
+
+
+CONSULTING = (
+    TENANT
+    + """
+consult:
+  ehr: {kind: mtls, clients: []}
+  localization: [{kind: nvi}]
+  credentials: {kind: nuts_node}
+  connector: {kind: fhir_server}
+"""
+)
+
+
+def test_whom_to_phone_is_listed_by_padded_ura(tmp_path: Path) -> None:
+    listed = '  phones: [{ura: "90111", name: De Wilgenhof, phone: 0570-555111, usual: true}]\n  at_once: 7\n'
+    consult = read_tenant(written(tmp_path, "meerwijck.yaml", CONSULTING + listed)).consult
+    assert consult is not None
+    assert [(one.ura, one.phone, one.usual) for one in consult.phones] == [("00090111", "0570-555111", True)]
+    assert consult.at_once == 7
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("  phones: [{ura: x, name: a, phone: 0570-1}]\n", "consult.phones.0.ura"),
+        ("  phones: [{ura: '1', name: a, phone: bel maar}]\n", "consult.phones.0.phone"),
+        ("  phones: [{ura: '1', name: a}]\n", "consult.phones.0.phone: is missing"),
+        ("  at_once: 0\n", "consult.at_once"),
+    ],
+)
+def test_a_wrong_number_or_bound_is_refused(tmp_path: Path, added: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_tenant(written(tmp_path, "meerwijck.yaml", CONSULTING + added))
+    assert said in str(error.value)
+
+
+def test_a_tenant_has_one_server_of_its_own(tmp_path: Path) -> None:
+    disclose = """disclose:
+  authentication: {kind: nuts_node}
+  records: {kind: fhir_server}
+  consent: {sources: [{kind: mitz}]}
+  policy: {kind: regorus}
+"""
+    both = CONSULTING + "  records: {kind: fhir_server}\n"
+    assert read_tenant(written(tmp_path, "meerwijck.yaml", both)).consult
+    with pytest.raises(SettingsError, match=r"consult\.records"):
+        read_tenant(written(tmp_path, "meerwijck.yaml", both + disclose))

@@ -19,6 +19,7 @@ from .server import HttpConnector, Records
 __all__ = ["ConnectorSettings", "RecordsSettings", "build_connector", "build_records"]
 
 _LIMIT = 8 * 1024 * 1024  # the largest body that is read (design D2)
+_SOURCES_CONNECTIONS = 512  # fifty sources, six requests each, and as much again; below the usual 1024 files
 _ACCEPT = {"accept": "application/fhir+json"}
 _Seconds = Annotated[float, Field(gt=0, le=120)]
 _HEADER = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")
@@ -40,11 +41,11 @@ class _Wire(BaseModel):
             raise ValueError("key_file without certificate_file")
         return self
 
-    def line(self, around: Surroundings, base: str = "https:") -> Line:
+    def line(self, around: Surroundings, base: str = "https:", connections: int = 200) -> Line:
         """Return the line to a base that these settings describe; raise OSError or ssl.SSLError for bad files."""
         tls = TlsFiles(*(around.path(name) if name else None for name in self._files()))
         bounds = Bounds(self.connect_seconds, self.total_seconds, _LIMIT)
-        return Line(around.outbound, tls.context_for(base), bounds, _ACCEPT)
+        return Line(around.outbound, tls.context_for(base), bounds, _ACCEPT, connections)
 
     def _files(self) -> tuple[Path | None, Path | None, Path | None]:
         return self.roots_file, self.certificate_file, self.key_file
@@ -72,7 +73,8 @@ def build_records(settings: Mapping[str, Any], around: Surroundings) -> Records:
 
 def build_connector(settings: Mapping[str, Any], around: Surroundings) -> Connector:
     """Return the connector to other holders."""
-    return HttpConnector(ConnectorSettings.model_validate(dict(settings)).line(around), around.outbound)
+    line = ConnectorSettings.model_validate(dict(settings)).line(around, connections=_SOURCES_CONNECTIONS)
+    return HttpConnector(line, around.outbound)
 
 
 def _authorization(path: Path) -> str:

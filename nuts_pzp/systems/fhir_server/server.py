@@ -5,7 +5,9 @@ The request is written anew from its canonical value; of what a caller sent, not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
 
 from yarl import URL
 
@@ -16,19 +18,43 @@ from ...outcome import Deny, Outcome, Unavailable, Unknown
 from ...outside import Heard, Line, Outbound, Trouble
 from ...reasons import Reason
 from .answer import answered, unreached
+from .budget import Budget
+
+_JITTER = (0.05, 0.25)
+"""Seconds, at random in between, before the one further attempt."""
+_PATIENCE = 1.0
+"""Seconds of Retry-After that are still worth another attempt; a source that asks for more is left alone."""
+_KNOWN = 1_000
+
+Pause = Callable[[float], Awaitable[None]]
 
 
 class Server:
     """One FHIR base. With a signer it is another holder's gateway; without, the tenant's own server."""
 
-    def __init__(self, base: str, line: Line, signer: Signer | None = None, authorization: str = "") -> None:
+    def __init__(
+        self,
+        base: str,
+        line: Line,
+        signer: Signer | None = None,
+        authorization: str = "",
+        *,
+        budget: Budget | None = None,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        """With a `budget` a call that reached nobody, or a server that was busy (503), is made once more."""
         self._base = base.rstrip("/")
-        self._line, self._signer = line, signer
+        self._line, self._signer, self._budget, self._pause = line, signer, budget, pause
         self._static: Mapping[str, str] = {"authorization": authorization} if authorization else {}
 
     async def send(self, request: FhirRequest, /) -> Outcome[FhirAnswer]:
         """Send; after a 401 of another holder once more, with a fresh token."""
         reply = await self._call(request, fresh=False)
+        if self._budget is not None:
+            self._budget.called()
+            if _may_pass(reply) and self._budget.spend():
+                await self._pause(random.uniform(*_JITTER))  # noqa: S311 (spreads retries, protects nothing)
+                reply = await self._call(request, fresh=False)
         if isinstance(reply, Heard) and reply.status == 401 and self._signer is not None:
             reply = await self._call(request, fresh=True)
         if isinstance(reply, Deny | Unknown | Unavailable):
@@ -54,6 +80,14 @@ class Server:
         return unreached(heard) if isinstance(heard, Trouble) else heard
 
 
+def _may_pass(reply: Outcome[Heard]) -> bool:
+    """True for what another attempt may mend: nobody there, or a 503 that does not ask to wait."""
+    if isinstance(reply, Heard):
+        wait = reply.headers.get("retry-after", "0").strip()
+        return reply.status == 503 and wait.isdecimal() and int(wait[:6]) <= _PATIENCE
+    return isinstance(reply, Unavailable) and reply.reason is Reason.SOURCE_DOWN
+
+
 class Records(Server):
     """The tenant's own FHIR server. Also `outside.Living`."""
 
@@ -77,13 +111,17 @@ class Records(Server):
 class HttpConnector:
     """Makes servers for addresses found at run time, over one session. Also `outside.Living`."""
 
-    def __init__(self, line: Line, outbound: Outbound) -> None:
-        self._line, self._outbound = line, outbound
+    def __init__(self, line: Line, outbound: Outbound, pause: Pause = asyncio.sleep) -> None:
+        """`pause` waits before a further attempt."""
+        self._line, self._outbound, self._pause = line, outbound, pause
+        self._budgets: dict[str, Budget] = {}
 
     def to(self, base: str, signer: Signer, /) -> FhirServer:
         """Return the server at that base; one that may not be dialled answers ADDRESS_REFUSED to everything."""
         why = self._outbound.refuses(base)
-        return Server(base, self._line, signer) if why is None else _Unreachable(why)
+        if why is not None:
+            return _Unreachable(why)
+        return Server(base, self._line, signer, budget=self._budget(base), pause=self._pause)
 
     async def start(self) -> None:
         """Nothing to begin: the first call connects."""
@@ -95,6 +133,15 @@ class HttpConnector:
     async def health(self) -> Outcome[str]:
         """There is nothing to ask: whom to ask is found at run time."""
         return "ready"
+
+    def _budget(self, base: str) -> Budget:
+        """Return what this source has left for retries, shared by all consultations."""
+        found = self._budgets.get(base)
+        if found is None:
+            if len(self._budgets) >= _KNOWN:
+                self._budgets.pop(next(iter(self._budgets)))
+            found = self._budgets[base] = Budget()
+        return found
 
 
 class _Unreachable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.reasons import Reason
 from nuts_pzp.systems.fhir_server import build_connector, build_records
+from nuts_pzp.systems.fhir_server.server import HttpConnector
 
 GOALS = FhirRequest("search-type", "Goal", params=(("patient", ("Patient/p1",)),))
 
@@ -132,3 +134,96 @@ def test_a_secret_that_is_no_header_is_refused(around: Surroundings) -> None:
     (around.folder / "secret").write_text("Basic a\nx-evil: 1\n")
     with pytest.raises(ValueError, match="authorization_file"):
         build_records({"base": "https://x.example/fhir", "authorization_file": "secret"}, around)
+
+
+BUSY = "503 Service Unavailable"
+PATIENT = FhirRequest("search-type", "Patient", params=(("identifier", ("x|1",)),), via="POST")
+
+
+@pytest.fixture
+async def pausing(around: Surroundings) -> AsyncIterator[tuple[Any, list[float]]]:
+    """A connector, and the pauses it made."""
+    made: Any = build_connector({}, around)
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    yield HttpConnector(made._line, around.outbound, pause), pauses
+    await made.stop()
+
+
+@pytest.mark.parametrize("request_", [GOALS, PATIENT], ids=["GET", "POST _search"])
+async def test_a_busy_source_is_asked_once_more_after_a_pause(
+    pausing: Any, upstream: Any, proofs: Any, reply: Any, request_: FhirRequest
+) -> None:
+    connector, pauses = pausing
+    upstream.script = [reply(status=BUSY), reply()]
+    signer = proofs()
+    assert isinstance(await connector.to(upstream.base, signer).send(request_), FhirAnswer)
+    assert len(upstream.seen) == 2
+    assert upstream.seen[1].header("dpop") == ["proof-2"], "each attempt has a proof of its own"
+    assert [0.05 <= pause <= 0.25 for pause in pauses] == [True]
+
+
+async def test_a_source_that_stays_busy_is_asked_twice_and_then_left(
+    pausing: Any, upstream: Any, proofs: Any, reply: Any
+) -> None:
+    upstream.script = [reply(status=BUSY)]
+    answer = await pausing[0].to(upstream.base, proofs()).send(GOALS)
+    assert answer == Unavailable(Reason.SOURCE_DOWN, detail="HTTP 503")
+    assert len(upstream.seen) == 2
+
+
+@pytest.mark.parametrize("more", ["retry-after: 30\r\n", "retry-after: Wed, 21 Oct 2026 07:28:00 GMT\r\n"])
+async def test_a_source_that_asks_to_wait_is_left_alone(
+    pausing: Any, upstream: Any, proofs: Any, reply: Any, more: str
+) -> None:
+    upstream.script = [reply(status=BUSY, more=more)]
+    await pausing[0].to(upstream.base, proofs()).send(GOALS)
+    assert len(upstream.seen) == 1
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "500 Oops", "502 Bad Gateway", "403 Forbidden"])
+async def test_nothing_else_is_tried_again(pausing: Any, upstream: Any, proofs: Any, reply: Any, status: str) -> None:
+    upstream.script = [reply(status=status)]
+    await pausing[0].to(upstream.base, proofs()).send(GOALS)
+    assert len(upstream.seen) == 1
+
+
+async def test_retries_run_out_for_everybody_who_asks_this_source_and_come_back_with_use(
+    pausing: Any, open_upstream: Any, proofs: Any, reply: Any
+) -> None:
+    connector, _ = pausing
+    sick, other = await open_upstream(), await open_upstream()
+    sick.script = other.script = [reply(status=BUSY)]
+    for _ in range(10):
+        await connector.to(sick.base, proofs()).send(GOALS)
+    assert len(sick.seen) == 10 + 3, "three saved up, and less than one more earned by ten calls"
+    await connector.to(other.base, proofs()).send(GOALS)
+    assert len(other.seen) == 2, "another source has its own"
+    sick.script = [reply()]
+    for _ in range(10):
+        await connector.to(sick.base, proofs()).send(GOALS)
+    before = len(sick.seen)
+    sick.script = [reply(status=BUSY)]
+    await connector.to(sick.base, proofs()).send(GOALS)
+    assert len(sick.seen) == before + 2
+
+
+async def test_nobody_there_is_tried_once_more(pausing: Any, proofs: Any) -> None:
+    connector, pauses = pausing
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{taken.getsockname()[1]}/fhir"
+        answer = await connector.to(base, proofs()).send(GOALS)
+    assert answer.reason is Reason.SOURCE_DOWN
+    assert len(pauses) == 1
+
+
+async def test_the_own_server_is_not_tried_again(upstream: Any, reply: Any, around: Surroundings) -> None:
+    upstream.script = [reply(status=BUSY)]
+    records = build_records({"base": upstream.base}, around)
+    await records.send(GOALS)
+    await records.stop()
+    assert len(upstream.seen) == 1

@@ -227,10 +227,20 @@ def test_since_when_and_in_what_context_are_kept_as_declared(writing: Writing, e
     }
 
 
+def test_our_own_server_is_marked_as_our_own(writing: Writing, events: Any) -> None:
+    addressed, received = events.addressed("c1"), events.received("c1")
+    own = replace(received.source, own=True)
+    asked = writing.record(replace(addressed, sources=(*addressed.sources, own)))
+    assert asked["object"]["own"] is True
+    assert writing.record(replace(received, source=own))["object"]["own"] is True
+    assert "own" not in writing.record(received)["object"]
+
+
 def test_sources_gaps_and_what_came_are_named(writing: Writing, events: Any) -> None:
     addressed = writing.record(events.addressed("c1"))
     assert addressed["object"]["sources"] == ["90000222"]
     assert addressed["gaps"] == [{"where": "localization", "kind": "unavailable", "reason": "PZP-LOCATE-001"}]
+    assert "own" not in addressed["object"]
     received = writing.record(events.received("c1"))
     assert received["org"]["responder"]["ura"] == "90000222"
     assert received["object"]["references"] == ["Consent/7/_history/1"]

@@ -25,6 +25,8 @@ BSN = "999900006"
 BORN = datetime.date(1941, 3, 9)
 KADE = Organization(Ura("90000444"), "N6", "Huisartsenpost De Kade")
 
+NOW = datetime.datetime(2026, 11, 22, 3, 0, tzinfo=datetime.UTC)
+
 Answering = Callable[[FhirRequest], Any]
 
 
@@ -47,13 +49,14 @@ class FakeServer:
 
     answering: Answering
     log: list[FhirRequest] = field(default_factory=list)
+    base: str = ""
 
     async def send(self, request: FhirRequest) -> Outcome[FhirAnswer]:
         self.log.append(request)
         answer = self.answering(request)
         if asyncio.iscoroutine(answer):
             answer = await answer
-        return FhirAnswer(200, orjson.dumps(answer)) if isinstance(answer, dict) else answer
+        return FhirAnswer(200, orjson.dumps(answer), base=self.base) if isinstance(answer, dict) else answer
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Region:
     holders: Gathered[Holder] = field(default_factory=Gathered)
     caller: Outcome[Caller] | None = None
     grants: dict[str, Outcome[Signer]] = field(default_factory=dict)
+    phone: str = "0570-1"
     fail_at: int = 0
     events: list[Event] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -94,7 +98,7 @@ class Region:
         return Gathered(
             tuple(
                 Source(
-                    Organization(one.ura, "V6", f"bron {one.ura}", "0570-1"), f"https://{one.ura}.example/fhir", "as"
+                    Organization(one.ura, "V6", f"bron {one.ura}", self.phone), f"https://{one.ura}.example/fhir", "as"
                 )
                 for one in holders
             )

@@ -189,3 +189,50 @@ async def test_resources_without_an_id_are_not_taken_for_one(region: Any, questi
     item = overview.item(CPR)
     assert item is not None
     assert item.state == "conflict"
+
+
+def outcome(severity: str, code: str) -> dict[str, Any]:
+    return {"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": code}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "codes"),
+    [
+        (outcome("error", "exception"), "partial", {Reason.SOURCE_QUERY.code}),
+        (outcome("fatal", "forbidden"), "partial", {Reason.SOURCE_REFUSED.code}),
+        ({"resourceType": "OperationOutcome", "issue": "x"}, "partial", {Reason.SOURCE_BROKEN.code}),
+        (outcome("warning", "not-supported"), "ok", set()),
+        (outcome("information", "informational"), "ok", set()),
+    ],
+)
+async def test_an_error_within_an_answer_makes_it_incomplete_and_a_warning_does_not(
+    region: Any, question: Asked, presented: Any, said: dict[str, Any], status: str, codes: set[str]
+) -> None:
+    content = bundle(directive("permit", dateTime="2019-01-01"), said)
+    overview = await _overview(region, question, presented, answering(content))
+    [row] = [row for row in overview.sources if row.id == "90000222"]
+    assert (row.status, {gap.code for gap in row.gaps}) == (status, codes)
+    assert overview.complete is (status == "ok")
+
+
+async def test_an_error_in_the_place_of_the_patient_is_a_failed_source(
+    region: Any, question: Asked, presented: Any
+) -> None:
+    overview = await _overview(
+        region, question, presented, answering(bundle(), patient=bundle(outcome("error", "exception")))
+    )
+    assert {row.id: row.status for row in overview.sources} == {"90000111": "ok", "90000222": "failed"}
+
+
+@pytest.mark.parametrize("url", ["https://90000111.example/fhir/Consent/c", "https://elders.example/Consent/c"])
+async def test_a_source_cannot_speak_under_the_address_of_another(
+    region: Any, question: Asked, presented: Any, url: str
+) -> None:
+    forged = {"fullUrl": url, "resource": directive("permit", dateTime="2026-01-01")}
+    content = json.dumps({"resourceType": "Bundle", "entry": [forged]}).encode()
+    overview = await _overview(region, question, presented, answering(content))
+    item = overview.item(CPR)
+    assert item is not None
+    assert item.ref == "https://90000222.example/fhir/Consent/c"
+    assert item.source is not None
+    assert item.source.id == "90000222"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from dataclasses import replace
 from datetime import date
 
 from nuts_pzp.accounted import Intended, Receipt
@@ -12,6 +15,7 @@ from nuts_pzp.outcome import Gap, Gathered, Unavailable
 from nuts_pzp.reasons import Reason
 
 WILGENHOF, MEERWIJCK, KADE = Ura("90000111"), Ura("90000222"), Ura("90000444")
+NO_REGISTER = "no register to ask, and no target was named"
 DOWN = Gap("localization", Unavailable(Reason.LOCALIZATION_DOWN))
 
 
@@ -58,4 +62,31 @@ async def test_what_one_register_knows_survives_the_failure_of_another_and_so_do
 async def test_without_any_register_and_without_targets_it_is_a_gap_and_not_an_empty_list() -> None:
     found = await Joined([]).locate(intended())
     assert found.items == ()
+    assert [(gap.where, gap.stop.reason) for gap in found.gaps] == [("localization", Reason.LOCALIZATION_DOWN)]
+
+
+async def test_a_caller_may_want_both_named_targets_and_whom_a_register_knows() -> None:
+    both = intended(WILGENHOF)
+    both = Receipt(replace(both.event, inquiry=replace(both.event.inquiry, localize=True)), 0, "r1")
+    register = Known(Holder(WILGENHOF, "nvi"), Holder(MEERWIJCK, "nvi"), gaps=(DOWN,))
+    found = await Joined([register]).locate(both)
+    assert found == Gathered((Holder(WILGENHOF, "caller"), Holder(MEERWIJCK, "nvi")), (DOWN,))
+    assert await Joined([]).locate(both) == Gathered(
+        (Holder(WILGENHOF, "caller"),),
+        (Gap("localization", Unavailable(Reason.LOCALIZATION_DOWN, detail=NO_REGISTER)),),
+    )
+
+
+async def test_a_register_that_never_answers_leaves_the_others_their_time() -> None:
+    class Silent:
+        async def locate(self, receipt: Receipt[Intended], /) -> Gathered[Holder]:
+            await asyncio.sleep(60)
+            raise AssertionError("nobody waits this long")
+
+    asked = intended()
+    asked = Receipt(replace(asked.event, inquiry=replace(asked.event.inquiry, deadline=0.2)), 0, "r1")
+    began = time.monotonic()
+    found = await Joined([Silent(), Known(Holder(MEERWIJCK, "mitz"))]).locate(asked)
+    assert time.monotonic() - began < 1.0
+    assert found.items == (Holder(MEERWIJCK, "mitz"),)
     assert [(gap.where, gap.stop.reason) for gap in found.gaps] == [("localization", Reason.LOCALIZATION_DOWN)]

@@ -201,7 +201,7 @@ def test_a_source_that_did_not_tell_all_is_never_an_empty_one(
     (row,) = as_json(overview)["sources"]
     assert (row["id"], row["ura"], row["status"], row["reason"]) == ("90000222", "90000222", status, reason)
     assert row["notice"] == notice
-    assert overview.banner == (notice if "Zh" in notice else f"Zh: {notice}",)
+    assert overview.banner == (notice if "Zh" in notice else f"Zh: {notice}, bel 0570-555123",)
     assert row["gaps"][0]["where"] == "Goal"
     assert overview.complete is False
     assert [check.code for check in overview.cross_checks] == (["X8"] if status == "rejected" else [])

@@ -1,0 +1,148 @@
+"""One visit to one source: token, patient, the PZP queries, what they point at. Our own server needs no token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..exchange import Inquiry, Signer, Source
+from ..fhir.bundle import Resource, read_bundle
+from ..fhir.request import FhirRequest
+from ..forwarding.port import FhirServer
+from ..forwarding.turns import Turn
+from ..house import Consulting
+from ..outcome import Deny, Gap, Gathered, Outcome, Stop, Unavailable, Unknown
+from ..reasons import Reason
+from .harvest import Harvest
+from .issues import trouble
+from .patient import patients_in
+from .queries import PZP, RESOLVED, Query, patient_by_bsn, read
+from .references import unresolved
+
+PAGES = 20
+"""Pages of one query followed at most; more is a gap, never silence."""
+
+AT_ONCE = 6
+"""Requests of one visit at the same time."""
+
+RESOLVE = 20
+"""References read one by one at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Traced:
+    """A signer that also sends the traceparent."""
+
+    signer: Signer
+    trace: str
+
+    async def __call__(self, method: str, url: str, /, *, fresh: bool = False) -> Outcome[Mapping[str, str]]:
+        headers = await self.signer(method, url, fresh=fresh)
+        if isinstance(headers, Deny | Unknown | Unavailable) or not self.trace:
+            return headers
+        return {**headers, "traceparent": self.trace}
+
+
+async def visit(house: Consulting, source: Source, inquiry: Inquiry, harvest: Harvest, turn: Turn, trace: str) -> None:
+    """Ask one source everything; what it gives and what it does not goes into the harvest as it comes."""
+    server = await _server(house, source, inquiry, trace)
+    if isinstance(server, Deny | Unknown | Unavailable):
+        harvest.gap("token", server)
+        return
+    call = _Calls(server, harvest, turn)
+
+    harvest.stage = "turn"
+    async with turn.gate:
+        harvest.stage = "patient"
+        found = await call.search(patient_by_bsn(inquiry.bsn))
+    patients = patients_in(found, inquiry)
+    if isinstance(patients, Deny | Unknown | Unavailable):
+        harvest.gap("patient", patients)
+        return
+    harvest.bring(patients)
+
+    harvest.open = {query.name for query in PZP} if patients else set()
+    await asyncio.gather(*(call.ask(query, patient.id) for patient in patients for query in PZP))
+    harvest.open, harvest.stage = set(), "references"
+    await call.resolve()
+
+
+async def _server(house: Consulting, source: Source, inquiry: Inquiry, trace: str) -> Outcome[FhirServer]:
+    """Our own organization is never dialled over the network, whatever a directory says of it."""
+    if source.own:
+        return house.own or Deny(Reason.ADDRESS_NONE, detail="this tenant has no FHIR server of its own to read")
+    signer = await house.credentials.grant(source, inquiry)
+    if isinstance(signer, Deny | Unknown | Unavailable):
+        return signer
+    return house.connector.to(source.base, _Traced(signer, trace))
+
+
+class _Calls:
+    """The requests of one visit, so many at once."""
+
+    def __init__(self, server: FhirServer, harvest: Harvest, turn: Turn) -> None:
+        self._server, self._harvest, self._turn = server, harvest, turn
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(self, query: Query, patient_id: str) -> None:
+        """Try each wording until one finds something.
+
+        A gap when none was answered, or when one was refused for any reason but not being known: a source that answers
+        one dialect of a query need not know the other.
+        """
+        harvest = self._harvest
+        stop: Stop | None = None
+        answered = False
+        for number, attempt in enumerate(query.tries):
+            if number and not attempt.after_empty and stop is None:
+                continue
+            async with self._gate, self._turn.gate:
+                found = await self.search(attempt.about(patient_id))
+            harvest.bring(found.items)
+            stop = found.gaps[0].stop if found.gaps else None
+            answered = answered or stop is None
+            if found.items or (stop is not None and stop.reason is not Reason.SOURCE_QUERY):
+                break
+        if stop is not None and not (answered and stop.reason is Reason.SOURCE_QUERY):
+            harvest.gap(query.name, stop)
+        harvest.open.discard(query.name)
+
+    async def search(self, request: FhirRequest) -> Gathered[Resource]:
+        """Send a search and follow its pages; what came before a failing page is kept beside the gap."""
+        items: tuple[Resource, ...] = ()
+        for _ in range(PAGES):
+            answer = await self._server.send(request)
+            if isinstance(answer, Deny | Unknown | Unavailable):
+                self._harvest.heard(answer)
+                return Gathered(items, (Gap(request.resource_type, answer),))
+            self._harvest.heard(None)
+            self._harvest.base = self._harvest.base or answer.base
+            page = read_bundle(answer.body, self._harvest.base)
+            if isinstance(page, Deny | Unknown | Unavailable):
+                return Gathered(items, (Gap(request.resource_type, page),))
+            items += tuple(resource for resource in page.resources if resource.mode != "outcome")
+            if stop := trouble(resource for resource in page.resources if resource.mode == "outcome"):
+                return Gathered(items, (Gap(request.resource_type, stop),))
+            if answer.next is None:
+                return Gathered(items)
+            request = FhirRequest(
+                request.interaction, request.resource_type, params=request.params, via="GET", continuation=answer.next
+            )
+        return Gathered(items, (Gap(request.resource_type, Unavailable(Reason.SOURCE_TRUNCATED)),))
+
+    async def resolve(self) -> None:
+        """Read what resources point at and the source did not include. A refusal is no gap: the display text stays."""
+        harvest = self._harvest
+        wanted = unresolved(harvest.resources, harvest.base, RESOLVED)[:RESOLVE]
+        await asyncio.gather(*(self._fetch(resource_type, logical_id) for resource_type, logical_id in wanted))
+
+    async def _fetch(self, resource_type: str, logical_id: str) -> None:
+        async with self._gate, self._turn.gate:
+            answer = await self._server.send(read(resource_type, logical_id))
+        if isinstance(answer, Deny | Unknown | Unavailable):
+            return
+        page = read_bundle(answer.body, self._harvest.base)
+        if not isinstance(page, Deny | Unknown | Unavailable):
+            mine = tuple(one for one in page.resources if (one.type, one.id) == (resource_type, logical_id))
+            self._harvest.bring(mine)
