@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +36,8 @@ class Expected:
     issuer: str
     scopes: Mapping[str, Purpose]
     claims: ClaimNames
+    scope_claims: Mapping[str, ClaimNames] = field(default_factory=dict)
+    """Names in the tokens of one scope, where its presentation definition words them in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _scope(said: Mapping[str, Any], scopes: Mapping[str, Purpose]) -> str:
 
 
 def _caller(said: Mapping[str, Any], expected: Expected, scope: str, *, digest: bytes, expires: float) -> Caller:
-    names, purpose = expected.claims, expected.scopes[scope]
+    names, purpose = expected.scope_claims.get(scope, expected.claims), expected.scopes[scope]
     organization = Organization(
         Ura(_form(said, names.organization_ura, _URA)),
         _form(said, names.organization_facility_type, _FACILITY),

@@ -1,10 +1,12 @@
 """The network door: a token is introspected at the tenant's own node and checked by claim (spec nuts-node 1.5, 9).
 
-An introspection may serve for a few seconds; the proof of a bound token is checked on every call.
+An introspection may serve for a few seconds; the proof of a bound token is checked on every call, here and at the node,
+and serves once (ADR 0065). A node that fails is left alone for a moment.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from hashlib import sha256
@@ -12,29 +14,36 @@ from typing import Any
 
 from ...exchange import Caller, Presented
 from ...outcome import Deny, Outcome, Unavailable
-from ...outside import Surroundings, Trouble
+from ...outside import Breaker, Surroundings, Trouble
 from ...reasons import Reason
+from ...store.port import Store
 from .claims import Expected, Introspected, read
 from .flights import Flights, Memory
 from .node import Clock, Mishap, Node
 from .presented import Shown, shown
-from .proof import Call, objection
+from .proof import Call, judged
+from .replays import Replays
 from .settings import GatekeeperSettings
 
 _REMEMBERED = 10_000
 _REFUSED_FOR = 1.0
 """Seconds that an unknown token stays unknown without asking again."""
 _NO_TOKEN = "nuts-pzp-health"  # noqa: S105 (none, on purpose)
+_REST = 10.0
+"""Seconds that a node which failed five times in half a minute is left alone."""
 _BROKEN_TROUBLES = (Trouble.ADDRESS, Trouble.TLS, Trouble.REDIRECT, Trouble.OVERSIZE)
 
 
 class NutsGatekeeper:
     """Gatekeeper of one tenant's network listener. Also `outside.Living`."""
 
-    def __init__(self, node: Node, settings: GatekeeperSettings, *, clock: Clock = time.time) -> None:
-        """`clock` gives Unix time."""
+    def __init__(
+        self, node: Node, settings: GatekeeperSettings, *, store: Store | None = None, clock: Clock = time.time
+    ) -> None:
+        """`store` is the tenant's, where used proofs are kept for all replicas; `clock` gives Unix time."""
         self._node, self._settings, self._clock = node, settings, clock
-        self._expected = Expected(settings.issuer, dict(settings.scopes), settings.claims)
+        self._expected = Expected(settings.issuer, dict(settings.scopes), settings.claims, dict(settings.scope_claims))
+        self._breaker, self._replays = Breaker(rest=_REST), Replays(store)
         self._flights: Flights[bytes, Introspected | Deny | Unavailable] = Flights()
         self._good: Memory[bytes, Introspected] = Memory(_REMEMBERED)
         self._bad: Memory[bytes, Deny] = Memory(_REMEMBERED)
@@ -64,7 +73,10 @@ class NutsGatekeeper:
         if not isinstance(ready, Mishap):
             said = await self._node.introspect(_NO_TOKEN)
             ready = said if isinstance(said, Mishap) else True
-        return _unavailable(ready) if isinstance(ready, Mishap) else "ready"
+        if isinstance(ready, Mishap):
+            return _unavailable(ready)
+        self._breaker.succeeded()
+        return "ready"
 
     async def _introspected(self, token: Shown) -> Introspected | Deny | Unavailable:
         key, now = sha256(token.token.encode()).digest(), self._clock()
@@ -72,10 +84,13 @@ class NutsGatekeeper:
         return held or await self._flights.join(key, lambda: self._ask(token, key))
 
     async def _ask(self, token: Shown, key: bytes) -> Introspected | Deny | Unavailable:
+        if not self._breaker.admits(self._clock()):
+            return _RESTING
         said = await self._node.introspect(token.token)
         if isinstance(said, Mishap) and said.trouble is Trouble.BROKEN:
             # A connection the node closed in between looks the same; asking twice changes nothing there.
             said = await self._node.introspect(token.token)
+        self._note(said)
         if isinstance(said, Mishap):
             return _unavailable(said)
         if not isinstance(said.get("active"), bool):
@@ -88,6 +103,13 @@ class NutsGatekeeper:
             self._good.put(key, found, min(now + self._settings.remember, found.caller.expires))
         return found
 
+    def _note(self, said: object) -> None:
+        """Count a node that is away or ill; one that answers, whatever it says, is well."""
+        if isinstance(said, Mishap) and (said.trouble is not None or said.status >= 500):
+            self._breaker.failed(self._clock())
+        else:
+            self._breaker.succeeded()
+
     async def _binding(self, presented: Presented, token: Shown, thumbprint: str | None) -> Deny | Unavailable | None:
         """Check the proof of a bound token; return why not, or None."""
         if thumbprint is None:
@@ -98,11 +120,20 @@ class NutsGatekeeper:
             )
         if token.scheme != "dpop" or presented.dpop is None:
             return Deny(Reason.PROOF_ABSENT, detail="the token is bound to a key and was shown without proof of it")
-        call = Call(presented.method, presented.url, token.token, self._clock(), self._settings.proof_window)
-        if why := objection(presented.dpop, call):
-            return Deny(Reason.PROOF_INVALID, detail=why)
+        now = self._clock()
+        call = Call(presented.method, presented.url, token.token, now, self._settings.proof_window, thumbprint)
+        proof = judged(presented.dpop, call)
+        if isinstance(proof, str):
+            return Deny(Reason.PROOF_INVALID, detail=proof)
+        if self._breaker.is_open:
+            return _RESTING
+        used, accepted = await asyncio.gather(self._replays.use(proof, now), self._accepted(presented.dpop, call))
+        return used if used is not None else accepted
+
+    async def _accepted(self, proof: str, call: Call) -> Deny | Unavailable | None:
+        """Have the node look as well: it knows other keys and other replays than we do."""
         accepted = await self._node.accepts_proof(
-            presented.dpop, method=call.method, url=call.url, token=call.token, thumbprint=thumbprint
+            proof, method=call.method, url=call.url, token=call.token, thumbprint=call.thumbprint
         )
         if accepted is True:
             return None
@@ -110,6 +141,9 @@ class NutsGatekeeper:
             return _unavailable(accepted)
         # A node that drops the connection met a proof it could not stomach (spec nuts-node 1.4): not a valid one.
         return Deny(Reason.PROOF_INVALID, detail="the node does not accept the proof")
+
+
+_RESTING = Unavailable(Reason.INTROSPECTION_DOWN, detail="the node failed just now and is left alone for a moment")
 
 
 def _unavailable(mishap: Mishap) -> Unavailable:
@@ -122,4 +156,6 @@ def _unavailable(mishap: Mishap) -> Unavailable:
 def build(settings: Mapping[str, Any], around: Surroundings) -> NutsGatekeeper:
     """Make the gatekeeper from its settings; raises ValidationError, ValueError or OSError for what cannot work."""
     read_settings = GatekeeperSettings.model_validate(settings)
-    return NutsGatekeeper(Node.at(read_settings, around, timeout=read_settings.timeout), read_settings)
+    return NutsGatekeeper(
+        Node.at(read_settings, around, timeout=read_settings.timeout), read_settings, store=around.store
+    )

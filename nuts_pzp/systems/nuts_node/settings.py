@@ -79,6 +79,8 @@ class GatekeeperSettings(Internal):
     """This tenant's own authorization server, compared byte for byte: `https://node.example/oauth2/wilgenhof`."""
     scopes: dict[Scope, Purpose] = Field(default_factory=lambda: {DEFAULT_SCOPE: Purpose.TREATMENT}, min_length=1)
     claims: ClaimNames = ClaimNames()
+    scope_claims: dict[Scope, ClaimNames] = Field(default_factory=dict)
+    """Other names in the tokens of a scope: every use case has a presentation definition of its own."""
     require_proof: bool = False
     """True refuses every token that is not bound to a key (DPoP)."""
     remember: float = Field(default=10.0, ge=0.0, le=60.0)
@@ -86,6 +88,12 @@ class GatekeeperSettings(Internal):
     proof_window: float = Field(default=60.0, gt=0.0, le=300.0)
     """Seconds that the `iat` of a proof may lie from now, either way; the node does not look at its age."""
     timeout: float = Field(default=5.0, gt=0.0, le=30.0)
+
+    @model_validator(mode="after")
+    def _of_known_scopes(self) -> GatekeeperSettings:
+        if not set(self.scope_claims) <= set(self.scopes):
+            raise ValueError("scope_claims names a scope that is not one of scopes")
+        return self
 
 
 class CredentialsSettings(Internal):

@@ -11,10 +11,13 @@ from nuts_pzp.exchange import Caller
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.outside import Trouble
 from nuts_pzp.reasons import Reason
+from nuts_pzp.sandbox.nuts_node.jose import SigningKey, digest, thumbprint
 from nuts_pzp.systems.nuts_node.gatekeeper import NutsGatekeeper
 from nuts_pzp.systems.nuts_node.node import Mishap
 from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
 
+KEY = SigningKey.make("did:web:node.example#1")
+THUMBPRINT = thumbprint(KEY.jwk)
 TOKEN = "kVJw4c5J0yC1yCq2rWv5bP8Hq0oXz3mXQk0v2p1b9cE"
 ISSUER = "https://node.meerwijck.example/oauth2/meerwijck"
 GOOD = {
@@ -31,6 +34,11 @@ GOOD = {
     "employee_name": "A. Verhoeven",
 }
 BOUND = {**GOOD, "cnf": {"jkt": "k" * 43}}
+
+
+def proof(now: float, jti: str = "first") -> str:
+    claims = {"htm": "GET", "htu": "https://pep.meerwijck.example/fhir/Goal", "iat": int(now), "jti": jti}
+    return KEY.sign({**claims, "ath": digest(TOKEN.encode())}, typ="dpop+jwt", jwk=KEY.jwk)
 
 
 def door(node: Any, clock: Any, **settings: Any) -> NutsGatekeeper:
@@ -173,3 +181,79 @@ async def test_stopping_closes_the_connections(node: Any, clock: Any) -> None:
     await keeper.start()
     await keeper.stop()
     assert node.closed
+
+
+async def test_a_node_that_keeps_failing_is_left_alone_and_then_asked_once(node: Any, clock: Any, present: Any) -> None:
+    node.said = [Mishap(0, "x", Trouble.TIMEOUT)]
+    keeper = door(node, clock)
+    for number in range(8):
+        outcome = await keeper.verify(present(f"Bearer {TOKEN}{number}"))
+        assert isinstance(outcome, Unavailable)
+        assert outcome.reason is Reason.INTROSPECTION_DOWN
+    assert len(node.asked) == 5
+    clock.now += 10.0
+    for number in range(3):
+        await keeper.verify(present(f"Bearer {TOKEN}{number}"))
+    assert len(node.asked) == 6
+
+
+async def test_after_the_rest_one_good_answer_opens_the_door_again(node: Any, clock: Any, present: Any) -> None:
+    node.said = [*[Mishap(503, "x")] * 5, GOOD]
+    keeper = door(node, clock)
+    for _ in range(5):
+        await keeper.verify(present(f"Bearer {TOKEN}"))
+    clock.now += 10.0
+    assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}")), Caller)
+    assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}2")), Caller)
+
+
+async def test_unknown_tokens_never_make_the_node_look_ill(node: Any, clock: Any, present: Any) -> None:
+    node.said = [{"active": False}]
+    keeper = door(node, clock)
+    for number in range(20):
+        assert (await keeper.verify(present(f"Bearer {TOKEN}{number}"))).reason is Reason.TOKEN_INVALID
+    assert len(node.asked) == 20
+
+
+async def test_a_remembered_token_serves_while_the_node_is_left_alone(node: Any, clock: Any, present: Any) -> None:
+    node.said = [GOOD, Mishap(0, "x", Trouble.REFUSED)]
+    keeper = door(node, clock)
+    await keeper.verify(present(f"Bearer {TOKEN}"))
+    for number in range(5):
+        await keeper.verify(present(f"Bearer {TOKEN}{number}"))
+    assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}")), Caller)
+
+
+async def test_names_of_claims_may_differ_by_scope(node: Any, clock: Any, present: Any) -> None:
+    other = {key: value for key, value in GOOD.items() if key != "organization_ura"}
+    node.said = [{**other, "scope": "pzp-2", "ura": "90000111"}, {**other, "ura": "90000111"}]
+    scopes = {"pzp-gf": "TREAT", "pzp-2": "TREAT"}
+    keeper = door(node, clock, scopes=scopes, scope_claims={"pzp-2": {"organization_ura": "ura"}})
+    found = await keeper.verify(present(f"Bearer {TOKEN}"))
+    assert isinstance(found, Caller)
+    assert found.organization.ura.value == "90000111"
+    assert (await keeper.verify(present(f"Bearer {TOKEN}2"))).reason is Reason.TOKEN_CLAIMS
+
+
+async def test_a_bound_token_serves_with_a_proof_of_its_key_and_only_once(node: Any, clock: Any, present: Any) -> None:
+    node.said = [{**GOOD, "cnf": {"jkt": THUMBPRINT}}]
+    keeper = door(node, clock)
+    assert isinstance(await keeper.verify(present(f"DPoP {TOKEN}", proof(clock.now))), Caller)
+    again = proof(clock.now, "second")
+    assert isinstance(await keeper.verify(present(f"DPoP {TOKEN}", again)), Caller)
+    refused = await keeper.verify(present(f"DPoP {TOKEN}", again))
+    assert isinstance(refused, Deny)
+    assert refused.reason is Reason.PROOF_INVALID
+
+
+async def test_a_proof_that_the_node_does_not_take_is_refused_and_used_up(node: Any, clock: Any, present: Any) -> None:
+    node.said, node.proofs = [{**GOOD, "cnf": {"jkt": THUMBPRINT}}], [False, True]
+    keeper, made = door(node, clock), proof(clock.now)
+    assert (await keeper.verify(present(f"DPoP {TOKEN}", made))).reason is Reason.PROOF_INVALID
+    assert (await keeper.verify(present(f"DPoP {TOKEN}", made))).reason is Reason.PROOF_INVALID
+
+
+async def test_a_proof_of_another_key_never_reaches_the_node(node: Any, clock: Any, present: Any) -> None:
+    node.said = [{**GOOD, "cnf": {"jkt": "k" * 43}}]
+    assert (await door(node, clock).verify(present(f"DPoP {TOKEN}", proof(clock.now)))).reason is Reason.PROOF_INVALID
+    assert [asked[0] for asked in node.asked] == ["introspect"]

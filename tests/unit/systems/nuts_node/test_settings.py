@@ -36,6 +36,7 @@ def test_purposes_are_written_as_their_codes() -> None:
         ({"remember": 61}, "remember"),
         ({"remember": -1}, "remember"),
         ({"proof_window": 0}, "proof_window"),
+        ({"scope_claims": {"other": {}}}, "scope_claims"),
         ({"claims": {"employee_id": "x"}}, "employee_id"),
         ({"claims": {"employee_role": "same", "employee_name": "same"}}, "claims"),
         ({"api": {"key": "inline"}}, "key_file"),
