@@ -43,6 +43,7 @@ from .keys import BadKeyFile, secret, secret_or_new
 from .localization.join import Joined
 from .localization.port import Locator
 from .outside import Living, Surroundings
+from .protection.guard import Guard, Memory
 from .settings import (
     ConsentSettings,
     Deployment,
@@ -145,10 +146,11 @@ class _Furnishing:
     """Builds one tenant's house from its settings."""
 
     def __init__(
-        self, settings: TenantSettings, around: Surroundings, ledger: Ledger, listed: frozenset[str], accounts: bool
-    ) -> None:
+        self, settings: TenantSettings, around: Surroundings, ledger: Ledger, listed: frozenset[str], accounts: bool,
+        memory: Memory,
+    ) -> None:  # fmt: skip
         self._settings, self._around, self._ledger, self._listed = settings, around, ledger, listed
-        self._accounts = accounts
+        self._accounts, self._memory = accounts, memory
         self._living: dict[str, Living] = {}
         self._vault = (
             Vault(around.store, secret_or_new(around.state / STORE_KEY), around.tenant.id) if around.store else None
@@ -179,6 +181,7 @@ class _Furnishing:
                 policies=self._policies(own),
                 audit=audit,
                 generations=self._patients or SINGLE,
+                guard=Guard(tenant.id, own.protection.rules(), self._memory),
             )
         if (user := settings.consult) is not None:
             own_records = holding.records if holding else None
@@ -239,6 +242,7 @@ class Estate:
         self._deployment, self._folder, self._ledger, self._accounts = deployment, folder, ledger, accounts
         self._store: SqliteStore | None = None
         self._houses: dict[str, Furnished] = {}
+        self._memories: dict[str, Memory] = {}
         self.broken: dict[str, str] = {}
         """Tenant files that could not be used, and why, in words without values."""
         self._turn = asyncio.Lock()
@@ -319,7 +323,9 @@ class Estate:
         assert self._store is not None
         around = surroundings(self._deployment, self._folder, settings, self._store)
         network = self._deployment.listeners.network
-        furnishing = _Furnishing(settings, around, self._ledger, frozenset(self._deployment.adapters), self._accounts)
+        memory = self._memories.setdefault(around.tenant.id, Memory())
+        listed = frozenset(self._deployment.adapters)
+        furnishing = _Furnishing(settings, around, self._ledger, listed, self._accounts, memory)
         try:
             return furnishing.build(network.url if network else "")
         except SettingsError as error:

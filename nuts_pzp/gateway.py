@@ -22,9 +22,10 @@ from .audit.ledger.tail import Damaged
 from .keys import BadKeyFile
 from .settings import Deployment, ListenerSettings, SettingsError
 from .web.ehr import EhrDoor
-from .web.meter import Meter
+from .web.meter import Guarding, Meter
 from .web.network import NetworkDoor
 from .web.operations import Check, operations
+from .web.protocol import Unreadable
 from .web.server import App, Server
 
 LEDGER_REFUSED = (LedgerInUse, StoreFailed, Damaged, BadKeyFile)
@@ -62,13 +63,14 @@ class Gateway:
             raise SettingsError(f"audit: {error}") from None
         self._count()
         estate = self._estate = Estate(self._deployment, self._folder, self._ledger)
+        self._registry.register(Guarding(lambda: estate.houses))
         try:
             await estate.start()
             listeners = self._deployment.listeners
             system, meter = self._ledger.system, Meter(self._registry)
             if listeners.network and any(house.holding for house in estate.houses):
                 network = NetworkDoor(estate.house, system, listeners.network.url, meter)
-                await self._open("network", estate.visited(network), listeners.network)
+                await self._open("network", estate.visited(network), listeners.network, network.unreadable)
             if listeners.ehr and any(house.consulting for house in estate.houses):
                 ehr = EhrDoor(estate.house, system, listeners.ehr.url, meter)
                 await self._open("ehr", estate.visited(ehr), listeners.ehr)
@@ -78,9 +80,12 @@ class Gateway:
         self._open_for_all = True
         _log.info("gateway.ready", ports=self.ports, anchor=audit.anchor is not None)
 
-    async def _open(self, name: str, app: App, settings: ListenerSettings) -> None:
+    async def _open(
+        self, name: str, app: App, settings: ListenerSettings, unreadable: Unreadable | None = None
+    ) -> None:
         try:
-            server = Server(app, host=settings.host, port=settings.port, tls=settings.tls(self._folder))
+            tls = settings.tls(self._folder)
+            server = Server(app, host=settings.host, port=settings.port, tls=tls, unreadable=unreadable)
             await server.start()
         except OSError as error:
             raise SettingsError(f"listeners.{name}: {error.strerror or 'cannot be opened'}") from None

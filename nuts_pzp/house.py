@@ -16,6 +16,7 @@ from .forwarding.recent import RecentPatients
 from .forwarding.turns import Turns
 from .identity import Tenant
 from .localization.port import Locator
+from .protection.guard import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Holding:
     audit: Audit
     recent: RecentPatients = field(default_factory=RecentPatients, repr=False, compare=False)
     generations: Generations = field(default=SINGLE, repr=False, compare=False)
+    guard: Guard = field(default_factory=Guard, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Holding({self.tenant.id})"

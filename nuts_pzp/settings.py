@@ -18,6 +18,7 @@ from .authorization.bundle import OWN as OWN_POLICY
 from .authorization.policies import DEFAULT_SCOPES
 from .identity import NotAnIdentifier, Organization, Tenant, Ura
 from .outside import Outbound
+from .protection.settings import ProtectionSettings
 from .web.server import ServerTls
 
 
@@ -238,6 +239,7 @@ class DiscloseSettings(_Strict):
     scopes: Annotated[dict[str, PolicyName], Field(min_length=1)] = dict(DEFAULT_SCOPES)
     """Which policy decides about a token of which scope. A token of another scope is refused."""
     page_key_file: Path | None = None
+    protection: ProtectionSettings = ProtectionSettings()
 
     @model_validator(mode="after")
     def _whole(self) -> DiscloseSettings:

@@ -83,6 +83,8 @@ class _Deciding:
         if not isinstance(who, Caller):
             return self._denied(who)
         self._caller = who
+        if (crowded := house.guard.admits(who.organization.ura.value)) is not None:
+            return self._denied(crowded)
 
         policy = house.policies.of(who.scopes)
         if isinstance(policy, Stop):
@@ -93,6 +95,8 @@ class _Deciding:
         if not isinstance(asked, _Asked):
             return self._denied(asked)
         self._request = asked.request
+        if (crowded := house.guard.about(asked.request)) is not None:
+            return self._denied(crowded)
 
         caller = await confirm(who, house.tenant, house.directory)
         if not isinstance(caller, Caller):

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from ..accounted import Allowed, Denied, Disclosed, Receipt
 from ..exchange import Attempt, Caller, Presented
 from ..fhir.request import RawRequest
@@ -21,6 +23,8 @@ from .addresses import Outside
 from .decide import decide, internal
 from .minimize import Minimized, minimize
 from .paging import page_url
+
+_log = structlog.get_logger("nuts_pzp.disclose")
 
 _DECISIONS = 3
 """Times that one answer is decided about anew because the patient's choice changed meanwhile."""
@@ -46,10 +50,14 @@ async def disclose(
     decision = await decide(house, attempt, caller, raw, clock())
 
     if isinstance(decision, Denied):
+        if (incident := house.guard.refused(decision)) is not None:
+            await house.audit.append(incident)
+        _alarm(house, decision.stop, presented)
         return Reply(await house.audit.append(decision), decision.stop)
 
     allowed = await house.audit.append(decision)
     content = await still(house, allowed, await fetch(house, allowed, clock()))
+    _alarm(house, content, presented)
     return Reply(await house.audit.append(_disclosed(decision.attempt, content)), content)
 
 
@@ -97,6 +105,13 @@ async def still(house: Holding, allowed: Receipt[Allowed], content: Outcome[Mini
         if not isinstance(consent, Permit):
             return consent if isinstance(consent, Stop) else Deny(Reason.INTERNAL, detail="no verdict")
     return Deny(Reason.CONSENT_CONFLICT, detail="changed-while-answering")
+
+
+def _alarm(house: Holding, content: object, presented: Presented) -> None:
+    """Say aloud that the own server answered for somebody else: the record of it is the result itself."""
+    if isinstance(content, Stop) and content.reason is Reason.SOURCE_OTHER_PATIENT:
+        house.guard.memory.counts["other-patient"] += 1
+        _log.error("disclose.other-patient", tenant=house.tenant.id, meldcode=presented.correlation)
 
 
 def _disclosed(attempt: Attempt, content: Outcome[Minimized]) -> Disclosed:

@@ -23,7 +23,9 @@ _ACCEPTED = _JSON | {"application/*", "*/*"}
 _OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
 _REROUTES = frozenset({"x-original-url", "x-rewrite-url"})
 _ONCE = frozenset({"host", "content-type", "content-length", "content-encoding", "transfer-encoding"})
-_WATCHED = _ONCE | _OVERRIDES | _REROUTES | {"accept"}
+_WRITES = frozenset({"if-match", "if-unmodified-since", "if-none-exist"})
+"""Conditions of a change; there is nothing to change here, and a caller that thinks so must hear it (ADR 0034)."""
+_WATCHED = _ONCE | _OVERRIDES | _REROUTES | _WRITES
 
 
 def check(raw: RawRequest) -> None:
@@ -37,11 +39,18 @@ def check(raw: RawRequest) -> None:
         raise Refused(Reason.REQUEST_METHOD, "a method override")
     if not _REROUTES.isdisjoint(given):
         raise Refused(Reason.REQUEST_AMBIGUOUS, "a header that names another URL")
+    if not _WRITES.isdisjoint(given):
+        raise Refused(Reason.REQUEST_UNSUPPORTED, "the condition of a change")
     _check_body(raw, given)
-    if raw.method == "POST":
+    if raw.method == "POST" and raw.path.endswith("/_search"):
         _check_form(given.get("content-type", ""))
-    if "accept" in given and not _accepts_json(given["accept"]):
-        raise Refused(Reason.REQUEST_MEDIA_TYPE, "only JSON is spoken here")
+
+
+def check_accept(raw: RawRequest) -> None:
+    """Refuse a request whose Accept headers leave no room for FHIR R4 in JSON; `_format` overrides them."""
+    accept = [value for name, value in raw.headers if name == "accept"]
+    if accept and not _accepts_json(",".join(accept)):
+        raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, "only JSON is spoken here")
 
 
 def given_parameters(raw: RawRequest) -> list[tuple[str, str]]:
@@ -97,7 +106,8 @@ def _check_form(content_type: str) -> None:
 def _accepts_json(accept: str) -> bool:
     for one in accept.split(","):
         media, parameters = _media(one)
-        if media in _ACCEPTED and parameters.get("q", "1").strip("0.") != "":
+        wanted = parameters.get("q", "1").strip("0.") != "" and parameters.get("fhirversion", "4.0").startswith("4.0")
+        if wanted and media in _ACCEPTED:
             return True
     return False
 

@@ -25,16 +25,18 @@ _DETAILS = {
     Face.SLOW: "Een onderdeel antwoordde niet op tijd",
 }
 
+_TOLD = frozenset({Face.INVALID, Face.METHOD, Face.NOT_ACCEPTABLE, Face.TOO_BIG, Face.MEDIA_TYPE})
+
 
 def refusal(reason: Reason, meldcode: str) -> bytes:
     """Return the outward OperationOutcome of a reason: its face and the meldcode, nothing else.
 
-    Faces that speak of the request itself (400, 405, 413, 415) also carry the reason's code and English text for IT,
-    so that a developer can mend the request; every 401, 403 and 5xx is uniform (design D4).
+    Faces that speak of the request itself (400, 405, 406, 413, 415) also carry the reason's code and English text for
+    IT, so that a developer can mend the request; every 401, 403 and 5xx is uniform (design D4).
     """
     face = reason.face
     issue: dict[str, object] = {"severity": "error", "code": face.issue, "details": {"text": _DETAILS[face]}}
-    if face in (Face.INVALID, Face.METHOD, Face.TOO_BIG, Face.MEDIA_TYPE):
+    if face in _TOLD:
         issue["diagnostics"] = f"{reason.code}: {reason.text('it', 'en')} (meldcode {meldcode})"
     else:
         issue["diagnostics"] = f"meldcode {meldcode}"

@@ -45,7 +45,7 @@ def drop_format(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
         if name != "_format":
             kept.append((name, value))
         elif not is_json(value):
-            raise Refused(Reason.REQUEST_MEDIA_TYPE, "only JSON is spoken here")
+            raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, "only JSON is spoken here")
     return kept
 
 

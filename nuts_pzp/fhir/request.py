@@ -99,7 +99,10 @@ def _parse(raw: RawRequest, capability: Capability, base: str) -> FhirRequest:
     if search != raw.path.endswith("/_search"):
         raise Refused(Reason.REQUEST_METHOD, "POST is for _search, and _search for POST")
     steps = _steps(raw.path)
-    given = drop_format(envelope.given_parameters(raw))
+    named = envelope.given_parameters(raw)
+    given = drop_format(named)
+    if len(given) == len(named):
+        envelope.check_accept(raw)
     if steps == ["metadata"]:
         _expect_none(given)
         return FhirRequest("capabilities", "CapabilityStatement")

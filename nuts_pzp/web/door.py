@@ -100,19 +100,18 @@ def refused(reason: Reason, code: str) -> Response:
     return Response(face.status, refusal(reason, code), headers)
 
 
+def headed(response: Response) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer: never cached, never sniffed."""
+    return [
+        (b"content-type", response.media_type.encode()),
+        (b"content-length", str(len(response.body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *response.headers,
+    ]
+
+
 async def reply(send: Any, response: Response, *, head: bool = False) -> None:
-    """Send it; never cached, never sniffed."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": response.status,
-            "headers": [
-                (b"content-type", response.media_type.encode()),
-                (b"content-length", str(len(response.body)).encode()),
-                (b"cache-control", b"no-store"),
-                (b"x-content-type-options", b"nosniff"),
-                *response.headers,
-            ],
-        }
-    )
+    """Send it; to a HEAD without its body."""
+    await send({"type": "http.response.start", "status": response.status, "headers": headed(response)})
     await send({"type": "http.response.body", "body": b"" if head else response.body})

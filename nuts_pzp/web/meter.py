@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ..house import House
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -37,3 +43,31 @@ class Meter:
     def not_recorded(self) -> None:
         """Count an answer that was refused because its record was not durable."""
         self._unrecorded.inc()
+
+
+class Guarding(Collector):
+    """What the guards of the network doors stopped, and how crowded it is; read when somebody asks."""
+
+    def __init__(self, houses: Callable[[], Iterable[House]]) -> None:
+        self._houses = houses
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing beforehand: names are fixed below, and houses come and go."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield per tenant: refusals by limit, incidents by kind, requests inside and waiting."""
+        stopped = CounterMetricFamily("nuts_pzp_limited", "Refusals by a limit", labels=("tenant", "limit"))
+        seen = CounterMetricFamily("nuts_pzp_incidents", "Incidents at the network door", labels=("tenant", "kind"))
+        crowd = GaugeMetricFamily("nuts_pzp_requests", "Requests inside and waiting", labels=("tenant", "where"))
+        for house in self._houses():
+            if house.holding is None:
+                continue
+            tenant, memory = house.tenant.id, house.holding.guard.memory
+            for limit in ("organization", "tenant", "patient", "waiting", "enumeration"):
+                stopped.add_metric((tenant, limit), memory.counts[limit])
+            for kind, counted in (("enumeration", "enumerations"), ("other-patient", "other-patient")):
+                seen.add_metric((tenant, kind), memory.counts[counted])
+            crowd.add_metric((tenant, "inside"), memory.turns.inside)
+            crowd.add_metric((tenant, "waiting"), memory.turns.waiting)
+        yield from (stopped, seen, crowd)

@@ -13,16 +13,19 @@ from ..accounted import Denied
 from ..audit.port import Audit, NotRecorded
 from ..disclose.flow import disclose
 from ..exchange import Attempt, Presented
-from ..fhir.request import RawRequest
-from ..house import House
+from ..fhir.request import RawRequest, parse
+from ..house import Holding, House
 from ..outcome import Deny, Stop, Unavailable, Unknown
-from ..reasons import Reason
+from ..reasons import Face, Reason
 from . import door
 from .capability import statement
 from .meter import Meter
+from .protocol import Said
 
 BODY_LIMIT = 64 * 1024 + 1
 """One byte more than the request rules take, so that they refuse it by their own reason."""
+
+Header = tuple[bytes, bytes]
 
 _log = structlog.get_logger("nuts_pzp.network")
 
@@ -42,9 +45,7 @@ class NetworkDoor:
         except door.ClientLeft:
             return
         except NotRecorded:
-            _log.error("audit.not-recorded", meldcode=presented.correlation)
-            self._meter.not_recorded()
-            response = door.refused(Reason.NOT_RECORDED, presented.correlation)
+            response = self._unrecorded(presented)
         code = (b"x-meldcode", presented.correlation.encode())
         response = door.Response(response.status, response.body, (*response.headers, code), response.media_type)
         await door.reply(send, response, head=scope["method"] == "HEAD")
@@ -52,32 +53,86 @@ class NetworkDoor:
         tenant = slug if self._house(slug) else ""
         self._meter.answered("network", tenant, response.status, time.perf_counter() - started)
 
+    async def unreadable(self, address: str, why: str) -> Said:
+        """Answer bytes that were no request, recorded like every other refusal; `why` is in fixed words."""
+        presented = Presented(door.meldcode(), "", None, None, "", "", address, door.traceparent(""))
+        try:
+            response = await self._refuse(self._system, presented, Deny(Reason.REQUEST_MALFORMED, detail=why))
+        except NotRecorded:
+            response = self._unrecorded(presented)
+        self._meter.answered("network", "", response.status, 0.0)
+        code = (b"x-meldcode", presented.correlation.encode())
+        return Said(response.status, (*door.headed(response), code), response.body)
+
     async def _answer(self, scope: door.Scope, receive: Any, path: str, presented: Presented) -> door.Response:
         slug, rest = _split(path)
         house = self._house(slug) if slug else None
         if house is None or house.holding is None or rest is None:
             return await self._refuse(self._system, presented, Deny(Reason.TENANT_UNKNOWN))
-        if rest == "/metadata" and scope["method"] == "GET" and not scope["query_string"]:
-            return door.Response(200, statement(house.holding))
+        holding = house.holding
+        if scope["method"] == "OPTIONS":
+            return door.Response(200, b"", (_allow(rest, holding),))
         try:
             content = await door.body(receive, BODY_LIMIT)
         except door.BodyTooBig:
-            return await self._refuse(house.holding.audit, presented, Deny(Reason.REQUEST_TOO_BIG))
+            return await self._refuse(holding.audit, presented, Deny(Reason.REQUEST_TOO_BIG))
+        raw = _raw(scope, rest, content)
+        if rest == "/metadata":
+            return await self._metadata(holding, presented, raw)
+        if not await holding.guard.enters():
+            return await self._refuse(holding.audit, presented, Unavailable(Reason.OVERLOADED))
         try:
-            answered = await disclose(house.holding, presented, _raw(scope, rest, content))
+            return await self._disclosed(holding, presented, raw)
+        finally:
+            holding.guard.leaves()
+
+    async def _metadata(self, holding: Holding, presented: Presented, raw: RawRequest) -> door.Response:
+        """Public, about nobody, and no disclosure; a wrong question for it is refused like any other."""
+        asked = parse(raw, holding.policies.capability, holding.base)
+        if isinstance(asked, Stop):
+            return await self._refuse(holding.audit, presented, asked, _allow(raw.path, holding))
+        return door.Response(200, statement(holding))
+
+    async def _disclosed(self, holding: Holding, presented: Presented, raw: RawRequest) -> door.Response:
+        try:
+            answered = await disclose(holding, presented, raw)
         except NotRecorded:
             raise
         except Exception as bug:
             _log.error("disclose.bug", error=type(bug).__name__, meldcode=presented.correlation)
-            return await self._refuse(house.holding.audit, presented, Unavailable(Reason.INTERNAL))
+            return await self._refuse(holding.audit, presented, Unavailable(Reason.INTERNAL))
         if isinstance(answered.content, Deny | Unknown | Unavailable):
-            return door.refused(answered.content.reason, presented.correlation)
-        return door.Response(answered.content.status, answered.content.body)
+            return _face(answered.content, presented, _allow(raw.path, holding))
+        return door.Response(200, answered.content.body)
 
-    async def _refuse(self, audit: Audit, presented: Presented, stop: Stop) -> door.Response:
+    async def _refuse(
+        self, audit: Audit, presented: Presented, stop: Stop, allow: Header | None = None
+    ) -> door.Response:
         attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace)
         await audit.append(Denied(attempt, stop))
-        return door.refused(stop.reason, presented.correlation)
+        return _face(stop, presented, allow)
+
+    def _unrecorded(self, presented: Presented) -> door.Response:
+        _log.error("audit.not-recorded", meldcode=presented.correlation)
+        self._meter.not_recorded()
+        return door.refused(Reason.NOT_RECORDED, presented.correlation)
+
+
+def _face(stop: Stop, presented: Presented, allow: Header | None = None) -> door.Response:
+    """The outward face of a stop; a method that does not go here is told which do (RFC 9110 15.5.6)."""
+    response = door.refused(stop.reason, presented.correlation)
+    if allow is None or stop.reason.face is not Face.METHOD:
+        return response
+    return door.Response(response.status, response.body, (*response.headers, allow))
+
+
+def _allow(rest: str, holding: Holding) -> Header:
+    """The methods of an address; nothing is looked up, so it says nothing of what is there."""
+    if rest.endswith("/_search"):
+        return b"allow", b"POST, OPTIONS"
+    listed = holding.policies.capability.resources.get(rest[1:])
+    posted = rest == "/Patient" or (listed is not None and listed.post_only)
+    return b"allow", b"OPTIONS" if posted else b"GET, HEAD, OPTIONS"
 
 
 def _split(path: str) -> tuple[str, str | None]:
@@ -90,5 +145,7 @@ def _split(path: str) -> tuple[str, str | None]:
 
 
 def _raw(scope: door.Scope, path: str, content: bytes) -> RawRequest:
+    """The request as it came. A HEAD is decided, forwarded and recorded as the GET that it stands for (ADR 0034)."""
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    return RawRequest(scope["method"], path, scope["query_string"].decode("latin-1"), headers, content)
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return RawRequest(method, path, scope["query_string"].decode("latin-1"), headers, content)

@@ -108,11 +108,9 @@ WRONG: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "two patients": ("GET", "/Consent?patient=Patient/1&patient=Patient/2", {}, 400, "PZP-REQUEST-001"),
     "PUT": ("PUT", "/Patient/1", {"json": {}}, 405, "PZP-REQUEST-004"),
     "DELETE": ("DELETE", "/Consent/1-1", {}, 405, "PZP-REQUEST-004"),
-    "HEAD": ("HEAD", "/Consent/1-1", {}, 405, "PZP-REQUEST-004"),
-    "OPTIONS": ("OPTIONS", "/Consent/1-1", {}, 405, "PZP-REQUEST-004"),
     "TRACE": ("TRACE", "/Consent/1-1", {}, 405, "PZP-REQUEST-004"),
     "JSON in a search": ("POST", "/Patient/_search", {"json": {"identifier": POSTMA}}, 415, "PZP-REQUEST-005"),
-    "XML wanted": ("GET", "/Patient/1", {"headers": {"accept": "application/fhir+xml"}}, 415, "PZP-REQUEST-005"),
+    "XML wanted": ("GET", "/Patient/1", {"headers": {"accept": "application/fhir+xml"}}, 406, "PZP-REQUEST-015"),
     "a body of 70 kB": (
         "POST", "/Patient/_search", {"content": b"identifier=" + b"9" * 70_000, "headers": FORM}, 413,
         "PZP-REQUEST-006",

@@ -20,7 +20,7 @@ from nuts_pzp.web.problem import problem
 
 CODE = "7G7KTK0ET0B6"
 DETAIL = "the node answered 500"
-MENDABLE = (400, 405, 413, 415)
+MENDABLE = (400, 405, 406, 413, 415)
 """What the other side's developer can mend: only there the reason is named on the network."""
 
 

@@ -90,6 +90,11 @@ class Holder:
         disclose = settings[f"tenants/{HOLDER}.yaml"]["disclose"]
         disclose["records"] = {"kind": "fhir_server", "base": self.base}
         disclose["policy"] |= policy
+        disclose["protection"] = {
+            f"{what}_{limit}": 100_000
+            for what in ("organization", "tenant", "patient")
+            for limit in ("per_second", "burst")
+        }
         async with self.stand.gateway(settings, HOLDER, "network") as process:
             yield process
 

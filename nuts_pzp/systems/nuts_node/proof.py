@@ -1,7 +1,7 @@
 """A DPoP proof, judged before the node sees it (RFC 9449 4.3, spec nuts-node 1.4 and 9, ADR 0065). Pure.
 
-Everything is checked here: form, key, signature, method, URL with scheme and port, token, age. The node looks once more,
-but neither at the age of a proof nor at scheme and port of its URL, and a malformed `htu` breaks it.
+Everything is checked here: form, key, signature, method, URL with scheme and port, token, age. The node looks once
+more, but neither at the age of a proof nor at scheme and port of its URL, and a malformed `htu` breaks it.
 """
 
 from __future__ import annotations

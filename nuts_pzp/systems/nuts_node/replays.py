@@ -1,7 +1,7 @@
 """Which proofs have been used: kept where every process of the deployment looks, changed by compare-and-set (ADR 0065).
 
-A fixed number of documents, each a list of uses that still matter; a use that is too old leaves when its list is written
-again, so nothing has to be cleaned up and nothing grows. Holds digests and times only.
+A fixed number of documents, each a list of uses that still matter; a use that is too old leaves when its list is
+written again, so nothing has to be cleaned up and nothing grows. Holds digests and times only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Replays:
         self._here: Memory[bytes, bool] = Memory(SHELVES * FULL // 32)
 
     async def use(self, proof: Proof, now: float) -> Deny | Unavailable | None:
-        """Use a proof up: None the first time, Deny ever after, Unavailable when that cannot be known. `now` is Unix."""
+        """Use a proof up: None the first time, Deny ever after, Unavailable when nobody can tell. `now`: Unix."""
         if self._here.get(proof.id, now):
             return _REUSED
         self._here.put(proof.id, True, proof.until + 1)

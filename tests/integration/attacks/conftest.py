@@ -18,7 +18,8 @@ from nuts_pzp.house import House
 from nuts_pzp.web.meter import Meter
 from nuts_pzp.web.network import NetworkDoor
 from nuts_pzp.web.places import Places
-from nuts_pzp.web.server import Patience, Server
+from nuts_pzp.web.protocol import Patience
+from nuts_pzp.web.server import Server
 
 _PATH = Path(__file__).parents[2] / "unit/disclose/conftest.py"
 _SPEC = importlib.util.spec_from_file_location("disclose_fakes", _PATH)
@@ -38,6 +39,7 @@ class Wire:
         self.shown: list[str] = []
         self.holder.network.verify = self._verify
         self.server: Any = None
+        self.door: Any = None
         self.says: Any = replace(_FAKES.CALLER, expires=0.0)
         """These tests run at the real time, so the caller's token has no end."""
 
@@ -85,9 +87,14 @@ async def wire(holder: Any) -> AsyncIterator[Wire]:
     door = NetworkDoor(made.house, made.system, "https://gateway.example", Meter(CollectorRegistry()))
     places = Places(whole=12, each=8)
     server = Server(
-        door, host="127.0.0.1", port=0, places=places, patience=Patience(head=0.3, body=0.3, idle=1, taking=0.3)
+        door,
+        host="127.0.0.1",
+        port=0,
+        places=places,
+        unreadable=door.unreadable,
+        patience=Patience(head=0.3, body=0.3, idle=1, taking=0.3),
     )
     made.port = await server.start()
-    made.server = server
+    made.server, made.door = server, door
     yield made
     await server.stop(0.2)

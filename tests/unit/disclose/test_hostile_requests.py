@@ -20,6 +20,7 @@ MALFORMED = Reason.REQUEST_MALFORMED
 UNSUPPORTED = Reason.REQUEST_UNSUPPORTED
 METHOD = Reason.REQUEST_METHOD
 MEDIA = Reason.REQUEST_MEDIA_TYPE
+ACCEPT = Reason.REQUEST_NOT_ACCEPTABLE
 TOO_BIG = Reason.REQUEST_TOO_BIG
 PATIENT = Reason.REQUEST_PATIENT
 NOT_BSN = Reason.REQUEST_BSN
@@ -137,10 +138,17 @@ HOSTILE: dict[str, tuple[RawRequest, Reason]] = {
     "strange transfer encoding": (post("/Consent/_search", ONE, FORM, ("transfer-encoding", "xchunked")), AMBIGUOUS),
     "chunked get": (get("/Consent", ONE, ("transfer-encoding", "chunked")), AMBIGUOUS),
     "two hosts": (get("/Consent", ONE, HOST), AMBIGUOUS),
-    "only xml accepted": (get("/Consent", ONE, ("accept", "application/fhir+xml")), MEDIA),
-    "json accepted with weight zero": (get("/Consent", ONE, ("accept", "application/json;q=0, text/html")), MEDIA),
-    "xml format": (search(f"{ONE}&_format=xml"), MEDIA),
-    "xml media type format": (search(f"{ONE}&_format=application/fhir%2Bxml"), MEDIA),
+    "only xml accepted": (get("/Consent", ONE, ("accept", "application/fhir+xml")), ACCEPT),
+    "json accepted with weight zero": (get("/Consent", ONE, ("accept", "application/json;q=0, text/html")), ACCEPT),
+    "another version accepted": (get("/Consent", ONE, ("accept", "application/fhir+json; fhirVersion=3.0")), ACCEPT),
+    "condition of an update": (get("/Consent/c1", "", ("if-match", "*")), Reason.REQUEST_UNSUPPORTED),
+    "condition in time of an update": (
+        get("/Consent/c1", "", ("if-unmodified-since", "Sat, 01 Jan 2022 00:00:00 GMT")),
+        Reason.REQUEST_UNSUPPORTED,
+    ),
+    "condition of a creation": (get("/Consent", ONE, ("if-none-exist", "a=b")), Reason.REQUEST_UNSUPPORTED),
+    "xml format": (search(f"{ONE}&_format=xml"), ACCEPT),
+    "xml media type format": (search(f"{ONE}&_format=application/fhir%2Bxml"), ACCEPT),
     "body above 64 KiB": (post("/Consent/_search", b"a" * 65537), TOO_BIG),
     "query above 16 KiB": (search("code=" + "a" * 17000), TOO_BIG),
     "too many parameters": (search("&".join(["scope=a"] * 65)), TOO_BIG),

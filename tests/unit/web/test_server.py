@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from nuts_pzp.sandbox.authority import Authority
-from nuts_pzp.web.server import Patience, Server, ServerTls
+from nuts_pzp.web.protocol import Patience
+from nuts_pzp.web.server import Server, ServerTls
 
 
 class Seen:

@@ -1,0 +1,1 @@
+"""Protection: how much one organization, one tenant and one patient may be asked, and who tries too many patients."""
