@@ -92,6 +92,16 @@ class Consulted:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """consult.shown: the result of an earlier consultation leaves once more, for who asked it. `of` is its meldcode."""
+
+    attempt: Attempt
+    bsn: Bsn
+    professional: Professional
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """The logging itself and administration: `audit.opened`, `audit.closed`, `audit.verify`, `policy.activated`, ..."""
 
@@ -114,7 +124,7 @@ class Administered:
 
 
 Decision = Allowed | Denied
-Event = Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Kept | Administered
+Event = Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Shown | Kept | Administered
 
 E = TypeVar("E")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -54,6 +53,7 @@ from .settings import (
     in_words,
     read_tenant,
 )
+from .store.once import Once
 from .store.outbox import Outbox
 from .store.patients import Patients
 from .store.port import StoreFailed as StateFailed
@@ -203,6 +203,7 @@ class _Furnishing:
                 own=own_records,
                 phones=PhoneList(Listed(Ura(one.ura), one.name, one.phone, one.usual) for one in user.phones),
                 turns=Turns(user.at_once),
+                once=Once(self._vault, "ehr-idempotency") if self._vault else None,
             )
         return Furnished(House(tenant, holding, consulting), self._living)
 
@@ -259,8 +260,11 @@ class Estate:
         async def through(scope: Any, receive: Any, send: Any) -> None:
             slug = scope["raw_path"].decode("latin-1")[1:].partition("/")[0]
             found = self._houses.get(slug)
-            with found.guest() if found else nullcontext():
+            if found is None:
                 await door(scope, receive, send)
+                return
+            with found.guest():
+                await door({**scope, "stay": found.guest}, receive, send)
 
         return through
 

@@ -44,6 +44,7 @@ class Gateway:
         self._servers: dict[str, Server] = {}
         self._ledger: Ledger | None = None
         self._estate: Estate | None = None
+        self._ehr: EhrDoor | None = None
         self._open_for_all = False
         self._registry = CollectorRegistry()
 
@@ -72,7 +73,7 @@ class Gateway:
                 network = NetworkDoor(estate.house, system, listeners.network.url, meter)
                 await self._open("network", estate.visited(network), listeners.network, network.unreadable)
             if listeners.ehr and any(house.consulting for house in estate.houses):
-                ehr = EhrDoor(estate.house, system, listeners.ehr.url, meter)
+                ehr = self._ehr = EhrDoor(estate.house, system, listeners.ehr.url, meter)
                 await self._open("ehr", estate.visited(ehr), listeners.ehr)
         except BaseException:
             await self.stop()
@@ -126,6 +127,8 @@ class Gateway:
         for name in ("network", "ehr"):
             if server := self._servers.pop(name, None):
                 await server.stop()
+        if self._ehr:
+            await self._ehr.stop()
         if self._estate:
             await self._estate.stop()
         if self._ledger:

@@ -17,6 +17,7 @@ from .forwarding.turns import Turns
 from .identity import Tenant
 from .localization.port import Locator
 from .protection.guard import Guard
+from .store.once import Once
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Consulting:
     phones: PhoneList = field(default_factory=PhoneList)
     turns: Turns = field(default_factory=Turns, repr=False, compare=False)
     """What bounds this tenant's consultations, together and per source."""
+    once: Once | None = field(default=None, repr=False)
+    """Which idempotency keys were taken; without it none is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ _WORDS = {
     "consult.intent": "Raadpleging begonnen",
     "consult.received": "Ontvangen",
     "consult.result": "Geraadpleegd",
+    "consult.shown": "Opnieuw getoond",
     "consult.sources": "Bronnen bepaald",
     "disclosure.decision": "Toegestaan",
     "disclosure.result": "Verstrekt",

@@ -23,6 +23,7 @@ from ..accounted import (
     Intended,
     Kept,
     Received,
+    Shown,
 )
 from ..exchange import Inquiry
 from ..identity import Tenant
@@ -223,6 +224,20 @@ def _consulted(event: Consulted, members: Members, page: Page, own: Members | No
     members["object"] = shown | {"complete": event.complete, "rules": event.rules, "sha256": event.digest}
 
 
+def _shown(event: Shown, members: Members, page: Page, own: Members | None) -> None:
+    """A further look at one result: as much a look as the first, and told apart from a new question."""
+    caller = event.attempt.caller
+    members |= attempt_fields(event.attempt, caller)
+    members |= page.patient(event.bsn)
+    members |= {
+        "event": event_field("consult.shown", "R", None),
+        "object": {"consultation": event.of},
+        "org": {"requester": own} if own else {},
+        "outcome": outcome_field(None),
+        "user": page.person(event.professional),
+    }
+
+
 _KEPT_OUTCOMES = {"outcome.unknown": (8, "uncertain"), "audit.degraded": (12, "degraded")}
 
 
@@ -286,4 +301,5 @@ _WRITERS: dict[type, _Writer] = {
     Intended: _intended,
     Kept: _kept,
     Received: _received,
+    Shown: _shown,
 }

@@ -21,6 +21,7 @@ SCHEMAS: dict[str, str] = {
     "sources-1.json": "BySource",
     "problem-1.json": "Problem",
     "events-1.json": "Event",
+    "started-1.json": "Started",
 }
 """Each schema file, and its name in the API document."""
 

@@ -30,6 +30,7 @@ class Vault:
         """`secret` is 32 bytes; sealing and pseudonyms each get a key of their own from it."""
         self._store, self._tenant = store, tenant
         self._pseudonyms = hmac.digest(secret, b"nuts-pzp store pseudonym", "sha256")
+        self._marks = hmac.digest(secret, b"nuts-pzp store mark\x1f" + tenant.encode(), "sha256")
         self._seal = AESGCM(hmac.digest(secret, b"nuts-pzp store seal", "sha256"))
 
     def __repr__(self) -> str:
@@ -38,6 +39,11 @@ class Vault:
     def pseudonym(self, bsn: Bsn) -> str:
         """Return the key under which this patient's documents lie: 64 hexadecimal digits."""
         return hmac.digest(self._pseudonyms, f"{self._tenant}\x1f{bsn.value}".encode(), "sha256").hex()
+
+    def digest(self, *parts: str) -> str:
+        """Return a keyed digest of a few texts, for keys and comparisons: 64 hexadecimal digits that tell nothing."""
+        told = b"".join(len(part).to_bytes(4, "big") + part.encode("utf-8", "surrogatepass") for part in parts)
+        return hmac.digest(self._marks, told, "sha256").hex()
 
     async def get(self, kind: str, key: str) -> tuple[dict[str, Any] | None, int]:
         """Return a document and its version, None and 0 when there is none; StoreFailed when it does not open."""

@@ -35,14 +35,16 @@ BODY = orjson.dumps(
 )
 
 
+def door_of(region: Any, house: Any) -> EhrDoor:
+    """The EHR door of a deployment of one tenant."""
+    return EhrDoor({"kade": House(house.tenant, None, house)}.get, region, "https://gw", Meter(CollectorRegistry()))
+
+
 class Called:
     """One request through the door: what it sent, and a client that may hang up."""
 
     def __init__(self, region: Any, **how: Any) -> None:
-        house = how.get("house") or region.house()
-        self._door = EhrDoor(
-            {"kade": House(house.tenant, None, house)}.get, region, "https://gw", Meter(CollectorRegistry())
-        )
+        self._door = how.get("door") or door_of(region, how.get("house") or region.house())
         headers = {"host": "gw", "content-type": "application/json"} | how.get("headers", {})
         self.scope = {
             "type": "http",
@@ -51,11 +53,19 @@ class Called:
             "query_string": how.get("query", b""),
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
             "client": ("127.0.0.1", 1),
-            "client_certificate": b"der",
+            "client_certificate": how.get("certificate", b"der"),
         }
         self._body = how.get("body", BODY)
         self._stays = how.get("stays", 30.0)
         self.sent: list[dict[str, Any]] = []
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.content)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
 
     async def run(self) -> Called:
         asked = iter(({"type": "http.request", "body": self._body, "more_body": False},))
@@ -87,6 +97,12 @@ class Called:
     @property
     def events(self) -> list[str]:
         return [line[7:] for line in self.content.decode().splitlines() if line.startswith("event: ")]
+
+
+@pytest.fixture
+def make_door(region: Any) -> Callable[[Any], EhrDoor]:
+    """Open one door for several requests."""
+    return partial(door_of, region)
 
 
 @pytest.fixture

@@ -137,7 +137,9 @@ async def test_a_path_takes_the_methods_of_the_document_and_says_so(
     region: Any, called: Any, path: str, item: dict[str, Any]
 ) -> None:
     real = path.replace("{name}", "overview-1.json").replace("{id}", "abcdef12-" + "A" * 32)
-    documented = {method.upper() for method in item if method in METHODS} | ({"HEAD"} if "get" in item else set())
+    documented = {method.upper() for method in item if method in METHODS}
+    if "get" in item and "delete" not in item:
+        documented.add("HEAD")  # of what is published; a result is looked at, and that is recorded
     seen = await called(path="/kade" + real, method="OPTIONS").run()
     assert seen.status == 204
     allowed = dict(seen.sent[0]["headers"])[b"allow"].decode()

@@ -1,0 +1,104 @@
+"""One request at the EHR door, and what may leave in answer to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, aclosing, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from ..accounted import Denied
+from ..audit.port import Audit, NotRecorded
+from ..exchange import Attempt, Caller, Presented
+from ..house import Consulting
+from ..outcome import Stop, Unavailable
+from ..reasons import Language, Reason
+from . import door
+from .problem import problem
+from .telling import EVENTS, Events
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("nuts_pzp.ehr")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that leaves piece by piece, each with its receipt."""
+
+    events: Events
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: who came, for which house, and how answers are to be worded."""
+
+    scope: door.Scope
+    receive: Any
+    presented: Presented
+    house: Consulting
+    language: Language
+
+    @property
+    def code(self) -> str:
+        """The meldcode."""
+        return self.presented.correlation
+
+    @property
+    def stay(self) -> Callable[[], AbstractContextManager[None]]:
+        """Keep the house standing for what goes on after this request."""
+        return self.scope.get("stay", nullcontext)  # type: ignore[no-any-return]
+
+    def header(self, name: bytes) -> str:
+        """Return a header as text; empty when absent."""
+        return door.header(self.scope, name)
+
+    async def refuse(self, stop: Stop, caller: Caller | None = None, *, allow: str = "") -> door.Response:
+        """Record a refusal, then say it."""
+        await refused(self.house.audit, self.presented, stop, caller)
+        return problem(stop, self.code, self.language, allow=allow)
+
+
+async def refused(audit: Audit, presented: Presented, stop: Stop, caller: Caller | None = None) -> None:
+    """Account for a request that ends here."""
+    attempt = Attempt(presented.correlation, caller, address=presented.address, trace=presented.trace, flow="consult")
+    await audit.append(Denied(attempt, stop))
+
+
+async def send_stream(stream: Stream, send: Any, code: tuple[bytes, bytes]) -> None:
+    """Send each event as it comes. Without a record the rest does not leave: the stream just ends with a problem."""
+    headers = [(b"content-type", EVENTS.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"), code]
+    await send({"type": "http.response.start", "status": stream.status, "headers": headers})
+    try:
+        async with aclosing(stream.events) as events:
+            async for event in events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+    except NotRecorded:
+        _log.error("audit.not-recorded")
+        event = b"event: problem\ndata: " + problem(Unavailable(Reason.NOT_RECORDED), code[1].decode()).body + b"\n\n"
+        await send({"type": "http.response.body", "body": event, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def while_listening(work: Coroutine[Any, Any, T], receive: Any) -> T:
+    """Await the work; when the EHR hangs up first, cancel it and raise ClientLeft."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise door.ClientLeft
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
