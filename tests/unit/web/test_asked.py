@@ -186,3 +186,16 @@ def test_the_published_schema_takes_what_the_door_takes(path: str, value: Any) -
     body = changed(path, value)
     valid = Draft202012Validator(schema("consultation-1.json")).is_valid(orjson.loads(body))
     assert valid == isinstance(read(body), Question)
+
+
+@pytest.mark.parametrize(("added", "localize"), [({}, False), ({"localize": True}, True), ({"localize": False}, False)])
+def test_registers_are_asked_beside_the_named_sources_when_that_is_said(added: dict[str, Any], localize: bool) -> None:
+    found = parse(orjson.dumps({**GOOD, "sources": ["90000222"], **added}))
+    assert isinstance(found, Asked)
+    assert found.localize is localize
+
+
+def test_localize_is_true_or_false_and_nothing_like_it() -> None:
+    found = parse(orjson.dumps({**GOOD, "localize": "yes"}))
+    assert isinstance(found, Deny)
+    assert "localize" in found.detail
