@@ -31,11 +31,15 @@ from .authorization.port import Policy
 from .bookkeeping import Bookkeeping
 from .consent.cache import Reuse
 from .consent.generation import SINGLE
-from .consent.port import ConsentSource
+from .consent.port import ConsentSource, Grounds
 from .consent.profile import Ranked, SharingConsent
+from .consenting import LEGAL, LegalBasis, glass
+from .emergency.desk import Desk
+from .emergency.port import Alarm
+from .emergency.register import Register
 from .forwarding.port import Connector, FhirServer
 from .forwarding.turns import Turns
-from .furnished import BOOKS, Furnished
+from .furnished import ALERTS, BOOKS, Furnished
 from .house import Consulting, Holding, House
 from .identity import Ura
 from .keys import BadKeyFile, secret, secret_or_new
@@ -118,6 +122,8 @@ POLICY: Slot[Policy] = Slot("policy")
 LOCALIZATION: Slot[Locator] = Slot("localization")
 ADDRESSING: Slot[Directory] = Slot("addressing")
 ORGANIZATION_TYPES: Slot[TypeTable] = Slot("organization_types")
+RELATION: Slot[Grounds] = Slot("relation")
+ALERT: Slot[Alarm] = Slot("alert")
 
 
 def open_store(deployment: Deployment, folder: Path) -> SqliteStore:
@@ -212,21 +218,37 @@ class _Furnishing:
         return Policies(named, own.scopes)
 
     def _consent(self, chosen: ConsentSettings, audit: Audit) -> SharingConsent:
-        around = self._around
         sources = [Ranked(self._put(f"consent.{one.kind}", CONSENT, one), *weight) for one, weight in chosen.weighed]
-        patients = self._patients
-        reuse = Reuse(generations=patients or SINGLE)
-        consent = SharingConsent(chosen.profile, tuple(sources), reuse)
-        if chosen.local_permit_overrides_mitz_deny:
-            _log.warning(
-                "consent.mitz-yields",
-                tenant=around.tenant.id,
-                owner=chosen.legal_basis_owner,
-                decided_on=str(chosen.decided_on),
-            )
-        if self._vault is not None and patients is not None and self._accounts:
-            self._living[BOOKS] = Bookkeeping(Outbox(self._vault), audit, patients.advance)
+        grounds = chosen.implied.sources if chosen.implied else ()
+        patients, vault = self._patients, self._vault
+        desk = self._desk(chosen, vault)
+        consent = SharingConsent(
+            chosen.profile,
+            tuple(sources),
+            Reuse(generations=patients or SINGLE),
+            grounds=tuple(self._put(f"relation.{one.kind}", RELATION, one) for one in grounds),
+            implied_over_deny=chosen.implied is not None and chosen.implied.on_mitz_deny == "allow",
+            emergency=glass(chosen.emergency, self._around.tenant, Register(vault), desk) if vault and desk else None,
+        )
+        self._living[LEGAL] = LegalBasis(self._around.tenant.id, chosen)
+        if vault is not None and patients is not None and self._accounts:
+            self._living[BOOKS] = Bookkeeping(Outbox(vault), audit, patients.advance)
         return consent
+
+    def _desk(self, chosen: ConsentSettings, vault: Vault | None) -> Desk | None:
+        """Who tells the officer. Where nothing is accounted for, nobody is told either: that is only a look."""
+        if chosen.emergency is None:
+            return None
+        if vault is None:
+            raise SettingsError("disclose.consent.emergency: this deployment keeps no state")
+        alarms = {
+            f"{one.kind}-{number}": self._put(f"alert.{one.kind}", ALERT, one)
+            for number, one in enumerate(chosen.emergency.alerts)
+        }
+        desk = Desk(Register(vault), alarms)
+        if self._accounts:
+            self._living[ALERTS] = desk
+        return desk
 
     def _put(self, name: str, slot: Slot[P], chosen: SlotSettings) -> P:
         port = slot.fill(chosen, self._around, self._listed)
@@ -272,6 +294,11 @@ class Estate:
     def houses(self) -> Iterable[House]:
         """All houses that stand."""
         return [one.house for one in self._houses.values()]
+
+    def desks(self) -> dict[str, Desk]:
+        """Who tells the officer of each tenant that offers emergency access."""
+        found = ((name, one.living.get(ALERTS)) for name, one in self._houses.items())
+        return {name: desk for name, desk in found if isinstance(desk, Desk)}
 
     async def start(self) -> None:
         """Build and start every tenant; raise SettingsError when not one of them can be used."""

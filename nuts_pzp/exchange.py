@@ -43,6 +43,8 @@ class Caller:
     """Unix time after which nothing may be served on this token; 0 for means without one."""
     certificate: str = ""
     """Hex SHA-256 of the client certificate, empty without one."""
+    emergency_text: str = field(repr=False, default="")
+    """What the professional added to the coded reason of an emergency; free text, sealed in the audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class Access:
     caller: Caller
     request: FhirRequest
     patient: Patient
+    correlation: str = ""
+    """The meldcode of the request, by which an alert and the audit log find each other."""
+    presumed: bool = False
+    """The holder itself has evidence of a relation and its profile lets consent be presumed (spec consent 4.4)."""
 
 
 @dataclass(frozen=True, slots=True)

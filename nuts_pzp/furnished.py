@@ -18,6 +18,9 @@ from .web.operations import Check
 BOOKS = "accounting"
 """The slot of the bookkeeping: of a house and its successor, only one keeps them."""
 
+ALERTS = "emergency alerts"
+"""The slot of the desk that tells the officer: as with the books, one of a house and its successor."""
+
 LONGEST_STAY = 65.0
 """Seconds: a consultation may take 60 (web.asked)."""
 
@@ -73,8 +76,9 @@ class Furnished:
 
     async def vacate(self) -> None:
         """Stop once every guest has left, or when they stay longer than any answer may take."""
-        if books := self.living.pop(BOOKS, None):
-            await books.stop()  # the successor keeps them
+        for slot in (BOOKS, ALERTS):
+            if one := self.living.pop(slot, None):
+                await one.stop()  # the successor goes on with it
         try:
             async with asyncio.timeout(LONGEST_STAY):
                 while self.guests:

@@ -19,6 +19,7 @@ from .assembly import Estate
 from .audit.ledger.ledger import Condition, Ledger, Place
 from .audit.ledger.sqlite import LedgerInUse, StoreFailed
 from .audit.ledger.tail import Damaged
+from .emergency.meter import AlertMeter
 from .keys import BadKeyFile
 from .settings import Deployment, ListenerSettings, SettingsError
 from .web.ehr import EhrDoor
@@ -65,6 +66,7 @@ class Gateway:
         self._count()
         estate = self._estate = Estate(self._deployment, self._folder, self._ledger)
         self._registry.register(Guarding(lambda: estate.houses))
+        self._registry.register(AlertMeter(estate.desks))
         try:
             await estate.start()
             listeners = self._deployment.listeners

@@ -117,6 +117,17 @@ class Purpose(Enum):
     EMERGENCY = "ETREAT"
 
 
+class EmergencyReason(Enum):
+    """Why consent could not be asked: what an emergency must say, as a code. Free text may be added, never instead."""
+
+    UNRESPONSIVE = "unresponsive"
+    """Cannot be spoken to."""
+    INCAPABLE = "incapable"
+    """Cannot decide on this now, and nobody who may speak for the patient can be reached."""
+    NO_TIME = "no-time"
+    """In danger of life or of grave harm; asking would take too long."""
+
+
 _SLUG = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
 
 

@@ -7,15 +7,19 @@ never inline: they stand in files (`*_file`) or in the environment (`*_env`).
 from __future__ import annotations
 
 import ipaddress
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .authorization.bundle import OWN as OWN_POLICY
 from .authorization.policies import DEFAULT_SCOPES
+from .consent_settings import MITZ as MITZ
+from .consent_settings import ConsentSettings as ConsentSettings
+from .consent_settings import ConsentSourceSettings as ConsentSourceSettings
+from .consent_settings import SlotSettings as SlotSettings
+from .consent_settings import Strict
 from .identity import NotAnIdentifier, Organization, Tenant, Ura
 from .outside import Outbound
 from .protection.settings import ProtectionSettings
@@ -26,11 +30,7 @@ class SettingsError(Exception):
     """Names the file and the key, and says what would be right. Carries no values."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ListenerSettings(_Strict):
+class ListenerSettings(Strict):
     """Where one listener binds. `url` is how others reach it: origin and prefix, never taken from Host."""
 
     host: str = "127.0.0.1"
@@ -60,7 +60,7 @@ class ListenerSettings(_Strict):
         return ServerTls(folder / self.certificate_file, folder / self.key_file, roots, self.client_required)
 
 
-class Listeners(_Strict):
+class Listeners(Strict):
     """The doors. Each has its own bind address; nothing of one is reachable on another (design D12)."""
 
     network: ListenerSettings | None = None
@@ -68,7 +68,7 @@ class Listeners(_Strict):
     operations: ListenerSettings
 
 
-class FileAnchor(_Strict):
+class FileAnchor(Strict):
     """Signed checkpoints, appended to a file on another volume."""
 
     kind: Literal["file"]
@@ -76,7 +76,7 @@ class FileAnchor(_Strict):
     every_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
 
 
-class AuditSettings(_Strict):
+class AuditSettings(Strict):
     """The ledger of this deployment. `keys` holds the signing, encryption and lookup keys, 0600."""
 
     kind: Literal["sqlite"] = "sqlite"
@@ -92,7 +92,7 @@ PUBLIC = "public"
 """Stands in a list of networks for all public addresses."""
 
 
-class OutboundSettings(_Strict):
+class OutboundSettings(Strict):
     """What may be dialled: public addresses only, unless networks are listed; `public` among them keeps those."""
 
     allowed_networks: tuple[str, ...] = ()
@@ -110,13 +110,13 @@ class OutboundSettings(_Strict):
         return Outbound(tuple(ipaddress.ip_network(network) for network in listed), PUBLIC in self.allowed_networks)
 
 
-class LogSettings(_Strict):
+class LogSettings(Strict):
     """The application's own log: JSON lines on standard error, masked."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Deployment(_Strict):
+class Deployment(Strict):
     """One process: its name (in the origin of the audit log), doors, ledger, and the folder of its tenants."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,60}$")]
@@ -130,7 +130,7 @@ class Deployment(_Strict):
     log: LogSettings = LogSettings()
 
 
-class OrganizationSettings(_Strict):
+class OrganizationSettings(Strict):
     """The care organisation itself; `type` is a code of 2.16.840.1.113883.2.4.15.1060."""
 
     ura: str
@@ -151,83 +151,10 @@ def _padded(ura: str) -> str:
         raise ValueError(str(error)) from None
 
 
-class SlotSettings(BaseModel):
-    """A place in the house: the adapter's kind, and settings that only the adapter knows."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
-
-    @property
-    def own(self) -> dict[str, Any]:
-        """The adapter's own settings."""
-        return dict(self.model_extra or {})
-
-
-MITZ = "mitz"
-"""The kind of source that the national register is."""
-
-
-class Weight(NamedTuple):
-    """What a source's verdict weighs (spec consent 6.3 rows 15 to 17)."""
-
-    required: bool
-    authoritative: bool
-    yields: bool = False
-
-
-class ConsentSourceSettings(SlotSettings):
-    """A consent source and its weight in the combination."""
-
-    required: bool = True
-    authoritative: bool = True
-
-
-class ConsentSettings(_Strict):
-    """Which legal profile combines which sources, and how Mitz stands to the others. No source refuses the start."""
-
-    profile: str = "nl-pzp-strict"
-    mitz: Literal["leading", "additional", "not-connected"] = "leading"
-    """Leading: only Mitz permits. Additional: the holder's own sources permit too. Not connected: only those."""
-    local_permit_overrides_mitz_deny: bool = False
-    """Only while additional: Mitz does not speak against an explicit permission of the holder's own, nor asked."""
-    legal_basis_owner: str = ""
-    """Who decided that, by name or function; with `decided_on`. Needed for nothing else."""
-    decided_on: date | None = None
-    sources: Annotated[tuple[ConsentSourceSettings, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _whole(self) -> ConsentSettings:
-        asked = [one for one in self.sources if one.kind == MITZ]
-        if self.mitz == "not-connected" and asked:
-            raise ValueError("mitz is not-connected, yet there is a source of kind mitz")
-        if self.mitz != "not-connected" and len(asked) != 1:
-            raise ValueError(f"mitz is {self.mitz}: that takes one source of kind mitz (or say mitz: not-connected)")
-        if asked and not (asked[0].required and asked[0].authoritative):
-            raise ValueError(f"mitz is {self.mitz}: its source is required and authoritative")
-        if self.local_permit_overrides_mitz_deny and self.mitz != "additional":
-            raise ValueError("local_permit_overrides_mitz_deny goes with mitz: additional only")
-        if {bool(self.legal_basis_owner), bool(self.decided_on)} != {self.local_permit_overrides_mitz_deny}:
-            raise ValueError("local_permit_overrides_mitz_deny, legal_basis_owner and decided_on go together")
-        return self
-
-    @property
-    def weighed(self) -> tuple[tuple[ConsentSourceSettings, Weight], ...]:
-        """The sources in the order in which they are asked, Mitz last: the citizen sees that it was asked."""
-        ordered = sorted(self.sources, key=lambda one: one.kind == MITZ)
-        return tuple((one, self._weight(one)) for one in ordered)
-
-    def _weight(self, source: ConsentSourceSettings) -> Weight:
-        if source.kind == MITZ:
-            yields = self.local_permit_overrides_mitz_deny
-            return Weight(required=not yields, authoritative=True, yields=yields)
-        return Weight(source.required, source.authoritative and self.mitz != "leading")
-
-
 PolicyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class DiscloseSettings(_Strict):
+class DiscloseSettings(Strict):
     """What a data holder needs."""
 
     authentication: SlotSettings
@@ -235,8 +162,8 @@ class DiscloseSettings(_Strict):
     consent: ConsentSettings
     policy: SlotSettings | None = None
     """Short for `policies: {pzp: ...}`."""
-    policies: dict[PolicyName, SlotSettings] = {}
-    scopes: Annotated[dict[str, PolicyName], Field(min_length=1)] = dict(DEFAULT_SCOPES)
+    policies: dict[PolicyName, SlotSettings] = Field(default_factory=dict)
+    scopes: dict[str, PolicyName] = Field(default_factory=lambda: dict(DEFAULT_SCOPES), min_length=1)
     """Which policy decides about a token of which scope. A token of another scope is refused."""
     page_key_file: Path | None = None
     protection: ProtectionSettings = ProtectionSettings()
@@ -257,7 +184,7 @@ class DiscloseSettings(_Strict):
         return ({OWN_POLICY: self.policy} if self.policy else {}) | self.policies
 
 
-class PhoneSettings(_Strict):
+class PhoneSettings(Strict):
     """Whom to phone. `usual`: named when no register can be asked, because most patients have a record there."""
 
     ura: str
@@ -271,7 +198,7 @@ class PhoneSettings(_Strict):
         return _padded(ura)
 
 
-class ConsultSettings(_Strict):
+class ConsultSettings(Strict):
     """What a data user needs. `records`: its own FHIR server, when it does not disclose it here too."""
 
     ehr: SlotSettings
@@ -287,7 +214,7 @@ class ConsultSettings(_Strict):
     phones: Annotated[tuple[PhoneSettings, ...], Field(max_length=500)] = ()
 
 
-class TenantSettings(_Strict):
+class TenantSettings(Strict):
     """One care organisation. A flow that is not named here is not offered, and nothing demands it."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
@@ -310,7 +237,7 @@ class TenantSettings(_Strict):
         return Tenant(self.id, Organization(Ura(own.ura), own.type, own.name, own.phone))
 
 
-_Model = TypeVar("_Model", bound=_Strict)
+_Model = TypeVar("_Model", bound=Strict)
 
 
 def read_deployment(file: Path) -> Deployment:

@@ -19,6 +19,7 @@ WIRE, CACHE = "integration/mitz/test_transport.py", "unit/consent/test_cache.py"
 PROFILE, STANCE = "unit/consent/test_profile.py", "unit/consent/test_stance.py"
 READING, PAGES = "unit/systems/fhir_consent/test_reading.py", "unit/systems/fhir_consent/test_source.py"
 FILE, VOICE = "unit/systems/regional_consent/test_source.py", "unit/systems/local_consent/test_voice.py"
+BEYOND, GLASS = "unit/consent/test_beyond_explicit.py", "unit/emergency/test_glass.py"
 EXPLAIN, DECIDE = "integration/consent/test_explain.py", "unit/disclose/test_decide.py"
 ENDS = f"{CLIENT}::test_no_answer_is_unavailable_for_its_reason"
 FAULTS = f"{WIRE}::test_fault_of_the_service_becomes_its_reason"
@@ -34,7 +35,6 @@ class Case(NamedTuple):
     note: str = ""
 
 
-NO_PROFILE = "this profile is not offered: there is no source of holder-side evidence"
 NO_OPEN = "the open question is not built"
 CASES = (
     Case(1, "closed_permit", f"{ANSWER}::test_closed_permit_in_another_layout_with_everything_echoed"),
@@ -129,11 +129,14 @@ CASES = (
     Case(100, "static_wildcard_rejected", f"{FILE}::test_static_wildcard_rejected"),
     Case(101, "strict_profile_ignores_treatment_relation",
          f"{PROFILE}::test_strict_profile_ignores_treatment_relation"),
-    Case(102, "routekaart_treatment_relation_allows", "", NO_PROFILE),
-    Case(103, "emergency_requires_named_person_and_reason", "", NO_PROFILE),
-    Case(104, "emergency_vs_local_objection_denied", f"{STANCE}::test_emergency_vs_local_objection_denied"),
-    Case(105, "emergency_on_mitz_deny_default_denied", f"{STANCE}::test_emergency_on_mitz_deny_default_denied"),
-    Case(106, "emergency_rate_limit", "", NO_PROFILE),
+    Case(102, "routekaart_treatment_relation_allows", f"{BEYOND}::test_routekaart_treatment_relation_allows",
+         "changed: a failure of Mitz is not passed, a no of Mitz only with `implied.on_mitz_deny: allow`"),
+    Case(103, "emergency_requires_named_person_and_reason",
+         f"{GLASS}::test_emergency_requires_named_person_and_reason", "changed: the reason is a code"),
+    Case(104, "emergency_vs_local_objection_denied", f"{BEYOND}::test_emergency_never_passes_an_objection"),
+    Case(105, "emergency_on_mitz_deny_default_denied", f"{BEYOND}::test_emergency_on_mitz_deny_is_the_owners_decision"),
+    Case(106, "emergency_rate_limit", f"{GLASS}::test_emergency_rate_limit",
+         "changed: a cap per organization, not per person"),
     Case(107, "patient_unknown_uniform_and_mitz_not_asked",
          f"{EXPLAIN}::test_patient_unknown_uniform_and_mitz_not_asked"),
     Case(108, "deceased", f"{EXPLAIN}::test_deceased"),

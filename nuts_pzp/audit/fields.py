@@ -39,9 +39,11 @@ def kind_of(stop: Stop) -> str:
     return {Deny: "deny", Unknown: "unknown", Unavailable: "unavailable"}[type(stop)]
 
 
-def checks_field(authz: bool | None, consent: bool | None, purpose: Purpose | None) -> Members:
-    """NEN `controles`: true, false, or null when not evaluated. Nobody verifies the relation, so it is never true."""
-    return {"authz": authz, "btg": purpose is Purpose.EMERGENCY, "consent": consent, "relation": None}
+def checks_field(
+    authz: bool | None, consent: bool | None, purpose: Purpose | None, relation: bool | None = None
+) -> Members:
+    """NEN `controles`: true, false, or null when not evaluated. The relation is true on the holder's evidence only."""
+    return {"authz": authz, "btg": purpose is Purpose.EMERGENCY, "consent": consent, "relation": relation}
 
 
 def evidence_field(evidence: tuple[Evidence, ...]) -> list[Members]:

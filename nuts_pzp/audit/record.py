@@ -50,6 +50,10 @@ SYSTEM = "system"
 """The log of what belongs to no tenant. No tenant may have this id."""
 
 
+VERIFIED = ("implied:", "cover:")
+"""Grounds for which the holder itself found evidence of a relation."""
+
+
 class Scribe:
     """Writes the drafts of one tenant's log."""
 
@@ -95,17 +99,18 @@ def _allowed(event: Allowed, members: Members, page: Page, own: Members | None) 
     caller = access.caller
     policy = [ground for ground in event.grounds if ground.basis.startswith("policy:")]
     consent = [ground for ground in event.grounds if ground not in policy]
+    verified = any(ground.basis.startswith(VERIFIED) for ground in consent)
     members |= attempt_fields(event.attempt, caller)
     members |= requester_fields(caller, own, page)
     members |= page.patient(access.patient.bsn)
     members |= {
-        "checks": checks_field(bool(policy) or None, bool(consent) or None, caller.purpose),
+        "checks": checks_field(bool(policy) or None, bool(consent) or None, caller.purpose, verified or None),
         "consent": {"basis": [ground.basis for ground in consent], "decision": "permit", "evidence": _joined(consent)},
         "event": event_field("disclosure.decision", "E", caller.purpose),
         "legal_basis": consent[0].basis.partition(":")[0] if consent else "none",
         "object": object_field(access.request),
         "outcome": outcome_field(None),
-        "policy": _policy(event.policy, policy),
+        "policy": _policy(event.policy, policy, "verified" if verified else "not-checked"),
     }
 
 
@@ -113,8 +118,8 @@ def _joined(grounds: list[Permit]) -> list[Members]:
     return evidence_field(tuple(item for ground in grounds for item in ground.evidence))
 
 
-def _policy(bundle: str, grounds: list[Permit]) -> Members:
-    policy: Members = {"basis": [ground.basis for ground in grounds], "relation": "not-checked"}
+def _policy(bundle: str, grounds: list[Permit], relation: str = "not-checked") -> Members:
+    policy: Members = {"basis": [ground.basis for ground in grounds], "relation": relation}
     if bundle:
         policy["bundle_sha256"] = bundle
     if evidence := _joined(grounds):

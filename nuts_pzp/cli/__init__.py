@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "overview": "Merge answers into one overview, offline",
     "policy": "Decide and test with the policy bundle, offline",
     "consent": "Sharing consent: record and revoke choices, explain, read answers",
+    "emergency": "Emergency access: the review queue and its verdicts",
     "audit": "Verify and inspect the audit ledger, offline",
 }
 

@@ -23,11 +23,14 @@ from ..systems.mitz.question import NotAQuestion, Party, Question, Responsible
 from ..systems.mitz.scan import MAX_BYTES
 from .consent_explain import explain
 from .consent_record import record, revoke
+from .consent_relation import relate, unrelate
 from .consent_static import import_static, sign_static
 
 app = typer.Typer(help="Sharing consent: record, revoke, read.", no_args_is_help=True)
 app.command("record")(record)
 app.command("revoke")(revoke)
+app.command("relate")(relate)
+app.command("unrelate")(unrelate)
 app.command("explain")(explain)
 app.command("import-static")(import_static)
 app.command("sign-static")(sign_static)

@@ -19,20 +19,21 @@ from rich.console import Console
 from rich.table import Table
 
 from ..accounted import Administered
-from ..assembly import CONSENT, RECORDS
-from ..consent.port import Bounded, ConsentSource, Verdict
+from ..assembly import CONSENT, RECORDS, RELATION
+from ..consent.port import Bounded, Presuming
 from ..consent.profile import Ranked, SharingConsent
 from ..disclose.patient import patient_of
 from ..exchange import Access, Caller
 from ..fhir.request import FhirRequest
 from ..identity import BSN_SYSTEM, Bsn, NotAnIdentifier, Organization, Patient, Professional, Purpose, Standing, Ura
-from ..outcome import Deny, Evidence, Outcome, Permit, Stop, Unavailable
+from ..outcome import Deny, Evidence, Outcome, Permit, Stop
 from ..outside import Living
 from ..reasons import Reason
 from ..settings import MITZ, DiscloseSettings, SettingsError
 from ..store.outbox import Outbox
 from ..systems.local_consent.record import Choice
 from ..systems.local_consent.registry import Registry
+from .consent_witness import BoundedWitness, DryGlass, Looked, MitzWitness, Witness
 from .options import Config
 from .tenancy import (
     AsJson,
@@ -53,36 +54,12 @@ _PURPOSES = {"treatment": Purpose.TREATMENT, "emergency": Purpose.EMERGENCY}
 
 
 @dataclass(slots=True)
-class Witness:
-    """Stands before a source and remembers what it said; silent Mitz says that it was not asked."""
-
-    kind: str
-    source: ConsentSource | None
-    said: Verdict | None = None
-
-    async def ask(self, access: Access, /) -> Verdict:
-        """Ask the source behind it, if there is one to ask."""
-        if self.source is None:
-            stop = Unavailable(Reason.MITZ_UNAVAILABLE, detail="not-asked")
-            self.said = Verdict(stop, explicit=False, specificity=4)
-        else:
-            self.said = await self.source.ask(access)
-        return self.said
-
-
-@dataclass(slots=True)
-class BoundedWitness(Witness):
-    """A witness of a source that says how specific its permits are at most."""
-
-    highest_permit: int = 0
-
-
-@dataclass(slots=True)
 class Explained:
     """What came of it. `depends` is true when only an answer of Mitz could tell."""
 
     outcome: Outcome[Permit]
     witnesses: list[tuple[Witness, Ranked]] = field(default_factory=list)
+    looked: list[Looked] = field(default_factory=list)
     choices: tuple[tuple[Choice, bool], ...] = ()
     """Those the holder recorded itself, and whether the ledger has each."""
 
@@ -143,9 +120,17 @@ async def _explain(place: Tenancy, bsn: Bsn, caller: Caller, who: Professional, 
             for one, weight in settings.consent.weighed
             for witness in (_witness(place, one, living, silent=one.kind == MITZ and not ask_mitz),)
         ]
-        consent = SharingConsent(settings.consent.profile, tuple(ranked for _, ranked in witnesses))
+        chosen = settings.consent
+        looked = [_looked(place, one, living) for one in (chosen.implied.sources if chosen.implied else ())]
+        consent = SharingConsent(
+            chosen.profile,
+            tuple(ranked for _, ranked in witnesses),
+            grounds=tuple(looked),
+            implied_over_deny=chosen.implied is not None and chosen.implied.on_mitz_deny == "allow",
+            emergency=DryGlass(chosen.emergency.after) if chosen.emergency else None,
+        )
         outcome = await consent.ask(Access(caller, FhirRequest("search-type", "Consent"), patient))
-        return Explained(outcome, witnesses, await _choices(place, bsn))
+        return Explained(outcome, witnesses, looked, await _choices(place, bsn))
     except SettingsError as error:
         refuse(str(error))
     finally:
@@ -167,9 +152,17 @@ def _witness(place: Tenancy, one: Any, living: list[object], *, silent: bool) ->
     source = CONSENT.fill(one, place.around, frozenset(place.deployment.adapters))
     living.append(source)
     asked = None if silent else source
+    if isinstance(source, Bounded) and isinstance(source, Presuming):
+        return MitzWitness(one.kind, asked, highest_permit=source.highest_permit)
     if isinstance(source, Bounded):
         return BoundedWitness(one.kind, asked, highest_permit=source.highest_permit)
     return Witness(one.kind, asked)
+
+
+def _looked(place: Tenancy, one: Any, living: list[object]) -> Looked:
+    source = RELATION.fill(one, place.around, frozenset(place.deployment.adapters))
+    living.append(source)
+    return Looked(one.kind, source)
 
 
 async def _choices(place: Tenancy, bsn: Bsn) -> tuple[tuple[Choice, bool], ...]:
@@ -197,6 +190,10 @@ def as_dict(found: Explained) -> dict[str, Any]:
                 **_heard(one),
             }
             for one, ranked in found.witnesses
+        ],
+        "relations": [
+            {"kind": one.kind, **({"said": "not-asked"} if one.found is None else _found(one.found))}
+            for one in found.looked
         ],
         "choices": [
             {
@@ -228,6 +225,10 @@ def _heard(one: Witness) -> dict[str, Any]:
     }
 
 
+def _found(outcome: Outcome[Permit]) -> dict[str, Any]:
+    return {"said": _word(outcome), **_because(outcome)}
+
+
 def _word(outcome: Outcome[Permit]) -> str:
     return type(outcome).__name__.lower()
 
@@ -252,6 +253,8 @@ def _show(found: Explained) -> None:
         table.add_row(
             one["kind"], one["said"], str(one.get("specificity", "")), " ".join(part for part in parts if part)
         )
+    for one in data["relations"]:
+        table.add_row(f"relation: {one['kind']}", one["said"], "", one.get("basis") or one.get("reason", ""))
     console.print(table)
     for one in data["choices"]:
         users = ", ".join((*one["user_uras"], *one["user_types"])) or "everybody"

@@ -50,9 +50,14 @@ class Tenancy:
         disclose = self.settings.disclose
         return tuple(one for one in disclose.consent.sources if one.kind == kind) if disclose else ()
 
+    @property
+    def outbox(self) -> Outbox:
+        """Where what a command did waits for the ledger."""
+        return Outbox(self.vault)
+
     async def accounted(self, id: str) -> bool:
         """Wait a moment for the gateway to write this event into its ledger; say whether it did."""
-        outbox = Outbox(self.vault)
+        outbox = self.outbox
         for _ in range(int(_ACCOUNTED_WITHIN / 0.1)):
             if await outbox.settled(id):
                 return True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from ..exchange import Access
-from ..outcome import Outcome, Permit, Unavailable
+from ..outcome import Outcome, Permit, Stop, Unavailable
+from ..reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +58,47 @@ class Bounded(Protocol):
     @property
     def highest_permit(self) -> int:
         """0 to 4."""
+        ...
+
+
+@runtime_checkable
+class Presuming(Protocol):
+    """A source that asks whether consent may be presumed, when an access says that it is (spec consent 4.4).
+
+    Its permit is not explicit then: it says that nothing is known against it.
+    """
+
+    @property
+    def presumes(self) -> Literal[True]:
+        """Marks the source; there is nothing else to say."""
+        ...
+
+
+class Grounds(Protocol):
+    """Where the holder itself finds why consent may be presumed: its own records or tables, never the caller's word.
+
+    Asked under a profile that accepts it only (spec consent 5.6, 6.3 row 13).
+    """
+
+    async def ground(self, access: Access, /) -> Outcome[Permit]:
+        """Permit with basis `implied:treatment`, `implied:referral` or `cover:<arrangement>` and its evidence.
+
+        Unknown when there is none, Unavailable when it could not be looked up.
+        """
+        ...
+
+
+class BreakGlass(Protocol):
+    """Judges an emergency claim where no consent was found (spec consent 6.3 row 14)."""
+
+    @property
+    def after(self) -> frozenset[Reason]:
+        """The stops that an emergency may pass."""
+        ...
+
+    async def open(self, access: Access, stop: Stop, /) -> Outcome[Permit]:
+        """Permit with basis `emergency-override:<reason of stop>` once it stands in the review queue, and is alerted.
+
+        Deny when the claim is not complete or the organization's cap is reached; `stop` itself when that was a failure.
+        """
         ...

@@ -1,4 +1,4 @@
-"""The decision table of spec consent 6.3: many verdicts, one outcome, by legal profile.
+"""Many verdicts, one outcome, by the holder's legal profile (spec consent 5.6, 6.2, 6.3).
 
 Trusts its sources' verdicts, not their good behaviour: one that raises has not permitted anything. Sources are asked in
 the order given, one after the other, and no further once nothing can change the outcome: the last one is usually Mitz,
@@ -8,24 +8,42 @@ and a question to Mitz is seen by the citizen.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import structlog
 
-from ..exchange import Access
-from ..identity import Bsn
-from ..outcome import Deny, Outcome, Permit, Unavailable, Unknown
+from ..exchange import Access, Caller
+from ..identity import Bsn, Purpose
+from ..outcome import Deny, Evidence, Outcome, Permit, Stop, Unavailable, Unknown
 from ..reasons import Reason
 from .cache import Reuse
-from .port import Bounded, ConsentSource, Repeatable, Resting, Verdict
+from .port import Bounded, BreakGlass, ConsentSource, Grounds, Presuming, Repeatable, Resting, Verdict
+from .table import HIGHEST, MITZ_SAYS_NO, NO_DECISION, NOTHING_RECORDED, Heard, Said, combine, highest, objected, rank
 
 _log = structlog.get_logger("nuts_pzp.consent")
 
-HIGHEST = 4
-"""The specificity that nothing outranks; on a tie an objection wins."""
-NO_DECISION = frozenset({Reason.MITZ_INDETERMINATE, Reason.MITZ_NOT_APPLICABLE})
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a holder accepts besides the patient's explicit consent (spec consent 5.6)."""
+
+    implied: bool
+    """A treatment relation, a referral or a cover arrangement that the holder itself has evidence of."""
+    emergency: bool
+    """A complete emergency claim."""
+
+
+STRICT = "nl-pzp-strict"
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        STRICT: Profile(implied=False, emergency=False),
+        "routekaart": Profile(implied=True, emergency=True),
+        "routekaart-emergency-only": Profile(implied=False, emergency=True),
+    }
+)
+"""Strict is the default; another one is decided by a named owner. What it accepts is off until it is furnished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,95 +60,6 @@ class Ranked:
     yields: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One source's verdict, with that source's weight."""
-
-    verdict: Verdict
-    required: bool
-    authoritative: bool
-    yields: bool = False
-
-    @property
-    def permits(self) -> bool:
-        """True for the explicit Permit of an authoritative source: all that counts as a yes under a strict profile."""
-        return isinstance(self.verdict.outcome, Permit) and self.verdict.explicit and self.authoritative
-
-    @property
-    def denies(self) -> bool:
-        """True for a no, whatever is behind it."""
-        return isinstance(self.verdict.outcome, Deny)
-
-    @property
-    def failed(self) -> bool:
-        """True when the source could not be asked."""
-        return isinstance(self.verdict.outcome, Unavailable)
-
-
-Heard = tuple[Said, ...]
-Row = Callable[[Heard], Outcome[Permit] | None]
-"""One line of the table: the outcome when its condition holds, else None. The first that holds decides."""
-
-
-def _highest(heard: Heard, which: Callable[[Said], bool]) -> Said | None:
-    return max((said for said in heard if which(said)), key=lambda said: said.verdict.specificity, default=None)
-
-
-def _rank(said: Said | None) -> int:
-    return said.verdict.specificity if said else -1
-
-
-def objection(heard: Heard) -> Outcome[Permit] | None:
-    """Row 6: a recorded objection at least as specific as any permit, also when another source failed."""
-    objecting = _highest(heard, lambda said: said.denies and said.verdict.explicit)
-    permitting = _highest(heard, lambda said: said.permits)
-    return objecting.verdict.outcome if objecting and _rank(objecting) >= _rank(permitting) else None
-
-
-def required_failed(heard: Heard) -> Outcome[Permit] | None:
-    """Rows 11, 12 and 17: no source stands in for a required one that could not be asked."""
-    return next((said.verdict.outcome for said in heard if said.required and said.failed), None)
-
-
-def denied(heard: Heard) -> Outcome[Permit] | None:
-    """Rows 8 to 10 and 16: a no at least as specific as any permit; against a permit elsewhere it is a conflict."""
-    permitting = _highest(heard, lambda said: said.permits)
-    denying = _highest(heard, lambda said: said.denies and not (said.yields and permitting))
-    if denying is None or _rank(denying) < _rank(permitting):
-        return None
-    outcome = denying.verdict.outcome
-    if permitting is None or not isinstance(outcome, Deny) or outcome.reason in NO_DECISION:
-        return outcome
-    return Deny(Reason.CONSENT_CONFLICT, permitting.verdict.outcome.evidence + outcome.evidence)
-
-
-def permitted(heard: Heard) -> Outcome[Permit] | None:
-    """Rows 7 and 15: an explicit permit that nothing above spoke against."""
-    permitting = _highest(heard, lambda said: said.permits)
-    return permitting.verdict.outcome if permitting else None
-
-
-def optional_failed(heard: Heard) -> Outcome[Permit] | None:
-    """Nobody spoke and somebody could not be asked: that is not the same as no choice."""
-    return next((said.verdict.outcome for said in heard if said.failed), None)
-
-
-def none(heard: Heard) -> Outcome[Permit] | None:
-    """Row 18: all were asked and none knows of a choice."""
-    return Unknown(Reason.CONSENT_NONE)
-
-
-PROFILES: Mapping[str, tuple[Row, ...]] = MappingProxyType(
-    {"nl-pzp-strict": (objection, required_failed, denied, permitted, optional_failed, none)}
-)
-"""Legal profiles (spec consent 5.6). Strict: explicit consent, never implied by a relation or an emergency."""
-
-
-def combine(profile: str, heard: Heard) -> Outcome[Permit]:
-    """Return what the first matching row of the profile's table says."""
-    return next(outcome for row in PROFILES[profile] if (outcome := row(heard)) is not None)
-
-
 def _highest_permit(ranked: Ranked) -> int:
     if not ranked.authoritative:
         return -1
@@ -141,31 +70,43 @@ def _highest_permit(ranked: Ranked) -> int:
 class SharingConsent:
     """The holder's consent sources and the profile that combines them.
 
-    ValueError for an unknown profile, and when no source could ever permit.
+    `grounds` are asked, in order, for the holder's own evidence of a relation; `emergency` judges an emergency claim.
+    `implied_over_deny`: such evidence also stands against a no of Mitz without a known reason (row 13).
+
+    ValueError for an unknown profile, when no source could ever permit, and for what the profile does not accept.
     """
 
     profile: str
     sources: tuple[Ranked, ...]
     reuse: Reuse = field(default_factory=Reuse, repr=False, compare=False)
+    grounds: tuple[Grounds, ...] = ()
+    implied_over_deny: bool = False
+    emergency: BreakGlass | None = None
     _repeatable: tuple[Repeatable | None, ...] = field(init=False, repr=False, compare=False)
     """Each source again when it says what its question is: found once, for asking a protocol costs microseconds."""
+    _presuming: tuple[bool, ...] = field(init=False, repr=False, compare=False)
+    """Which sources ask another question when consent may be presumed."""
     _resting: tuple[Resting, ...] = field(init=False, repr=False, compare=False)
     """The required sources that can say that they would not ask now."""
     _reach: tuple[int, ...] = field(init=False, repr=False, compare=False)
     """The most specific permit that any source from this place on could give; -1 after the last."""
+    _implied_after: frozenset[Reason] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.profile not in PROFILES:
+        accepts = PROFILES.get(self.profile)
+        if accepts is None:
             raise ValueError(f"consent profile is not one of: {', '.join(PROFILES)}")
         if not any(ranked.authoritative for ranked in self.sources):
             raise ValueError("sharing consent needs at least one authoritative source, or nothing could be shared")
-        found = tuple(one.source if isinstance(one.source, Repeatable) else None for one in self.sources)
-        object.__setattr__(self, "_repeatable", found)
-        resting = tuple(one.source for one in self.sources if one.required and isinstance(one.source, Resting))
-        object.__setattr__(self, "_resting", resting)
-        highest = [_highest_permit(ranked) for ranked in self.sources]
-        reach = tuple(max(highest[index:], default=-1) for index in range(len(highest) + 1))
-        object.__setattr__(self, "_reach", reach)
+        if (self.grounds and not accepts.implied) or (self.emergency and not accepts.emergency):
+            raise ValueError(f"the profile {self.profile} does not accept that")
+        put = functools.partial(object.__setattr__, self)
+        put("_repeatable", tuple(one.source if isinstance(one.source, Repeatable) else None for one in self.sources))
+        put("_presuming", tuple(isinstance(one.source, Presuming) for one in self.sources))
+        put("_resting", tuple(one.source for one in self.sources if one.required and isinstance(one.source, Resting)))
+        reach = [_highest_permit(ranked) for ranked in self.sources]
+        put("_reach", tuple(max(reach[index:], default=-1) for index in range(len(reach) + 1)))
+        put("_implied_after", NOTHING_RECORDED | (MITZ_SAYS_NO if self.implied_over_deny else frozenset()))
 
     async def ask(self, access: Access) -> Outcome[Permit]:
         """Ask the sources in order and combine by the profile. The patient's standing is settled before this.
@@ -174,33 +115,100 @@ class SharingConsent:
         not asked after an explicit permit.
         """
         heard: list[Said] = []
+        passable = self._implies(access.caller) or self._may_break(access.caller)
+        ground: Outcome[Permit] | None = None
         for index, ranked in enumerate(self.sources):
             if ranked.yields and any(said.permits for said in heard):
                 continue
+            if ground is None and self._presuming[index] and self._implies(access.caller):
+                ground = await self._ground(access)
+                access = replace(access, presumed=isinstance(ground, Permit))
             verdict = await self._one(index, ranked.source, access)
             said = Said(verdict, ranked.required, ranked.authoritative, ranked.yields)
             heard.append(said)
-            if (said.failed and said.required) or self._settled(tuple(heard), self._reach[index + 1]):
+            if not passable and said.failed and said.required:
                 break
-        return combine(self.profile, tuple(heard))
+            if self._settled(tuple(heard), self._reach[index + 1], passable):
+                break
+        outcome = combine(tuple(heard))
+        if isinstance(outcome, Permit) or not passable or objected(tuple(heard)):
+            return outcome
+        return await self._passed(access, tuple(heard), outcome, ground)
 
-    def _settled(self, heard: Heard, reach: int) -> bool:
-        """True when a no stands that no permit can outrank any more: an objection, or the highest no there is."""
-        rank = _rank(_highest(heard, lambda said: said.denies and (said.verdict.explicit or not said.yields)))
-        explicit = _rank(_highest(heard, lambda said: said.denies and said.verdict.explicit))
-        permitting = _rank(_highest(heard, lambda said: said.permits))
-        return rank >= HIGHEST or (explicit >= 0 and explicit >= max(permitting, reach))
+    async def _passed(
+        self, access: Access, heard: Heard, stop: Stop, ground: Outcome[Permit] | None
+    ) -> Outcome[Permit]:
+        """Rows 13 and 14: what the profile accepts where the sources came to `stop` and nobody objected."""
+        if self._implies(access.caller) and stop.reason in self._implied_after:
+            ground = ground or await self._ground(access)
+            if isinstance(ground, Permit):
+                return replace(ground, evidence=ground.evidence + _presumed(heard))
+            if isinstance(ground, Unavailable) and isinstance(stop, Unknown):
+                return ground
+        if self._may_break(access.caller) and self.emergency and stop.reason in self.emergency.after:
+            return await self._broken(access, self.emergency, stop)
+        return stop
 
-    def resting(self) -> Unavailable | None:
-        """Say, before any patient is looked up, that a required source would not be asked now (design D4)."""
+    def _implies(self, caller: Caller) -> bool:
+        return bool(self.grounds) and caller.purpose is Purpose.TREATMENT
+
+    def _may_break(self, caller: Caller) -> bool:
+        return self.emergency is not None and caller.purpose is Purpose.EMERGENCY
+
+    def _settled(self, heard: Heard, reach: int, passable: bool) -> bool:
+        """True when a no stands that no permit can outrank any more: an objection, or the highest no there is.
+
+        Where something else may pass that highest no, all are heard: the next one may know of an objection.
+        """
+        explicit = rank(highest(heard, lambda said: said.objects))
+        permitting = rank(highest(heard, lambda said: said.permits))
+        if not passable:
+            no = rank(highest(heard, lambda said: said.denies and (said.verdict.explicit or not said.yields)))
+            if no >= HIGHEST:
+                return True
+        return explicit >= 0 and explicit >= max(permitting, reach)
+
+    def resting(self, caller: Caller) -> Unavailable | None:
+        """Say, before any patient is looked up, that a required source would not be asked now (design D4).
+
+        Not to whom an emergency may let pass what that source cannot say.
+        """
         for source in self._resting:
-            if (stop := source.resting()) is not None:
-                return stop
+            stop = source.resting()
+            if stop is None:
+                continue
+            if self._may_break(caller) and self.emergency and stop.reason in self.emergency.after:
+                continue
+            return stop
         return None
 
     def purge(self, bsn: Bsn) -> None:
         """This patient's choice may have changed: no verdict from before may serve any more."""
         self.reuse.purge(bsn)
+
+    async def _ground(self, access: Access) -> Outcome[Permit]:
+        """The first evidence that the holder itself has. What could not be looked up is told only when nothing was."""
+        failed: Stop = Unknown(Reason.CONSENT_NONE)
+        for one in self.grounds:
+            try:
+                found = await one.ground(access)
+            except Exception as error:
+                kind = type(error).__name__
+                _log.error("consent.ground_raised", source=type(one).__name__, error=kind)
+                found = Unavailable(Reason.INTERNAL, detail=kind)
+            if isinstance(found, Permit):
+                return found
+            if isinstance(found, Unavailable):
+                failed = found
+        return failed
+
+    async def _broken(self, access: Access, emergency: BreakGlass, stop: Stop) -> Outcome[Permit]:
+        try:
+            return await emergency.open(access, stop)
+        except Exception as error:
+            kind = type(error).__name__
+            _log.error("consent.emergency_raised", error=kind)
+            return Unavailable(Reason.INTERNAL, detail=kind)
 
     async def _one(self, index: int, source: ConsentSource, access: Access) -> Verdict:
         try:
@@ -223,3 +231,9 @@ class SharingConsent:
         if question is None:
             return await put()
         return await self.reuse.ask(token, index.to_bytes(2, "big") + question, access.patient.bsn, put)
+
+
+def _presumed(heard: Heard) -> tuple[Evidence, ...]:
+    """What sources said that were asked whether consent may be presumed, and did not object."""
+    permits = (said.verdict.outcome for said in heard if not said.verdict.explicit)
+    return tuple(evidence for outcome in permits if isinstance(outcome, Permit) for evidence in outcome.evidence)

@@ -103,7 +103,7 @@ class _Deciding:
             return self._denied(caller)
         self._caller = caller
 
-        if (resting := house.consent.resting()) is not None:
+        if (resting := house.consent.resting(caller)) is not None:
             return self._denied(resting)
         patient = await self._patient(asked.request, caller.token_digest)
         if not isinstance(patient, Patient):
@@ -112,7 +112,7 @@ class _Deciding:
         if (stop := _standing(patient, asked)) is not None:
             return self._denied(stop)
 
-        access = Access(caller, asked.request, patient)
+        access = Access(caller, asked.request, patient, self._attempt.correlation)
         generation = await house.generations.generation(patient.bsn)
         if not isinstance(generation, int):
             return self._denied(generation)

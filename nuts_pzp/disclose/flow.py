@@ -29,6 +29,9 @@ _log = structlog.get_logger("nuts_pzp.disclose")
 _DECISIONS = 3
 """Times that one answer is decided about anew because the patient's choice changed meanwhile."""
 
+BROKE_GLASS = "emergency-override:"
+"""The basis of a disclosure that rests on an emergency alone (spec consent 6.3 row 14)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -36,6 +39,8 @@ class Reply:
 
     receipt: Receipt[Disclosed] | Receipt[Denied]
     content: Outcome[Minimized]
+    broke_glass: bool = False
+    """It was let through as an emergency, which stands in the holder's review queue."""
 
 
 async def disclose(
@@ -58,7 +63,8 @@ async def disclose(
     allowed = await house.audit.append(decision)
     content = await still(house, allowed, await fetch(house, allowed, clock()))
     _alarm(house, content, presented)
-    return Reply(await house.audit.append(_disclosed(decision.attempt, content)), content)
+    broke_glass = any(ground.basis.startswith(BROKE_GLASS) for ground in decision.grounds)
+    return Reply(await house.audit.append(_disclosed(decision.attempt, content)), content, broke_glass)
 
 
 async def _verified(house: Holding, presented: Presented) -> Outcome[Caller]:

@@ -27,6 +27,8 @@ BODY_LIMIT = 64 * 1024 + 1
 
 Header = tuple[bytes, bytes]
 
+_BROKE_GLASS = ((b"x-break-glass", b"recorded"),)
+
 _log = structlog.get_logger("nuts_pzp.network")
 
 
@@ -103,7 +105,7 @@ class NetworkDoor:
             return await self._refuse(holding.audit, presented, Unavailable(Reason.INTERNAL))
         if isinstance(answered.content, Deny | Unknown | Unavailable):
             return _face(answered.content, presented, _allow(raw.path, holding))
-        return door.Response(200, answered.content.body)
+        return door.Response(200, answered.content.body, _BROKE_GLASS if answered.broke_glass else ())
 
     async def _refuse(
         self, audit: Audit, presented: Presented, stop: Stop, allow: Header | None = None

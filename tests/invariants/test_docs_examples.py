@@ -27,14 +27,20 @@ from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.sandbox.authority import Authority
 from nuts_pzp.store.sqlite import SqliteStore
+from nuts_pzp.systems.cover_table.source import CoverSettings
+from nuts_pzp.systems.cover_table.table import Table as CoverTable
 from nuts_pzp.systems.ehr_mtls.gatekeeper import EhrSettings
 from nuts_pzp.systems.fhir_consent.source import FhirConsentSettings
+from nuts_pzp.systems.fhir_relation.source import FhirRelationSettings
 from nuts_pzp.systems.fhir_server import ConnectorSettings, RecordsSettings
 from nuts_pzp.systems.local_consent.source import LocalSettings
+from nuts_pzp.systems.local_relation.source import LocalRelationSettings
 from nuts_pzp.systems.lrza.settings import LrzaSettings
 from nuts_pzp.systems.mitz.consent import MitzSettings
 from nuts_pzp.systems.nuts_node.settings import CredentialsSettings, GatekeeperSettings
 from nuts_pzp.systems.nvi.settings import NviSettings
+from nuts_pzp.systems.officer_spool import SpoolSettings
+from nuts_pzp.systems.officer_webhook import WebhookSettings
 from nuts_pzp.systems.opa import OpaSettings
 from nuts_pzp.systems.regional_consent.source import RegionalConsentSettings
 from nuts_pzp.systems.regional_file.table import Entry, RegionalSettings, Table
@@ -53,6 +59,11 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("consent", "local"): LocalSettings,
     ("consent", "mitz"): MitzSettings,
     ("consent", "regional_consent"): RegionalConsentSettings,
+    ("relation", "local_relation"): LocalRelationSettings,
+    ("relation", "fhir_relation"): FhirRelationSettings,
+    ("relation", "cover_table"): CoverSettings,
+    ("alert", "officer_webhook"): WebhookSettings,
+    ("alert", "officer_spool"): SpoolSettings,
     ("policy", "regorus"): RegorusSettings,
     ("policy", "opa"): OpaSettings,
     ("localization", "nvi"): NviSettings,
@@ -62,7 +73,9 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("organization_types", "regional_file"): RegionalSettings,
 }
 
-_BLOCK = re.compile(r"^```yaml (deployment|tenant|region|roles|slot)(?:=(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^```yaml (deployment|tenant|region|roles|cover|slot)(?:=(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,8 @@ class _Files:
         self._leaf = authority.client("docs", common_name="docs")
         self._owner = Ed25519PrivateKey.generate()
         self._region = yaml.safe_dump(_of("region")[0].content, allow_unicode=True).encode()
+        self._cover = yaml.safe_dump(_of("cover")[0].content, allow_unicode=True).encode()
+        self._signed = self._region
 
     def for_all(self, document: Any) -> None:
         """Look at every key of an example, at any depth."""
@@ -115,14 +130,17 @@ class _Files:
             if key == "public_key_files":
                 for name in value.values():
                     self._put(self._folder / name, self._public())
+            if key == "folder":
+                (self._folder / value).mkdir(parents=True)
             if key == "bundle_folder":
                 shutil.copytree(shipped(), self._folder / value)
         for one in document if isinstance(document, list) else ():
             self.for_all(one)
 
     def _content(self, key: str) -> bytes:
-        if key == "file":
-            return self._region
+        if key in ("file", "table_file"):
+            self._signed = self._region if key == "file" else self._cover
+            return self._signed
         made = {
             "roots_file": self._authority.root_file.read_bytes,
             "client_roots_file": self._authority.root_file.read_bytes,
@@ -142,7 +160,7 @@ class _Files:
         return self._owner.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def _signature(self) -> bytes:
-        return base64.b64encode(self._owner.sign(self._region))
+        return base64.b64encode(self._owner.sign(self._signed))
 
     @staticmethod
     def _put(path: Path, content: bytes) -> None:
@@ -224,6 +242,11 @@ async def test_an_example_of_a_tenant_becomes_a_house(block: Block, tmp_path: Pa
 @pytest.mark.parametrize("block", _of("region"), ids=str)
 def test_an_example_of_a_regional_list_is_one(block: Block) -> None:
     Table.model_validate(block.content)
+
+
+@pytest.mark.parametrize("block", _of("cover"), ids=str)
+def test_an_example_of_a_cover_table_is_one(block: Block) -> None:
+    CoverTable.model_validate(block.content)
 
 
 @pytest.mark.parametrize("block", _of("roles"), ids=str)

@@ -11,7 +11,7 @@ import ssl
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import structlog
@@ -73,6 +73,7 @@ class MitzConsent:
     """The closed question as a source for one holder. Permits are explicit and general, denies of unknown origin."""
 
     highest_permit = 0
+    presumes: Literal[True] = True
 
     def __init__(
         self, holder: Organization, settings: MitzSettings, client: ClosedQuestion, tls: TlsFiles | None, out: Outbound
@@ -95,8 +96,9 @@ class MitzConsent:
             return Verdict(found, explicit=False, specificity=4)
         reason = why_not(found)
         if reason is None:
-            permit = Permit("explicit-consent:mitz", (found.evidence,))
-            return Verdict(permit, explicit=True, specificity=0, cacheable_for=PERMIT_SERVES)
+            explicit = question.purpose is Purpose.TREATMENT
+            permit = Permit("explicit-consent:mitz" if explicit else "presumed-consent:mitz", (found.evidence,))
+            return Verdict(permit, explicit=explicit, specificity=0, cacheable_for=PERMIT_SERVES)
         decided = reason in (Reason.MITZ_DENY, Reason.MITZ_PARTIAL)
         deny = Deny(reason, (found.evidence,))
         return Verdict(deny, explicit=False, specificity=4, cacheable_for=DENY_SERVES if decided else 0.0)
@@ -115,6 +117,7 @@ class MitzConsent:
                 caller.organization.ura.value,
                 caller.organization.type,
                 caller.purpose.value,
+                access.presumed,
                 _fields(who),
                 _fields(who.mandated_by) if who.mandated_by else None,
                 bool(who.mandated_by and who.mandated_by.mandated_by),
@@ -126,10 +129,11 @@ class MitzConsent:
         return self._client.resting()
 
     def question(self, access: Access) -> Question | Deny:
-        """Make the one question of this access: PZP is GGC002, and Mitz is only ever asked about explicit consent.
+        """Make the one question of this access: PZP is GGC002.
 
-        An emergency cannot be told to Mitz: it is asked as treatment. COC says that consent may be presumed, which no
-        claim here proves, so it is refused rather than asked (spec consent 4.4, 6.1).
+        An emergency cannot be told to Mitz: it is asked as treatment. COC says that consent may be presumed: asked only
+        where the holder itself has evidence and its profile says so, instead of TREAT and never after it; what a
+        caller claims is refused rather than asked (spec consent 4.4, 6.1).
         """
         caller = access.caller
         if caller.organization.ura == self._holder.ura:
@@ -145,7 +149,9 @@ class MitzConsent:
             if isinstance(who, Deny):
                 return who
             user = Party(caller.organization.ura, caller.organization.type)
-            return Question(uuid.uuid4(), access.patient.bsn, self._holder, user, who, Purpose.TREATMENT)
+            presumed = access.presumed and caller.purpose is Purpose.TREATMENT
+            purpose = Purpose.COORDINATION if presumed else Purpose.TREATMENT
+            return Question(uuid.uuid4(), access.patient.bsn, self._holder, user, who, purpose)
         except NotAQuestion as error:
             return Deny(Reason.CONSENT_ATTRIBUTES, detail=str(error))
 

@@ -177,7 +177,7 @@ async def test_strict_profile_ignores_treatment_relation(source: type, changed: 
     assert found == Unknown(Reason.CONSENT_NONE)
 
 
-@pytest.mark.parametrize("profile", ["", "routekaart", "routekaart-emergency-only", "NL-PZP-STRICT"])
+@pytest.mark.parametrize("profile", ["", "routekaart-more", "Routekaart", "NL-PZP-STRICT"])
 def test_profile_that_does_not_exist_refuses_start(profile: str, source: type) -> None:
     with pytest.raises(ValueError, match="nl-pzp-strict"):
         SharingConsent(profile, (Ranked(source([SILENT]), True, True),))
@@ -193,14 +193,24 @@ def test_no_source_that_could_permit_refuses_start(source: type) -> None:
         SharingConsent("nl-pzp-strict", (Ranked(source([SILENT]), True, False),))
 
 
-def test_resting_is_that_of_the_first_required_source_that_rests(repeatable: type, source: type) -> None:
+def test_resting_is_that_of_the_first_required_source_that_rests(
+    repeatable: type, source: type, access: Access
+) -> None:
     stop = Unavailable(Reason.MITZ_UNAVAILABLE, detail="breaker-open")
     plain = Ranked(source([SILENT]), True, True)
-    assert SharingConsent("nl-pzp-strict", (plain, Ranked(repeatable([SILENT]), True, True))).resting() is None
     assert (
-        SharingConsent("nl-pzp-strict", (plain, Ranked(repeatable([SILENT], rests=stop), False, True))).resting()
+        SharingConsent("nl-pzp-strict", (plain, Ranked(repeatable([SILENT]), True, True))).resting(access.caller)
         is None
     )
     assert (
-        SharingConsent("nl-pzp-strict", (plain, Ranked(repeatable([SILENT], rests=stop), True, True))).resting() == stop
+        SharingConsent("nl-pzp-strict", (plain, Ranked(repeatable([SILENT], rests=stop), False, True))).resting(
+            access.caller
+        )
+        is None
+    )
+    assert (
+        SharingConsent("nl-pzp-strict", (plain, Ranked(repeatable([SILENT], rests=stop), True, True))).resting(
+            access.caller
+        )
+        == stop
     )

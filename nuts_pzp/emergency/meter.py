@@ -1,0 +1,33 @@
+"""How many alerts wait and for how long, for whoever watches the gateway. Labels are tenants: nothing about anybody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from .desk import Desk
+
+
+class AlertMeter(Collector):
+    """Asks the desks when it is asked itself: tenants come and go with a reload."""
+
+    def __init__(self, desks: Callable[[], Mapping[str, Desk]], clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives Unix time."""
+        self._desks, self._clock = desks, clock
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield both gauges, a sample per tenant that offers emergency access."""
+        waiting = GaugeMetricFamily(
+            "nuts_pzp_emergency_alerts_waiting", "Alerts that somebody has not been told", labels=["tenant"]
+        )
+        age = GaugeMetricFamily(
+            "nuts_pzp_emergency_alert_age_seconds", "Age of the oldest alert that waits, 0 for none", labels=["tenant"]
+        )
+        for tenant, desk in self._desks().items():
+            waiting.add_metric([tenant], desk.waiting)
+            age.add_metric([tenant], self._clock() - desk.oldest if desk.oldest is not None else 0.0)
+        yield waiting
+        yield age
