@@ -8,8 +8,9 @@ fails alone; reload is a swap.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -25,7 +26,7 @@ from .audit.ledger.ledger import Ledger
 from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
 from .audit.port import Audit, NotRecorded
-from .authentication.port import Credentials, Gatekeeper
+from .authentication.port import Credentials, Gatekeeper, Vouching
 from .authorization.policies import Policies
 from .authorization.port import Policy
 from .bookkeeping import Bookkeeping
@@ -40,7 +41,7 @@ from .emergency.register import Register
 from .forwarding.port import Connector, FhirServer
 from .forwarding.turns import Turns
 from .furnished import ALERTS, BOOKS, Furnished
-from .house import Consulting, Holding, House
+from .house import Consulting, Deciding, Holding, House
 from .identity import Ura
 from .keys import BadKeyFile, secret, secret_or_new
 from .localization.join import Joined
@@ -171,9 +172,9 @@ class _Furnishing:
         directory = self._put("addressing", ADDRESSING, settings.addressing)
         if (table := settings.organization_types) is not None:
             directory = Typed(directory, self._put("organization_types", ORGANIZATION_TYPES, table))
-        holding = consulting = None
+        holding = consulting = deciding = None
         if (own := settings.disclose) is not None:
-            if not network_url:
+            if not network_url and own.decision is None:
                 raise SettingsError("listeners.network.url: is needed by a tenant that discloses")
             key_file = self._around.path(own.page_key_file) if own.page_key_file else None
             holding = Holding(
@@ -189,6 +190,7 @@ class _Furnishing:
                 generations=self._patients or SINGLE,
                 guard=Guard(tenant.id, own.protection.rules(), self._memory),
             )
+            deciding = self._deciding(own, holding)
         if (user := settings.consult) is not None:
             own_records = holding.records if holding else None
             if user.records is not None:
@@ -211,7 +213,14 @@ class _Furnishing:
                 turns=Turns(user.at_once),
                 once=Once(self._vault, "ehr-idempotency") if self._vault else None,
             )
-        return Furnished(House(tenant, holding, consulting), self._living)
+        return Furnished(House(tenant, holding, consulting, deciding), self._living)
+
+    def _deciding(self, own: DiscloseSettings, holding: Holding) -> Deciding | None:
+        if own.decision is None:
+            return None
+        if not isinstance(holding.network, Vouching):
+            raise SettingsError("disclose.decision: this kind of authentication knows no introspection answers")
+        return Deciding(replace(holding, base=own.decision.base), holding.network)
 
     def _policies(self, own: DiscloseSettings) -> Policies:
         named = {name: self._put(f"policy.{name}", POLICY, slot) for name, slot in own.named_policies.items()}
@@ -275,6 +284,19 @@ class Estate:
         """Return the tenant's house, or None."""
         found = self._houses.get(slug)
         return found.house if found else None
+
+    @contextmanager
+    def visit(self, slug: str) -> Iterator[House | None]:
+        """Enter a tenant's house, or nobody's; it stands until its visitors have left, also when it is replaced."""
+        found = self._houses.get(slug)
+        with found.guest() if found else nullcontext():
+            yield found.house if found else None
+
+    def deciding_for(self, ura: Ura) -> tuple[str, ...]:
+        """Name the tenants of this URA that offer decisions to enforcement points."""
+        return tuple(
+            house.tenant.id for house in self.houses if house.deciding and house.tenant.organization.ura == ura
+        )
 
     def visited(self, door: App) -> App:
         """Put before a door: whoever is answered in a house keeps it standing, also when a reload replaces it."""

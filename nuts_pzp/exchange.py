@@ -73,6 +73,8 @@ class Attempt:
     trace: str = ""
     """W3C traceparent, as received or made."""
     flow: Literal["disclose", "consult"] = "disclose"
+    enforced_by: str = ""
+    """The enforcement point that asks for a decision only, and forwards itself; empty where this gateway forwards."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ from .audit.ledger.sqlite import LedgerInUse, StoreFailed
 from .audit.ledger.tail import Damaged
 from .emergency.meter import AlertMeter
 from .keys import BadKeyFile
-from .settings import Deployment, ListenerSettings, SettingsError
+from .settings import DecisionApiSettings, Deployment, ListenerSettings, SettingsError
+from .web.decision import DecisionDoor
+from .web.decision_clients import Enforcer, Guard
 from .web.ehr import EhrDoor
 from .web.meter import Guarding, Meter
 from .web.network import NetworkDoor
@@ -47,6 +49,7 @@ class Gateway:
         self._estate: Estate | None = None
         self._ehr: EhrDoor | None = None
         self._open_for_all = False
+        self._deciding: DecisionDoor | None = None
         self._registry = CollectorRegistry()
 
     @property
@@ -57,7 +60,9 @@ class Gateway:
     async def start(self) -> None:
         """Open the ledger, build the houses, open the doors; raise SettingsError with words when it cannot be done."""
         audit = self._deployment.audit
-        await self._open("operations", operations(self._checks, self._registry), self._deployment.listeners.operations)
+        api = self._deployment.decision_api
+        inside = operations(self._checks, self._registry, (lambda: self._deciding) if api else None)
+        await self._open("operations", inside, self._deployment.listeners.operations)
         try:
             self._ledger = Ledger.open(placed(self._deployment, self._folder))
         except LEDGER_REFUSED as error:
@@ -77,6 +82,8 @@ class Gateway:
             if listeners.ehr and any(house.consulting for house in estate.houses):
                 ehr = self._ehr = EhrDoor(estate.house, system, listeners.ehr.url, meter)
                 await self._open("ehr", estate.visited(ehr), listeners.ehr)
+            if api:
+                self._deciding = DecisionDoor(estate, guard(api), system, meter)
         except BaseException:
             await self.stop()
             raise
@@ -126,6 +133,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Close the doors, then the houses, then the ledger."""
+        self._deciding = None
         for name in ("network", "ehr"):
             if server := self._servers.pop(name, None):
                 await server.stop()
@@ -168,6 +176,11 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 20)
+
+
+def guard(api: DecisionApiSettings) -> Guard:
+    """Return who may ask for decisions, by these settings."""
+    return Guard({one.sha256: Enforcer(one.name, frozenset(one.tenants)) for one in api.clients})
 
 
 def placed(deployment: Deployment, folder: Path) -> Place:

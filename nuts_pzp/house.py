@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .addressing.phones import PhoneList
 from .addressing.port import Directory
 from .audit.port import Audit
-from .authentication.port import Credentials, Gatekeeper
+from .authentication.port import Credentials, Gatekeeper, Vouching
 from .authorization.policies import Policies
 from .consent.generation import SINGLE, Generations
 from .consent.profile import SharingConsent
@@ -39,6 +39,14 @@ class Holding:
 
     def __repr__(self) -> str:
         return f"Holding({self.tenant.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What a decision for another enforcement point needs: the holder's rooms, with that point's FHIR base."""
+
+    holding: Holding
+    vouching: Vouching
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +82,5 @@ class House:
     tenant: Tenant
     holding: Holding | None
     consulting: Consulting | None
+    deciding: Deciding | None = None
+    """Only of a holder that offers decisions to its own enforcement points."""

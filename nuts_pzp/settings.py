@@ -20,6 +20,8 @@ from .consent_settings import ConsentSettings as ConsentSettings
 from .consent_settings import ConsentSourceSettings as ConsentSourceSettings
 from .consent_settings import SlotSettings as SlotSettings
 from .consent_settings import Strict
+from .decision_settings import DecisionApiSettings as DecisionApiSettings
+from .decision_settings import DecisionSettings
 from .identity import NotAnIdentifier, Organization, Tenant, Ura
 from .outside import Outbound
 from .protection.settings import ProtectionSettings
@@ -88,6 +90,13 @@ class AuditSettings(Strict):
     accept_any_filesystem: bool = False
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 PUBLIC = "public"
 """Stands in a list of networks for all public addresses."""
 
@@ -125,9 +134,20 @@ class Deployment(Strict):
     state: Path
     tenants: Path
     outbound: OutboundSettings = OutboundSettings()
+    decision_api: DecisionApiSettings | None = None
+    """Decisions for other enforcement points, at the operations listener. Off when absent."""
     adapters: tuple[str, ...] = ()
     """Distribution names of adapters that are not ours and may be used."""
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _decisions_are_guarded(self) -> Deployment:
+        door, api = self.listeners.operations, self.decision_api
+        if api and api.loopback and not _is_loopback(door.host):
+            raise ValueError("decision_api.loopback needs listeners.operations.host on loopback")
+        if api and api.clients and door.client_roots_file is None:
+            raise ValueError("decision_api.clients needs listeners.operations.client_roots_file")
+        return self
 
 
 class OrganizationSettings(Strict):
@@ -167,6 +187,8 @@ class DiscloseSettings(Strict):
     """Which policy decides about a token of which scope. A token of another scope is refused."""
     page_key_file: Path | None = None
     protection: ProtectionSettings = ProtectionSettings()
+    decision: DecisionSettings | None = None
+    """Offer decisions to enforcement points of one's own; needs `decision_api` in the deployment file."""
 
     @model_validator(mode="after")
     def _whole(self) -> DiscloseSettings:

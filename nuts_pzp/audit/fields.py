@@ -65,6 +65,8 @@ def attempt_fields(attempt: Attempt, caller: Caller | None) -> Members:
         if caller.token_digest:
             net["token_sha256"] = base64url(caller.token_digest)
     members: Members = {"correlation": attempt.correlation[:LONGEST_TEXT], "net": net}
+    if attempt.enforced_by:
+        members["enforced_by"] = attempt.enforced_by[:LONGEST_TEXT]
     if attempt.trace:
         members["trace"] = {"traceparent": attempt.trace[:LONGEST_TEXT]}
     return members

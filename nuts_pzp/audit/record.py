@@ -281,7 +281,8 @@ def follows(record: Members) -> tuple[tuple[str, ...], tuple[str, ...]]:
     code = record["event"]["code"]
     disclosure, consultation = f"disclose:{correlation}", f"consult:{correlation}"
     if code == "disclosure.decision" and record["outcome"]["kind"] == "permit":
-        return (disclosure,), ()
+        # What another enforcement point did with the answer is in its own log: no result will follow here.
+        return ((), ()) if "enforced_by" in record else ((disclosure,), ())
     if code == "consult.intent":
         return (consultation,), ()
     if code == "disclosure.result":

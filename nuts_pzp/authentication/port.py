@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from ..exchange import Caller, Inquiry, Presented, Signer, Source
 from ..outcome import Outcome
@@ -13,6 +14,18 @@ class Gatekeeper(Protocol):
 
     async def verify(self, presented: Presented, /) -> Outcome[Caller]:
         """Return the caller whose every mandatory claim was present, well formed and issued for this tenant."""
+        ...
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """What a gatekeeper of the network door may also do: judge what its authority said of a token, asking nobody."""
+
+    def vouched(self, said: Mapping[str, Any], /, *, instead: str = "") -> Outcome[Caller]:
+        """Return the caller whose every mandatory claim is in this introspection answer, by the rules of `verify`.
+
+        `instead`: a scope of the token that is not configured; it then counts as its only one, and means treatment.
+        """
         ...
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ..fhir.request import RawRequest
+from ..outcome import Stop, Unavailable
 from ..reasons import Reason
-from .policies import DEFAULT_SCOPES
+from .policies import DEFAULT_SCOPES, by_rule
 from .question import Subject
 
 FHIR_REST = "hl7-fhir-rest"
@@ -41,8 +42,8 @@ class Call:
     holder_type: str
     patient_bsn: str = field(repr=False)
     patient_id: str = field(repr=False)
-    consent: bool
-    """True only when `mitz_consent` is the JSON value true."""
+    consent: bool | None
+    """What `mitz_consent` says: None when it is absent or null, True only for the JSON value true."""
     purpose: str
 
 
@@ -80,21 +81,53 @@ def answer(rulings: Mapping[str, Ruling], error: str = "") -> dict[str, Any]:
     return document
 
 
+_NO_SINGLE_MEANING = frozenset(
+    {
+        Reason.REQUEST_AMBIGUOUS,
+        Reason.REQUEST_MALFORMED,
+        Reason.REQUEST_METHOD,
+        Reason.REQUEST_MEDIA_TYPE,
+        Reason.REQUEST_TOO_BIG,
+        Reason.REQUEST_PATIENT,
+        Reason.REQUEST_BSN,
+        Reason.BODY_MALFORMED,
+        Reason.STATED_OTHERWISE,
+    }
+)
+_OURS = frozenset(
+    {Reason.POLICY_ERROR, Reason.POLICY_UNAVAILABLE, Reason.INTERNAL, Reason.OVERLOADED, Reason.NOT_RECORDED}
+)
+
+
+def remarks(stop: Stop) -> tuple[Remark, ...]:
+    """Return why not, in the contract's words: whoever enforces for the holder may know, and no value is told.
+
+    What could not be asked (a register, a directory, the holder's own server) is `pip_error`; what broke here is
+    `internal_error`.
+    """
+    reason = stop.reason
+    if reason in _OURS:
+        code = "internal_error"
+    elif isinstance(stop, Unavailable) or reason is Reason.SOURCE_OTHER_PATIENT:
+        code = "pip_error"
+    else:
+        code = "unexpected_input" if reason in _NO_SINGLE_MEANING else "not_allowed"
+    first = Remark(code, reason.text("it", "en"), reason)
+    return (first, Remark("info", stop.detail)) if stop.detail else (first,)
+
+
 def policies(scopes: tuple[str, ...], mapping: Mapping[str, str] = DEFAULT_SCOPES) -> tuple[str, ...]:
     """Return the policies to ask, in order: mapped, or by the Knooppunt's rule (`-` to `_`, lower case), each once."""
     return tuple(sorted({mapping.get(scope) or by_rule(scope) for scope in scopes}))
 
 
-def by_rule(scope: str) -> str:
-    """Return the policy that the Knooppunt would choose for a scope."""
-    return scope.replace("-", "_").lower()
-
-
 def read(body: bytes) -> Call:
     """Read a call; raise Unparsable or Misshapen, whose texts hold no values."""
-    document = _json(body)
-    whole = _mapping(document, "the call")
-    given = _mapping(whole.get("input", {}), "input")
+    return call_of(_mapping(_mapping(document(body), "the call").get("input", {}), "input"))
+
+
+def call_of(given: Mapping[str, Any]) -> Call:
+    """Return the call that an `input` of the contract is; raise Misshapen."""
     subject = _mapping(given.get("subject", {}), "input.subject")
     context = _mapping(given.get("context", {}), "input.context")
     text = _Texts(subject, "input.subject")
@@ -119,7 +152,7 @@ def read(body: bytes) -> Call:
         holder_type=about("data_holder_facility_type"),
         patient_bsn=about("patient_bsn"),
         patient_id=about("patient_id"),
-        consent=context.get("mitz_consent") is True,
+        consent=None if context.get("mitz_consent") is None else context["mitz_consent"] is True,
         purpose=about("purpose_of_use"),
     )
 
@@ -168,7 +201,8 @@ def _mapping(value: object, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _json(body: bytes) -> object:
+def document(body: bytes) -> object:
+    """Return what JSON says that can be read in one way only; raise Unparsable."""
     if len(body) > LARGEST:
         raise Unparsable("the call is larger than 256 KiB")
     try:

@@ -69,7 +69,7 @@ async def _ask(call: Call, policy: Loaded) -> Ruling:
     facts = Facts(
         call.patient_id,
         call.patient_bsn,
-        call.consent,
+        call.consent is True,
         Purpose.TREATMENT.value,
         call.holder_ura,
         call.holder_type,

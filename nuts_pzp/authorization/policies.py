@@ -19,6 +19,11 @@ DEFAULT_SCOPES: Mapping[str, str] = {"pzp-gf": "pzp"}
 """Which policy a token scope means when the settings do not say."""
 
 
+def by_rule(scope: str) -> str:
+    """Return the policy that the Knooppunt would choose for a scope."""
+    return scope.replace("-", "_").lower()
+
+
 class Policies:
     """The policies of one tenant, by name, and which token scope chooses which. At least one."""
 
@@ -35,6 +40,26 @@ class Policies:
         if len(mapped) != 1:
             return Deny(Reason.TOKEN_SCOPE, detail=f"{len(mapped)} scopes of the token choose a policy, not one")
         return self._named[self._scopes[mapped.pop()]]
+
+    def by_name(self, scopes: Iterable[str]) -> list[tuple[str, str, Policy | None]]:
+        """Return what the Knooppunt would ask: (policy name, scope, policy or None), each name once, in order of name.
+
+        A mapped scope means its policy, any other the policy of its own name: `-` becomes `_`, in lower case.
+        """
+        chosen: dict[str, str] = {}
+        for scope in scopes:
+            name = self._scopes.get(scope) or by_rule(scope)
+            if name not in chosen or scope in self._scopes:
+                chosen[name] = scope
+        return [(name, chosen[name], self._named.get(name)) for name in sorted(chosen)]
+
+    def maps(self, scope: str) -> bool:
+        """True when the settings say which policy this scope means."""
+        return scope in self._scopes
+
+    def only(self, name: str, scope: str) -> Policies:
+        """Return the policies of a tenant that has this one, for this scope."""
+        return Policies({name: self._named[name]}, {scope: name})
 
     @property
     def capability(self) -> Capability:

@@ -87,7 +87,7 @@ def _flows(deployment: Deployment, estate: Estate) -> Check:
         f"{house.tenant.id} {flow}"
         for house in estate.houses
         for flow, offered, listener in (
-            ("discloses", house.holding, deployment.listeners.network),
+            ("discloses", house.holding and not house.deciding, deployment.listeners.network),
             ("consults", house.consulting, deployment.listeners.ehr),
         )
         if offered and listener is None

@@ -22,6 +22,7 @@ from ..outcome import Deny, Outcome, Permit, Stop
 from ..reasons import Reason
 from .paging import Opened, asks_for_page, open_page
 from .patient import named_in, patient_of
+from .stated import NOTHING, Stated
 
 _log = structlog.get_logger("nuts_pzp.disclose")
 
@@ -36,12 +37,15 @@ class _Asked:
     bound: str | None = None
 
 
-async def decide(house: Holding, attempt: Attempt, who: Outcome[Caller], raw: RawRequest, now: float) -> Decision:
+async def decide(
+    house: Holding, attempt: Attempt, who: Outcome[Caller], raw: RawRequest, now: float, *, stated: Stated = NOTHING
+) -> Decision:
     """Return Allowed with its grounds, or Denied with the first stop and what was known by then.
 
-    `now` is Unix time in seconds. Whatever goes wrong in a room is a Denied with INTERNAL, logged without content.
+    `now` is Unix time in seconds; `stated` is what an enforcement point says of its question, and must
+    agree. Whatever goes wrong in a room is a Denied with INTERNAL, logged without content.
     """
-    deciding = _Deciding(house, attempt, now)
+    deciding = _Deciding(house, attempt, now, stated)
     try:
         return await deciding.decided(who, raw)
     except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
@@ -62,8 +66,8 @@ def internal(error: BaseException, correlation: str) -> Deny:
 class _Deciding:
     """One decision under way: what is known so far, for whoever must record how it ended."""
 
-    def __init__(self, house: Holding, attempt: Attempt, now: float) -> None:
-        self._house, self._attempt, self._now = house, attempt, now
+    def __init__(self, house: Holding, attempt: Attempt, now: float, stated: Stated) -> None:
+        self._house, self._attempt, self._now, self._stated = house, attempt, now, stated
         self._caller, self._request, self._known = attempt.caller, attempt.request, attempt.patient
         self._policy = ""
 
@@ -79,12 +83,14 @@ class _Deciding:
 
     async def decided(self, who: Outcome[Caller], raw: RawRequest) -> Decision:
         """Go through the rooms in order; the first that does not say yes decides."""
-        house = self._house
+        house, stated = self._house, self._stated
         if not isinstance(who, Caller):
             return self._denied(who)
         self._caller = who
         if (crowded := house.guard.admits(who.organization.ura.value)) is not None:
             return self._denied(crowded)
+        if (stop := stated.here(house.tenant) or stated.by(who)) is not None:
+            return self._denied(stop)
 
         policy = house.policies.of(who.scopes)
         if isinstance(policy, Stop):
@@ -97,6 +103,8 @@ class _Deciding:
         self._request = asked.request
         if (crowded := house.guard.about(asked.request)) is not None:
             return self._denied(crowded)
+        if (stop := stated.of(asked.request)) is not None:
+            return self._denied(stop)
 
         caller = await confirm(who, house.tenant, house.directory)
         if not isinstance(caller, Caller):
@@ -109,7 +117,7 @@ class _Deciding:
         if not isinstance(patient, Patient):
             return self._denied(patient)
         self._known = patient
-        if (stop := _standing(patient, asked)) is not None:
+        if (stop := _standing(patient, asked) or stated.about(patient)) is not None:
             return self._denied(stop)
 
         access = Access(caller, asked.request, patient, self._attempt.correlation)

@@ -51,7 +51,7 @@ async def disclose(
     `clock` gives Unix time in seconds.
     """
     attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace)
-    caller = await _verified(house, presented)
+    caller = await verified(house, presented)
     decision = await decide(house, attempt, caller, raw, clock())
 
     if isinstance(decision, Denied):
@@ -67,7 +67,7 @@ async def disclose(
     return Reply(await house.audit.append(_disclosed(decision.attempt, content)), content, broke_glass)
 
 
-async def _verified(house: Holding, presented: Presented) -> Outcome[Caller]:
+async def verified(house: Holding, presented: Presented) -> Outcome[Caller]:
     """Nobody is who they say when verifying breaks."""
     try:
         return await house.network.verify(presented)

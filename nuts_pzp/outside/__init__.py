@@ -10,6 +10,7 @@ import logging
 from .adapters import Living, Surroundings
 from .breaker import Breaker
 from .dialling import Outbound, TlsFiles, Trouble
+from .fingerprint import Fingerprint
 from .line import Bounds, Heard, Line
 from .peer import Peer
 
@@ -17,4 +18,16 @@ from .peer import Peer
 for _chatty in ("httpx", "httpcore"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
-__all__ = ["Bounds", "Breaker", "Heard", "Line", "Living", "Outbound", "Peer", "Surroundings", "TlsFiles", "Trouble"]
+__all__ = [
+    "Bounds",
+    "Breaker",
+    "Fingerprint",
+    "Heard",
+    "Line",
+    "Living",
+    "Outbound",
+    "Peer",
+    "Surroundings",
+    "TlsFiles",
+    "Trouble",
+]

@@ -147,6 +147,7 @@ def _deployment(region: Region, gateway: Gateway) -> dict[str, Any]:
         "state": "state",
         "tenants": "tenants",
         "outbound": {"allowed_networks": _LOOPBACK},
+        "decision_api": {"loopback": True},
         "log": {"level": "warning"},
     }
 
@@ -188,6 +189,7 @@ def _disclose(region: Region, gateway: Gateway, who: Member) -> dict[str, Any]:
             ],
         },
         "policy": {"kind": "regorus"},
+        "decision": {"base": gateway.fhir_base(who.slug)},
     }
 
 

@@ -1,15 +1,19 @@
-"""The operations listener: health, readiness with reasons, metrics. No patient data, no BSN, nothing to change."""
+"""The operations listener: health, readiness with reasons, metrics, and the decision API where it is offered."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from .decision import routed
+from .server import App
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,11 @@ class Check:
 Checks = Callable[[], Awaitable[list[Check]]]
 
 
-def operations(checks: Checks, registry: CollectorRegistry) -> Starlette:
-    """Return the app: `/health` (the process lives), `/ready` (503 with reasons until it can serve), `/metrics`."""
+def operations(checks: Checks, registry: CollectorRegistry, deciding: Callable[[], App | None] | None = None) -> App:
+    """Return the app: `/health` (the process lives), `/ready` (503 with reasons until it can serve), `/metrics`.
+
+    `deciding` gives the decision API, or None while it cannot answer yet. Without it there is none.
+    """
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "up"})
@@ -44,4 +51,18 @@ def operations(checks: Checks, registry: CollectorRegistry) -> Starlette:
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(routes=[Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)])
+    plain = Starlette(routes=[Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)])
+    return _beside(plain, deciding) if deciding else plain
+
+
+def _beside(plain: App, deciding: Callable[[], App | None]) -> App:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or routed(scope["raw_path"].decode("latin-1")) is None:
+            await plain(scope, receive, send)
+        elif (api := deciding()) is not None:
+            await api(scope, receive, send)
+        else:
+            starting = JSONResponse({"status": "starting"}, status_code=503, headers={"retry-after": "5"})
+            await starting(scope, receive, send)
+
+    return app

@@ -192,3 +192,46 @@ def test_a_tenant_has_one_server_of_its_own(tmp_path: Path) -> None:
     assert read_tenant(written(tmp_path, "meerwijck.yaml", both)).consult
     with pytest.raises(SettingsError, match=r"consult\.records"):
         read_tenant(written(tmp_path, "meerwijck.yaml", both + disclose))
+
+
+ROOTED = DEPLOYMENT.replace("{port: 9090}", "{port: 9090, certificate_file: c, key_file: k, client_roots_file: r}")
+CLIENT = "{name: nginx, sha256: " + "4F:" * 31 + "4f, tenants: [meerwijck]}"
+
+
+def test_decisions_are_off_until_somebody_may_ask(tmp_path: Path) -> None:
+    assert read_deployment(written(tmp_path, "d.yaml", DEPLOYMENT)).decision_api is None
+    api = read_deployment(written(tmp_path, "d.yaml", ROOTED + f"decision_api: {{clients: [{CLIENT}]}}\n")).decision_api
+    assert api is not None
+    assert (api.clients[0].sha256, api.clients[0].tenants) == ("4f" * 32, ("meerwijck",))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (DEPLOYMENT + "decision_api: {}\n", "either clients"),
+        (ROOTED + f"decision_api: {{loopback: true, clients: [{CLIENT}]}}\n", "either clients"),
+        (DEPLOYMENT + f"decision_api: {{clients: [{CLIENT}]}}\n", "client_roots_file"),
+        (
+            DEPLOYMENT.replace("port: 9090", "port: 9090, host: 0.0.0.0") + "decision_api: {loopback: true}\n",
+            "on loopback",
+        ),
+        (DEPLOYMENT.replace("port: 9090", "port: 9090, host: gw") + "decision_api: {loopback: true}\n", "on loopback"),
+        (ROOTED + "decision_api: {clients: [{name: x, sha256: abc, tenants: [a]}]}\n", "decision_api.clients.0.sha256"),
+        (
+            ROOTED + f"decision_api: {{clients: [{CLIENT.replace('[meerwijck]', '[]')}]}}\n",
+            "decision_api.clients.0.tenants",
+        ),
+    ],
+)
+def test_decisions_for_anybody_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_deployment(written(tmp_path, "deployment.yaml", text))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("base", ["fhir.example", "https://a/fhir/", "https://a/fhir?x", "ftp://a", "https://a//b", ""])
+def test_the_base_of_an_enforcement_point_is_an_address_without_a_last_slash(tmp_path: Path, base: str) -> None:
+    with pytest.raises(SettingsError, match=r"disclose\.decision\.base"):
+        disclosing(tmp_path, f"  policy: {{kind: regorus}}\n  decision: {{base: '{base}'}}\n")
+    good = disclosing(tmp_path, "  policy: {kind: regorus}\n  decision: {base: 'https://a/meerwijck/fhir'}\n")
+    assert good.decision is not None

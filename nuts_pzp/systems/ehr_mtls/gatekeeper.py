@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 
 from cryptography import x509
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from ...exchange import Caller, Presented
 from ...identity import Organization, Purpose
 from ...outcome import Deny, Outcome
-from ...outside import Surroundings
+from ...outside import Fingerprint, Surroundings
 from ...reasons import Reason
-
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}", re.ASCII)
-
-
-def _fingerprint(text: str) -> str:
-    plain = text.replace(":", "").lower()
-    if not _FINGERPRINT.fullmatch(plain):
-        raise ValueError("a SHA-256 fingerprint has 64 hexadecimal digits")
-    return plain
 
 
 class Client(BaseModel):
@@ -34,7 +24,7 @@ class Client(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=100)
-    sha256: Annotated[str, AfterValidator(_fingerprint)]
+    sha256: Fingerprint
 
 
 class EhrSettings(BaseModel):

@@ -13,7 +13,7 @@ import pytest
 from nuts_pzp.accounted import Administered, Denied, Disclosed, Kept
 from nuts_pzp.audit import canonical
 from nuts_pzp.audit.page import Draft
-from nuts_pzp.audit.record import Scribe
+from nuts_pzp.audit.record import Scribe, follows
 from nuts_pzp.audit.seal import Seal
 from nuts_pzp.exchange import Attempt, Relation
 from nuts_pzp.identity import Assurance, Bsn, Organization, Patient, Professional, Standing, Tenant, Ura
@@ -348,3 +348,14 @@ def test_a_tenant_may_have_a_long_name(tmp_path: Path, clock: Any, events: Any) 
 def test_disclosed_without_caller_is_still_written(writing: Writing) -> None:
     record = writing.record(Disclosed(Attempt("c1"), (), (), Unavailable(Reason.INTERNAL)))
     assert record["outcome"]["reason"] == "PZP-INTERNAL-001"
+
+
+def test_a_decision_for_another_enforcement_point_says_so_and_waits_for_no_result(
+    writing: Writing, events: Any
+) -> None:
+    here, elsewhere = events.allowed("c1"), events.allowed("c1")
+    elsewhere = replace(elsewhere, attempt=replace(elsewhere.attempt, enforced_by="nginx"))
+    assert "enforced_by" not in writing.record(here)
+    assert follows(writing.record(here)) == (("disclose:c1",), ())
+    assert writing.record(elsewhere)["enforced_by"] == "nginx"
+    assert follows(writing.record(elsewhere)) == ((), ())

@@ -1,4 +1,4 @@
-"""The fakes of the consult room, behind the EHR door."""
+"""The fakes of the consult room, behind the EHR door, and of the disclose room, behind the decision API."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ from nuts_pzp.house import House
 from nuts_pzp.web.ehr import PATH, EhrDoor
 from nuts_pzp.web.meter import Meter
 
-_SPEC = importlib.util.spec_from_file_location("consult_fakes", Path(__file__).parents[1] / "consult" / "conftest.py")
-assert _SPEC
-assert _SPEC.loader
-_FAKES = sys.modules.setdefault("consult_fakes", importlib.util.module_from_spec(_SPEC))
-_SPEC.loader.exec_module(_FAKES)
 
-region = _FAKES.region
+def _fakes_of(room: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"{room}_fakes", Path(__file__).parents[1] / room / "conftest.py")
+    assert spec
+    assert spec.loader
+    found = sys.modules.setdefault(f"{room}_fakes", importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(found)
+    return found
+
+
+region = _fakes_of("consult").region
+holder, fakes = _fakes_of("disclose").holder, _fakes_of("disclose").fakes
+
 
 BODY = orjson.dumps(
     {
@@ -111,10 +117,4 @@ def called(region: Any) -> Callable[..., Called]:
     return partial(Called, region)
 
 
-_SCHEMAS = importlib.util.spec_from_file_location("schema_fakes", Path(__file__).parents[1] / "schemas" / "conftest.py")
-assert _SCHEMAS
-assert _SCHEMAS.loader
-_STRICT = sys.modules.setdefault("schema_fakes", importlib.util.module_from_spec(_SCHEMAS))
-_SCHEMAS.loader.exec_module(_STRICT)
-
-strict = _STRICT.strict
+strict = _fakes_of("schemas").strict

@@ -1,0 +1,51 @@
+"""A token that somebody else introspected: the same checks of the same claims as at the network door. Pure.
+
+Trusts the enforcement point for having asked this tenant's node, and for the proof of a bound token, which is not part
+of what the node says; nothing else. The decision contract of the Nuts Knooppunt has names of its own for two claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...exchange import Caller
+from ...identity import Purpose
+from ...outcome import Deny, Outcome
+from ...reasons import Reason
+from .claims import Expected, read
+from .settings import GatekeeperSettings
+
+MEANS = "introspection"
+"""How such a caller is recorded to have proved itself: by what the enforcement point says the node said."""
+
+
+def vouched(
+    said: Mapping[str, Any], settings: GatekeeperSettings, *, instead: str, digest: bytes, now: float
+) -> Outcome[Caller]:
+    """Return the caller of an introspection answer; Deny as the network door would.
+
+    `instead` names a scope of the token that the settings do not list; it then counts as its only one, for treatment.
+    """
+    named = _renamed(said, settings)
+    if named is None:
+        return Deny(Reason.TOKEN_CLAIMS, detail="a claim is given under two names with two values")
+    scopes = dict(settings.scopes)
+    if instead:
+        named, scopes = {**named, "scope": instead}, {instead: Purpose.TREATMENT}
+    found = read(named, Expected(settings.issuer, scopes, settings.claims), digest=digest, now=now)
+    if isinstance(found, Deny):
+        return found
+    if settings.require_proof and found.thumbprint is None:
+        return Deny(Reason.PROOF_ABSENT, detail="the token is not bound to a key, and this tenant demands it")
+    return replace(found.caller, means=MEANS)
+
+
+def _renamed(said: Mapping[str, Any], settings: GatekeeperSettings) -> dict[str, Any] | None:
+    """Give the contract's `user_id` and `user_role` the names of this region; None when the two names disagree."""
+    claims, found = settings.claims, dict(said)
+    for theirs, ours in (("user_id", claims.employee_identifier), ("user_role", claims.employee_role)):
+        if theirs in found and found.setdefault(ours, found[theirs]) != found[theirs]:
+            return None
+    return found
