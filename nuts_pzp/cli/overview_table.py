@@ -87,8 +87,9 @@ def _answer(item: Item) -> Text:
             text.append(f"\n- {_line(one)}", style="red")
         return text
     text = Text(item.display, style="dim" if item.state == "not-recorded" else "")
-    if item.comment and item.comment not in item.display:
-        text.append(f"\n{item.comment}", style="italic")
+    for words in dict.fromkeys((item.specification, item.comment)):
+        if words and words not in item.display:
+            text.append(f"\n{words}", style="italic")
     for document in _documents(item):
         text.append(f"\n- {document}")
     if item.last_known is not None:
@@ -106,7 +107,8 @@ def _documents(item: Item) -> list[str]:
 
 def _line(one: Entry) -> str:
     words = f"{one.value.display} ({_day(one.date)}, {one.source.name})"
-    return f"{words}: {one.comment}" if one.comment and one.comment not in words else words
+    more = [text for text in dict.fromkeys((one.specification, one.comment)) if text and text not in words]
+    return ": ".join((words, *more))
 
 
 def _where(item: Item, *, complete: bool) -> str:

@@ -107,8 +107,8 @@ def _promises(dossier: Dossier, encounter: Encounter) -> bool:
 def _talk(dossier: Dossier, held: Held, encounter: Encounter | None, procedures: list[Procedure]) -> Talk:
     people: list[Reference] = []
     if encounter is not None:
-        people = [one.individual for one in encounter.participant or () if one.individual]
-        people += [encounter.subject] if encounter.subject else []
+        people = [encounter.subject] if encounter.subject else []
+        people += [one.individual for one in encounter.participant or () if one.individual]
     people += [one.actor for procedure in procedures for one in procedure.performer or () if one.actor]
     by, present = _sides(dossier, people)
     starts = [encounter.period.start if encounter and encounter.period else None]

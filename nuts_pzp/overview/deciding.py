@@ -178,7 +178,7 @@ def _without_date(key: str, ordered: list[Statement]) -> Verdict:
     if not pool:
         return Verdict("not-recorded")
     voices = [one for source in sorted({one.source for one in pool}) for one in _voice(source, pool)]
-    voices.sort(key=lambda one: one.order)
+    voices.sort(key=lambda one: one.rank)
     who = _Who(voices)
     resources = {one.source: who(one) for one in voices if not one.form}
     speaking = [one for one in voices if not (one.form and who(one) <= resources.get(one.source, frozenset()))]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,9 +15,9 @@ from ..fhir.bundle import Resource
 from ..outcome import Gap
 from .dates import When
 from .returned import once
-from .structures import DECODERS, Identifier, Patient, Reference, Resourced
+from .structures import DECODE, Identifier, Patient, Reference, Resourced
 from .stu3 import is_stu3, suspect
-from .stu3_structures import decode_stu3
+from .stu3_structures import DECODE_STU3
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BETA3, _RC2 = b"//fhir.iknl.nl/fhir/", b"//api.iknl.nl/docs/"
@@ -25,7 +25,7 @@ _NAMED = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRol
 _SUPPORTING = frozenset({"Organization", "Location"})
 
 T = TypeVar("T", bound=Resourced)
-Decode = Callable[[str, bytes], Resourced]
+Decode = dict[str, Callable[[bytes], Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ class Dossier:
         self.dialect = ""
         self.stu3 = False
         resources = once(told.resources)
-        self._take_all(resources, _decode)
+        self._take_all(resources, DECODE)
         if self.stu3:
             self.held, self.patients, self.by_reference, self.unmapped = [], [], {}, []
-            self._take_all(resources, decode_stu3)
+            self._take_all(resources, DECODE_STU3)
             self.dialect = "stu3"
 
     def find(self, reference: Reference | None, within: Resourced | None = None) -> Held | None:
@@ -129,19 +129,20 @@ class Dossier:
 
     def _take(self, resource: Resource, decode: Decode) -> None:
         ref = reference_of(resource)
-        if resource.type not in DECODERS:
+        read = decode.get(resource.type)
+        if read is None:
             if resource.mode == "match" and resource.type not in _SUPPORTING:
                 self.unmapped.append(PutAside(ref, resource.type, "not-pzp" if resource.type else "malformed"))
             return
         try:
-            content = decode(resource.type, resource.raw)
+            content: Resourced = read(resource.raw)
         except _BROKEN:
             self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
             self.unmapped.append(PutAside(ref, resource.type, "malformed"))
             if resource.type != "Patient":
                 return
             content = identity_of(resource.raw)
-        if not self.stu3 and suspect(content):
+        if not self.stu3 and suspect(content, resource.raw):
             self.stu3 = is_stu3(resource.type, resource.raw)
         if not self.dialect:
             self.dialect = "r4-beta3" if _BETA3 in resource.raw else "r4-rc2" if _RC2 in resource.raw else ""
@@ -153,11 +154,6 @@ class Dossier:
             self.by_reference[resource.url.partition("/_history/")[0] if "/_history/" in ref else resource.url] = held
         if resource.id:
             self.by_reference[f"{resource.type}/{resource.id}"] = held
-
-
-def _decode(resource_type: str, raw: bytes) -> Resourced:
-    decoded: Resourced = DECODERS[resource_type].decode(raw)
-    return decoded
 
 
 def identity_of(raw: bytes) -> Patient:
@@ -188,10 +184,10 @@ def _contained(within: Resourced, local_id: str) -> Held | None:
     for raw in within.contained or ():
         try:
             head = msgspec.json.decode(raw, type=_Head)
-            decoder = DECODERS.get(head.resource_type)
-            if decoder is not None and head.id == local_id:
+            read = DECODE.get(head.resource_type)
+            if read is not None and head.id == local_id:
                 resource = Resource(head.resource_type, local_id, "", "", "include", bytes(raw))
-                return Held(resource, decoder.decode(raw), "")
+                return Held(resource, read(raw), "")
         except _BROKEN:
             continue
     return None

@@ -7,6 +7,7 @@ judged by its date, and says so.
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import attrgetter
 
 import msgspec
 
@@ -14,10 +15,12 @@ from .attentions import attention
 from .dates import When
 from .statements import Leads, Said, Statement
 
+_BY_RANK = attrgetter("rank")
+
 
 def collapse(statements: list[Statement]) -> list[Statement]:
     """Return the statements with copies folded into the first of them, in final order."""
-    ordered = sorted(statements, key=lambda one: (one.key, one.order))
+    ordered = sorted(statements, key=_BY_RANK)
     differing, copies = _by_identifier(ordered)
     folded = _fold(ordered, copies)
     if differing:

@@ -13,6 +13,7 @@ from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NO, REPRESENTATIVE_ROLES, YES, 
 from .dates import is_past, read_date
 from .dossier import Held
 from .people import human_name, person
+from .read_observation import NOTHING
 from .records import Frame, Record, codes_in, modified, put_aside_other
 from .statements import Attention, Leads, Person, Said, Statement
 from .structures import Patient, Period, RelatedPerson
@@ -41,6 +42,8 @@ def read_capacity(frame: Frame, held: Held, content: Patient) -> Iterator[Statem
         record.comment = (comment.value_string or "").strip() if comment else ""
         if capable is not None and capable.value_boolean is not None:
             yield record.says("capacity", capacity_said("1" if capable.value_boolean else "0"))
+        elif record.comment:
+            yield record.says("capacity", NOTHING)
 
 
 def read_contacts(frame: Frame) -> Iterator[Statement]:

@@ -18,18 +18,29 @@ from .read_people import read_capacity, read_contacts
 from .read_stu3 import read_consent_stu3
 from .records import Frame, put_aside_other
 from .statements import Statement
-from .structures import Encounter, Procedure
-from .stu3_structures import OldConsent
+from .structures import (
+    Communication,
+    Consent,
+    DeviceUseStatement,
+    Encounter,
+    Goal,
+    Observation,
+    Procedure,
+    QuestionnaireResponse,
+    Resourced,
+)
+from .stu3_structures import OldConsent, OldDeviceUseStatement
 
 Reader = Callable[[Frame, Held, Any], list[Statement] | None]
-READERS: dict[str, Reader] = {
-    "Consent": read_consent,
-    "Goal": read_goal,
-    "Observation": read_observation,
-    "DeviceUseStatement": read_device_use,
-    "Communication": read_communication,
-    "CommunicationRequest": read_communication,
-    "QuestionnaireResponse": read_form,
+READERS: dict[type[Resourced], Reader] = {
+    Consent: read_consent,
+    OldConsent: read_consent_stu3,
+    Goal: read_goal,
+    Observation: read_observation,
+    DeviceUseStatement: read_device_use,
+    OldDeviceUseStatement: read_device_use,
+    Communication: read_communication,
+    QuestionnaireResponse: read_form,
 }
 
 
@@ -42,7 +53,7 @@ def read_source(frame: Frame) -> list[Statement]:
     for held, procedure in dossier.of(Procedure):
         put_aside_other(frame, held, procedure.subject)
     for held in dossier.held:
-        reader = _reader(held)
+        reader = READERS.get(type(held.content))
         if reader is None:
             continue
         found = reader(frame, held, held.content)
@@ -54,7 +65,3 @@ def read_source(frame: Frame) -> list[Statement]:
         statements += read_capacity(frame, held, patient)
     statements += read_contacts(frame)
     return statements
-
-
-def _reader(held: Held) -> Reader | None:
-    return read_consent_stu3 if type(held.content) is OldConsent else READERS.get(held.resource.type)

@@ -11,7 +11,7 @@ from .attentions import attention
 from .codes import UNREADABLE, normal
 from .dates import When, is_future, is_past, read_date
 from .dossier import Dossier, Held, PutAside
-from .statements import Attention, Document, Leads, Person, Said, Statement, ended
+from .statements import Attention, Document, Leads, Person, Said, Statement, ended, rank_of
 from .structures import (
     Concept,
     Encounter,
@@ -130,6 +130,8 @@ class Record(msgspec.Struct, gc=False):
             document,
             self.since,
             was,
+            (),
+            rank_of(key, said, self.when, self.source, (resource.type, resource.id, self.comment)),
         )
 
     def warn(self, code: str) -> None:

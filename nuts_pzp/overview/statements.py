@@ -61,6 +61,16 @@ class Said(msgspec.Struct, frozen=True):
     specification: str = ""
 
 
+Rank = tuple[str, int, str, str, str, str, str]
+
+
+def rank_of(key: str, said: Said, when: When | None, source: str, record: tuple[str, str, str]) -> Rank:
+    """Return the sort key: item, newest first, source, then the record's type, id and comment (spec 3.6 rule 8)."""
+    start = -when.start if when else 1 << 62
+    kind, id_, comment = record
+    return (key, start, source, kind, id_, said.same, said.specification + comment)
+
+
 class Statement(msgspec.Struct, frozen=True, gc=False):
     """A statement as read. `since` is the agreement's own date when `when` is its end; `was` what had been agreed."""
 
@@ -89,17 +99,13 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     was: Said | None = None
     copies: tuple[Statement, ...] = ()
     """Further records of the very same statement: equal identifier, or the form beside its resources."""
+    rank: Rank = ("", 0, "", "", "", "", "")
+    """The final sort key (`rank_of`), made once: statements are read on arrival and sorted when all have come."""
 
     @property
     def informs(self) -> bool:
         """Say whether it answers the question at all (spec 3.6 rule 1)."""
         return self.said.kind != "no-information"
-
-    @property
-    def order(self) -> tuple[int, str, str, str, str, str]:
-        """The final sort key: newest first, then source, resource type, id, and what is said (spec 3.6 rule 8)."""
-        start = -self.when.start if self.when else 1 << 62
-        return (start, self.source, self.type, self.id, self.said.same, self.said.specification + self.comment)
 
 
 def ended(said: Said, on: When | None, reason: str, *, stated: bool) -> Said:

@@ -7,7 +7,7 @@ their presence: most of them exist in STU3 alone.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any
 
 import msgspec
@@ -79,14 +79,9 @@ class Extension(Shape):
     value_codeable_concept: Concept | None = None
 
 
-class Meta(Shape):
-    profile: Any = None
-
-
 class Resourced(Shape):
     """What every resource may have. `implicitRules` changes meaning, so its presence matters."""
 
-    meta: Meta | None = None
     implicit_rules: str | None = None
     contained: list[msgspec.Raw] | None = None
     extension: list[Extension] | None = None
@@ -343,4 +338,4 @@ READ: dict[str, type[Resourced]] = {
 }
 """What is read, by resource type. Practitioner and PractitionerRole only give names."""
 
-DECODERS: dict[str, msgspec.json.Decoder[Any]] = {name: msgspec.json.Decoder(shape) for name, shape in READ.items()}
+DECODE: dict[str, Callable[[bytes], Any]] = {name: msgspec.json.Decoder(shape).decode for name, shape in READ.items()}

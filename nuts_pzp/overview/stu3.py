@@ -27,6 +27,7 @@ from .structures import (
 
 _NONE: tuple[Extension, ...] = ()
 _OLD_CORE = "//fhir.nl/fhir/StructureDefinition/nl-core-"
+_OLD_CORE_RAW = _OLD_CORE.encode()
 _EXTENSIONS = ("zib-TreatmentDirective-", "ext-Patient.LegallyCapable", "nl-core-relatedperson-role")
 _OLD_DATE = "385"
 """The date of the form on zib2017, for a form that does not say which it is."""
@@ -43,12 +44,10 @@ _OLD_FIELDS: dict[str, tuple[str, ...]] = {
 _LISTS_SINCE_R4 = {"Consent": ("identifier", "category"), "RelatedPerson": ("relationship",)}
 
 
-def suspect(content: Resourced) -> bool:
+def suspect(content: Resourced, raw: bytes) -> bool:
     """Say cheaply whether a resource that decoded as R4 may still be STU3; `is_stu3` then decides."""
-    if content.meta is not None and content.meta.profile:
-        profiles = str(content.meta.profile)
-        if "/stu3/" in profiles or _OLD_CORE in profiles:
-            return True
+    if b"/stu3/" in raw or _OLD_CORE_RAW in raw:
+        return True
     judge = _SUSPECTS.get(type(content))
     return judge is not None and judge(content)
 

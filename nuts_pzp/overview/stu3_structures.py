@@ -83,7 +83,7 @@ class _Observation(r4.Observation):
     performer: list[PersonReference] | None = None  # type: ignore[assignment]
 
 
-class _DeviceUseStatement(r4.DeviceUseStatement):
+class OldDeviceUseStatement(r4.DeviceUseStatement):
     extension: list[OldExtension] | None = None  # type: ignore[assignment]
 
 
@@ -128,17 +128,6 @@ class _RelatedPerson(r4.RelatedPerson):
 class _Form(r4.QuestionnaireResponse):
     questionnaire: str | Reference | None = None  # type: ignore[assignment]
     context: Reference | None = None
-
-
-def decode_stu3(resource_type: str, raw: bytes) -> Resourced:
-    """Decode a resource of a source that speaks STU3; raise what msgspec raises. The type must be one that is read."""
-    if resource_type == "Consent":
-        return _OLD_CONSENT.decode(raw) if is_stu3(resource_type, raw) else r4.DECODERS[resource_type].decode(raw)
-    if resource_type not in _OLD:
-        decoded: Resourced = r4.DECODERS[resource_type].decode(raw)
-        return decoded
-    decoder, convert = _OLD[resource_type]
-    return convert(decoder.decode(raw))
 
 
 def _as(shape: type[R], old: Resourced, **changes: Any) -> R:
@@ -194,11 +183,21 @@ def _unchanged(old: Resourced) -> Resourced:
     return old
 
 
+def _consent(raw: bytes) -> Resourced:
+    decoded: Resourced = _OLD_CONSENT.decode(raw) if is_stu3("Consent", raw) else r4.DECODE["Consent"](raw)
+    return decoded
+
+
+def _reading(shape: type[Resourced], convert: Callable[[Any], Resourced]) -> Callable[[bytes], Resourced]:
+    decode = msgspec.json.Decoder(shape).decode
+    return lambda raw: convert(decode(raw))
+
+
 _OLD_CONSENT = msgspec.json.Decoder(OldConsent)
 _CONVERT: dict[str, tuple[type[Resourced], Callable[[Any], Resourced]]] = {
     "Goal": (_Goal, _goal),
     "Observation": (_Observation, _observation),
-    "DeviceUseStatement": (_DeviceUseStatement, _unchanged),
+    "DeviceUseStatement": (OldDeviceUseStatement, _unchanged),
     "Communication": (_Communication, _communication),
     "CommunicationRequest": (_Communication, _communication),
     "Encounter": (_Encounter, _encounter),
@@ -206,4 +205,9 @@ _CONVERT: dict[str, tuple[type[Resourced], Callable[[Any], Resourced]]] = {
     "RelatedPerson": (_RelatedPerson, _related),
     "QuestionnaireResponse": (_Form, _form),
 }
-_OLD = {name: (msgspec.json.Decoder(shape), convert) for name, (shape, convert) in _CONVERT.items()}
+DECODE_STU3: dict[str, Callable[[bytes], Any]] = {
+    **r4.DECODE,
+    **{name: _reading(shape, convert) for name, (shape, convert) in _CONVERT.items()},
+    "Consent": _consent,
+}
+"""How each type is decoded in a source that speaks STU3; raises what msgspec raises."""

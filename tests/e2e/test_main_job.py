@@ -93,8 +93,8 @@ SILENT: dict[str, dict[str, Any]] = {
         "before": [(TALK, "L", "Elzinga"), (OLD, "W", "Annelies Terpstra, huisarts")],
     },
     "conversation.present": {
-        "state": "current", "display": "Rein Postma; patiënt", "date": TALK, "from": "M",
-        "before": [(TALK, "L", "patiënt; Zoon"), (OLD, "W", "Rein Postma; patiënt")],
+        "state": "current", "display": "patiënt; Rein Postma", "date": TALK, "from": "M",
+        "before": [(TALK, "L", "patiënt; Zoon"), (OLD, "W", "patiënt; Rein Postma")],
     },
 }  # fmt: skip
 SOURCES = ["Huisartsenpraktijk De Wilgenhof", "Ziekenhuis Meerwijck", "Thuiszorg Lindezicht", "Hospice Avondrood"]

@@ -123,7 +123,7 @@ MUST_SAY: dict[str, dict[str, Said]] = {
         "obs:153851000146100": now("Geen bezoek na acht uur. | Wil haar eigen deken.", "2025-02-14", "W", beside="WM"),
         "inform-relatives": now("Ja", "2025-08-08", "M", before=[("2025-02-14", "W", "Ja")]),
         "conversation.by": now("Annelies Terpstra, huisarts", "2025-02-14", "W"),
-        "conversation.present": now("Jelle Kuiper; patiënt", "2025-02-14", "W"),
+        "conversation.present": now("patiënt; Jelle Kuiper", "2025-02-14", "W"),
     },
     "zandstra": {
         "capacity": now("Nee", "2025-03-05T14:00:00+01:00", "L", comment="Sinds het herseninfarct.", **{"with": "M"}),

@@ -38,7 +38,7 @@ def test_encounter_and_procedure_join_both_ways(pen: Any, look: Any, joined: str
     seen = look(a=[pen.patient(), pen.procedure(**there), encounter, *_role(), pen.person("Jo Smit", "23")])
     (talk,) = _talks(seen)
     assert (talk["id"], talk["date"], talk["by"]) == ("a|2024-05-01", "2024-05-01", "Ilse van Dam, huisarts")
-    assert talk["present"] == ["Jo Smit", "patiënt"]
+    assert talk["present"] == ["patiënt", "Jo Smit"]
     assert (talk["held"], talk["note"], talk["synthetic"]) == (True, None, False)
 
 
