@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from ..exchange import Inquiry, Signer, Source
 from ..fhir.bundle import Resource, read_bundle
 from ..fhir.request import FhirRequest
-from ..forwarding.port import FhirServer
+from ..fhir.version import Version, fhir_version
+from ..forwarding.port import FhirAnswer, FhirServer
 from ..forwarding.turns import Turn
 from ..house import Consulting
 from ..outcome import Deny, Gap, Gathered, Outcome, Stop, Unavailable, Unknown
+from ..overview.stu3 import is_stu3
 from ..reasons import Reason
 from .harvest import Harvest
 from .issues import trouble
 from .patient import patients_in
 from .queries import PZP, RESOLVED, Query, patient_by_bsn, read
+from .queries_stu3 import PZP_STU3, capabilities
 from .references import unresolved
 
 PAGES = 20
@@ -25,6 +28,9 @@ PAGES = 20
 
 AT_ONCE = 6
 """Requests of one visit at the same time."""
+
+LISTEN = 2.0
+"""Seconds that a source has to say which FHIR version it speaks, once an hour, when it knows the patient."""
 
 RESOLVE = 20
 """References read one by one at most."""
@@ -62,10 +68,25 @@ async def visit(house: Consulting, source: Source, inquiry: Inquiry, harvest: Ha
         return
     harvest.bring(patients)
 
-    harvest.open = {query.name for query in PZP} if patients else set()
-    await asyncio.gather(*(call.ask(query, patient.id) for patient in patients for query in PZP))
+    if patients:
+        await call.listen()
+    queries = _queries(turn.spoken.version, patients)
+    if isinstance(queries, Unavailable):
+        harvest.gap("version", queries)
+        return
+    harvest.open = {query.name for query in queries} if patients else set()
+    await asyncio.gather(*(call.ask(query, patient.id) for patient in patients for query in queries))
     harvest.open, harvest.stage = set(), "references"
     await call.resolve()
+
+
+def _queries(version: Version | None, patients: tuple[Resource, ...]) -> tuple[Query, ...] | Unavailable:
+    """Return what to ask a source that speaks this version; one that does not say is judged by its Patient, else R4."""
+    if version == "other":
+        return Unavailable(Reason.SOURCE_VERSION)
+    if version == "stu3" or (version is None and any(is_stu3(one.type, one.raw) for one in patients)):
+        return PZP_STU3
+    return PZP
 
 
 async def _server(house: Consulting, source: Source, inquiry: Inquiry, trace: str) -> Outcome[FhirServer]:
@@ -107,6 +128,19 @@ class _Calls:
         if stop is not None and not (answered and stop.reason is Reason.SOURCE_QUERY):
             harvest.gap(query.name, stop)
         harvest.open.discard(query.name)
+
+    async def listen(self) -> None:
+        """Learn which FHIR version the source speaks, when that is not known. It need not say, nor is it waited for."""
+        spoken, answer = self._turn.spoken, None
+        if spoken.known:
+            return
+        async with self._gate, self._turn.gate:
+            try:
+                async with asyncio.timeout(LISTEN):
+                    answer = await self._server.send(capabilities())
+            except TimeoutError:
+                pass
+        spoken.learn(fhir_version(answer.body) if isinstance(answer, FhirAnswer) else None)
 
     async def search(self, request: FhirRequest) -> Gathered[Resource]:
         """Send a search and follow its pages; what came before a failing page is kept beside the gap."""

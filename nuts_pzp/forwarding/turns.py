@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ..fhir.version import Version
 from ..outcome import Unavailable
 from ..outside.breaker import Breaker
 from ..reasons import Reason
@@ -22,15 +23,37 @@ AT_A_SOURCE = 24
 FAILURES, WINDOW, REST = 5, 60.0, 15.0
 """So many visits in so many seconds reached nobody, and none in between did: left alone so long, then one tries."""
 
+SPOKEN, UNSPOKEN = 3600.0, 600.0
+"""How long a source is believed to speak the FHIR version that it said, or to say none."""
+
 _REMEMBERED = 1_000
+
+
+@dataclass(slots=True)
+class Spoken:
+    """Which FHIR version a source was heard to speak; None is not known. Believed until then (monotonic seconds)."""
+
+    clock: Callable[[], float] = time.monotonic
+    version: Version | None = None
+    until: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Say whether there is no need to ask."""
+        return self.clock() < self.until
+
+    def learn(self, version: Version | None) -> None:
+        """Keep what the source said for an hour, and that it said nothing for ten minutes."""
+        self.version, self.until = version, self.clock() + (SPOKEN if version else UNSPOKEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One source: whether it is asked now, and how many requests it has in hand."""
+    """One source: whether it is asked now, how many requests it has in hand, and what it speaks."""
 
     breaker: Breaker
     gate: asyncio.Semaphore
+    spoken: Spoken = field(default_factory=Spoken)
 
 
 @dataclass(slots=True)
@@ -61,5 +84,5 @@ class Turns:
             if len(self._at) >= _REMEMBERED:
                 self._at.pop(next(iter(self._at)))
             breaker = Breaker(FAILURES, WINDOW, REST)
-            found = self._at[place] = Turn(breaker, asyncio.Semaphore(AT_A_SOURCE))
+            found = self._at[place] = Turn(breaker, asyncio.Semaphore(AT_A_SOURCE), Spoken(self.clock))
         return found

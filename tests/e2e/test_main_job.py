@@ -21,6 +21,7 @@ from staging import Visitor, items_of, told, trace_of
 
 from nuts_pzp.audit.verify import Verdict
 from nuts_pzp.cli.asking import Person
+from nuts_pzp.overview.merge import RULES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -186,7 +187,7 @@ async def test_the_user_records_intent_sources_each_source_and_what_was_shown(ni
     silent = next(one for one in received if one.responder == "Hospice Avondrood")
     assert (silent.word, silent.reason, silent.references) == ("Niet te bepalen", "PZP-SOURCE-005", ())
     shown = result.record["object"]
-    assert (shown["complete"], shown["missing"], shown["rules"]) == (False, ["90000555"], "1")
+    assert (shown["complete"], shown["missing"], shown["rules"]) == (False, ["90000555"], RULES)
     overview = {key: value for key, value in night.overview.items() if key not in ("meldcode", "timings", "hints")}
     digest = hashlib.sha256(orjson.dumps(overview, option=orjson.OPT_SORT_KEYS)).hexdigest()
     assert shown["sha256"] == digest, "what was shown can be proved without storing it"

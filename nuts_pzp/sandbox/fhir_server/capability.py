@@ -9,7 +9,7 @@ from .search import Known
 _TYPES = {"token": "token", "reference": "reference", "uri": "uri", "id": "token"}
 
 
-def statement(known: Known, date: str) -> dict[str, Any]:
+def statement(known: Known, date: str, version: str = "4.0.1") -> dict[str, Any]:
     """Return the CapabilityStatement of a server with these search parameters."""
     resources = [
         {
@@ -27,7 +27,7 @@ def statement(known: Known, date: str) -> dict[str, Any]:
         "date": date,
         "kind": "instance",
         "software": {"name": "nuts-pzp sandbox FHIR server"},
-        "fhirVersion": "4.0.1",
+        "fhirVersion": version,
         "format": ["application/fhir+json", "json"],
         "rest": [{"mode": "server", "resource": resources}],
     }

@@ -1,4 +1,4 @@
-"""FHIR server twin: the search parameters it knows, by type (FHIR R4, and two that only the beta3 guide adds)."""
+"""FHIR server twin: the search parameters it knows, by type (FHIR R4, two that only the beta3 guide adds, and STU3)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..organizations import Dialect
+
+Speaks = Dialect | Literal["stu3"]
+"""What a server speaks; no member of the simulated region speaks STU3."""
 
 Kind = Literal["token", "reference", "uri", "id"]
 
@@ -83,6 +86,39 @@ _R4: dict[str, dict[str, Parameter]] = {
     "Practitioner": {"identifier": _IDENTIFIER},
 }
 
+_CONTEXT = _reference("context", "Encounter")
+_DONE = {"status": _STATUS, "code": _token("code"), "encounter": _CONTEXT, "context": _CONTEXT}
+_STU3 = _R4 | {
+    "Consent": {
+        "patient": _PATIENT,
+        "identifier": _IDENTIFIER,
+        "status": _STATUS,
+        "category": _token("category"),
+        "actor": _reference("actor.reference", *_ROLES),
+        "consentor": _reference("consentingParty", *_ROLES),
+    },
+    "Observation": _OF_SUBJECT
+    | {"status": _STATUS, "code": _token("code"), "encounter": _CONTEXT, "context": _CONTEXT},
+    "Goal": _OF_SUBJECT | {"status": _STATUS, "category": _token("category")},
+    "Procedure": _OF_SUBJECT | _DONE,
+    "Encounter": _OF_SUBJECT
+    | {
+        "status": _STATUS,
+        "reason": _token("reason"),
+        "diagnosis": _reference("diagnosis.condition", "Procedure", "Condition"),
+        "participant": _reference("participant.individual", *_ROLES),
+    },
+    "CommunicationRequest": _OF_SUBJECT
+    | {
+        "status": _STATUS,
+        "category": _token("category"),
+        "context": _CONTEXT,
+        "requester": _reference("requester.agent", *_ROLES),
+    },
+    "QuestionnaireResponse": _OF_SUBJECT
+    | {"status": _STATUS, "questionnaire": Parameter("uri", ("questionnaire.reference",))},
+}
+
 _BETA3 = {"Goal": {"description": _token("description")}, "Communication": {"reason-code": _token("reasonCode")}}
 
 _ICD = ("72506001", "465460004", "468542000", "704707009", "1263462004", "1236894001")
@@ -97,9 +133,10 @@ VALUE_SETS = {
 """What a server with terminology expands; one without answers 404 to `:in`."""
 
 
-def known(dialect: Dialect) -> dict[str, dict[str, Parameter]]:
+def known(dialect: Speaks) -> dict[str, dict[str, Parameter]]:
     """Return type -> name -> parameter of a server that speaks this dialect. Every type also has `_id`."""
     extra = _BETA3 if dialect == "r4-beta3" else {}
     return {
-        kind: {"_id": Parameter("id", ("id",))} | parameters | extra.get(kind, {}) for kind, parameters in _R4.items()
+        kind: {"_id": Parameter("id", ("id",))} | parameters | extra.get(kind, {})
+        for kind, parameters in (_STU3 if dialect == "stu3" else _R4).items()
     }

@@ -1,4 +1,4 @@
-"""Sandbox: a FHIR R4 server, one per organisation, as a gateway meets it (FHIR R4 http, search; spec pzp-fhir 2).
+"""Sandbox: a FHIR server (R4 or STU3), one per organisation, as a gateway meets it (FHIR http, search; pzp-fhir 2, 5).
 
 `FhirServerTwin.app` speaks FHIR: read, vread, search by GET and POST, paging, metadata. It answers and words its errors
 as HAPI does (a message with a HAPI number is HAPI's own); `control` changes its contents and faults. Read only on its
@@ -22,13 +22,12 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ..organizations import Dialect
 from .bundles import Found, Json, Pages, outcome, page
 from .capability import statement
 from .control import control
 from .faults import Faults
 from .incoming import count, form, let_go
-from .parameters import known
+from .parameters import Speaks, known
 from .search import Index, Pairs, Refused, walk
 
 FHIR_JSON = "application/fhir+json;charset=UTF-8"
@@ -69,7 +68,7 @@ class FhirServerTwin:
         self,
         base_path: str,
         resources: Iterable[Mapping[str, Any]],
-        dialect: Dialect,
+        dialect: Speaks,
         faults: Faults | None = None,
         *,
         belongs: Mapping[str, str] | None = None,
@@ -81,6 +80,7 @@ class FhirServerTwin:
         self.behavior = behavior or Behavior()
         self.asked: deque[AskedOf] = deque(maxlen=1000)
         self._known = known(dialect)
+        self._version = "3.0.2" if dialect == "stu3" else "4.0.1"
         self._belongs = dict(belongs or {})
         self._resources: dict[tuple[str, str], Json] = {}
         self._versions: dict[tuple[str, str, str], Json] = {}
@@ -163,7 +163,7 @@ class FhirServerTwin:
             case []:
                 return self._page(pairs, base)
             case ["metadata"]:
-                return self._reply(statement(self._known, self._started))
+                return self._reply(statement(self._known, self._started, self._version))
             case [kind]:
                 query = urlencode(sorted(pairs))
                 return self._search(kind, pairs, base, f"{base}/{kind}" + (f"?{query}" if query else ""))

@@ -43,7 +43,7 @@ def answer(*resources: dict[str, Any]) -> bytes:
 
 @dataclass
 class Upstream:
-    """A source of raw sockets: answers the patient search, and everything else too unless it `hangs`."""
+    """A source of raw sockets: answers the patient search, and everything else too unless it `hangs` on what comes after."""
 
     hangs: bool
     base: str = ""
@@ -62,7 +62,7 @@ class Upstream:
                 if head.startswith(b"POST"):
                     await reader.read(1000)
                     writer.write(answer(PATIENT))
-                elif self.hangs:
+                elif self.hangs and b"/metadata" not in head:
                     self.asked.set()  # and not a word; the next read sees the other side leave
                 else:
                     writer.write(answer())
