@@ -43,7 +43,7 @@ def answer(*resources: dict[str, Any]) -> bytes:
 
 @dataclass
 class Upstream:
-    """A source of raw sockets: answers the patient search, and everything else too unless it `hangs` on what comes after."""
+    """A source of raw sockets: answers the patient search, and all else too unless it `hangs` after that."""
 
     hangs: bool
     base: str = ""

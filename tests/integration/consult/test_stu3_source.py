@@ -220,7 +220,8 @@ async def test_everything_of_an_stu3_source_is_found_and_read(scene: Scene) -> N
     ic = overview.item("treatment:305351004")
     assert ic is not None
     assert ic.agreed_with == ("Wytske Veenstra",), "who consented was read one by one"
-    assert overview.conversations[0].encounter is not None
+    [talk, *_] = [one for one in overview.conversations if one.source.id == OLD.value]
+    assert talk.encounter is not None
 
 
 async def test_a_condition_in_stu3_contradicts_a_denial_in_r4_of_that_day(scene: Scene) -> None:
