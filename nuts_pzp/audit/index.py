@@ -26,7 +26,7 @@ _PAUSE = 0.5
 _REST = 3.0
 """Rest after a full batch, in times of what the batch took: the index may lag, the ledger may not wait."""
 _CAUGHT_UP = 0.1
-"""Seconds after a batch that was not full: each opens both files, so under load few large ones cost least."""
+"""Seconds after a batch that was not full: under load few large ones cost least."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log_index(tenant TEXT, idx INTEGER, ts TEXT, patient_hmac BLOB, key_ver TEXT,
@@ -64,6 +64,9 @@ class SearchIndex:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="audit-index", daemon=True)
         self._next: dict[str, int] = {}
+        self._open: tuple[sqlite3.Connection, sqlite3.Connection] | None = None
+        """Index and ledger. Kept: SQLite folds, syncs and deletes a write-ahead log when its last connection closes,
+        and on the same disk the next commit of the ledger would wait for that."""
 
     @property
     def done(self) -> int:
@@ -79,6 +82,9 @@ class SearchIndex:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
+        if self._turn.acquire(timeout=1.0):
+            self._let_go()
+            self._turn.release()
 
     def rebuild(self) -> None:
         """Throw the index away; it fills again from the first record."""
@@ -87,6 +93,7 @@ class SearchIndex:
             self._next = {}
 
     def _forget(self) -> None:
+        self._let_go()
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
@@ -109,14 +116,22 @@ class SearchIndex:
         """Index one batch of every log; return how many records that were."""
         with self._turn:
             try:
-                with closing(self._opened()) as index, closing(_read_only(self._ledger)) as ledger:
-                    return sum(self._follow(index, ledger, tenant) for tenant in list(self._seals))
+                if self._open is None:
+                    self._open = self._opened(), _read_only(self._ledger)
+                index, ledger = self._open
+                return sum(self._follow(index, ledger, tenant) for tenant in list(self._seals))
             except sqlite3.DatabaseError as error:
                 _log.error("audit.index", error=getattr(error, "sqlite_errorname", type(error).__name__))
+                self._let_go()
                 self._next = {}
                 if not isinstance(error, sqlite3.OperationalError):
                     self._forget()  # not a database any more: begin anew
                 return 0
+
+    def _let_go(self) -> None:
+        held, self._open = self._open, None
+        for connection in held or ():
+            connection.close()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -148,7 +163,10 @@ class SearchIndex:
         if not found:
             self._next.setdefault(tenant, start)
             return 0
-        rows = [(tenant, idx, *_columns(self._seals[tenant], orjson.loads(body))) for idx, body in found]
+        rows = []
+        for idx, body in found:
+            rows.append((tenant, idx, *_columns(self._seals[tenant], orjson.loads(body))))
+            time.sleep(0)  # whoever answers a request would else wait five milliseconds for the interpreter
         index.execute("BEGIN")
         index.executemany(f"INSERT OR REPLACE INTO log_index VALUES ({','.join('?' * 13)})", rows)  # noqa: S608
         index.execute("INSERT OR REPLACE INTO index_state VALUES (?, ?)", (tenant, found[-1][0] + 1))
@@ -200,4 +218,5 @@ def _lookup(seal: Seal, record: dict[str, Any], year: str) -> bytes | None:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
