@@ -22,10 +22,9 @@ from pydantic import ValidationError
 from .addressing.phones import Listed, PhoneList
 from .addressing.port import Directory, TypeTable
 from .addressing.types import Typed
-from .audit.ledger.ledger import Ledger
 from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
-from .audit.port import Audit, NotRecorded
+from .audit.port import Audit, Logs, NotRecorded
 from .authentication.port import Credentials, Gatekeeper, Vouching
 from .authorization.policies import Policies
 from .authorization.port import Policy
@@ -153,10 +152,10 @@ class _Furnishing:
     """Builds one tenant's house from its settings."""
 
     def __init__(
-        self, settings: TenantSettings, around: Surroundings, ledger: Ledger, listed: frozenset[str], accounts: bool,
+        self, settings: TenantSettings, around: Surroundings, audit: Audit, listed: frozenset[str], accounts: bool,
         memory: Memory,
     ) -> None:  # fmt: skip
-        self._settings, self._around, self._ledger, self._listed = settings, around, ledger, listed
+        self._settings, self._around, self._audit, self._listed = settings, around, audit, listed
         self._accounts, self._memory = accounts, memory
         self._living: dict[str, Living] = {}
         self._vault = (
@@ -168,7 +167,7 @@ class _Furnishing:
         settings, tenant = self._settings, self._around.tenant
         if settings.disclose is None and settings.consult is None:
             raise SettingsError("disclose or consult: a tenant offers at least one flow")
-        audit = self._ledger.of(tenant)
+        audit = self._audit
         directory = self._put("addressing", ADDRESSING, settings.addressing)
         if (table := settings.organization_types) is not None:
             directory = Typed(directory, self._put("organization_types", ORGANIZATION_TYPES, table))
@@ -269,8 +268,8 @@ class _Furnishing:
 class Estate:
     """All houses of a deployment. `house` is what the doors look up, once per request."""
 
-    def __init__(self, deployment: Deployment, folder: Path, ledger: Ledger, *, accounts: bool = True) -> None:
-        """`accounts`: bring what commands did into the ledger; not where the ledger is thrown away."""
+    def __init__(self, deployment: Deployment, folder: Path, ledger: Logs, *, accounts: bool = True) -> None:
+        """`accounts`: do what is done once per deployment, such as bringing into the ledger what commands did."""
         self._deployment, self._folder, self._ledger, self._accounts = deployment, folder, ledger, accounts
         self._store: SqliteStore | None = None
         self._houses: dict[str, Furnished] = {}
@@ -344,7 +343,7 @@ class Estate:
         broken: dict[str, str] = {}
         for file in files:
             try:
-                fresh = self._furnish(file)
+                fresh = await self._furnish(file)
                 await fresh.succeed(self._houses.get(file.stem))
             except SettingsError as error:
                 broken[file.stem] = str(error)
@@ -371,15 +370,16 @@ class Estate:
         self._vacating.add(task)
         task.add_done_callback(self._vacating.discard)
 
-    def _furnish(self, file: Path) -> Furnished:
+    async def _furnish(self, file: Path) -> Furnished:
         settings = read_tenant(file)
         assert self._store is not None
         around = surroundings(self._deployment, self._folder, settings, self._store)
         network = self._deployment.listeners.network
         memory = self._memories.setdefault(around.tenant.id, Memory())
-        listed = frozenset(self._deployment.adapters)
-        furnishing = _Furnishing(settings, around, self._ledger, listed, self._accounts, memory)
         try:
+            audit = await self._ledger.enter(around.tenant)
+            listed = frozenset(self._deployment.adapters)
+            furnishing = _Furnishing(settings, around, audit, listed, self._accounts, memory)
             return furnishing.build(network.url if network else "")
         except SettingsError as error:
             raise SettingsError(f"{file.name}: {error}") from None

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import signal
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
@@ -19,17 +20,11 @@ from .assembly import Estate
 from .audit.ledger.ledger import Condition, Ledger, Place
 from .audit.ledger.sqlite import LedgerInUse, StoreFailed
 from .audit.ledger.tail import Damaged
-from .emergency.meter import AlertMeter
+from .doors import Doors, listening
 from .keys import BadKeyFile
-from .settings import DecisionApiSettings, Deployment, ListenerSettings, SettingsError
-from .web.decision import DecisionDoor
-from .web.decision_clients import Enforcer, Guard
-from .web.ehr import EhrDoor
-from .web.meter import Guarding, Meter
-from .web.network import NetworkDoor
+from .settings import Deployment, SettingsError
 from .web.operations import Check, operations
-from .web.protocol import Unreadable
-from .web.server import App, Server
+from .web.server import Server
 
 LEDGER_REFUSED = (LedgerInUse, StoreFailed, Damaged, BadKeyFile)
 
@@ -44,25 +39,25 @@ class Gateway:
 
     def __init__(self, deployment: Deployment, folder: Path) -> None:
         self._deployment, self._folder = deployment, folder
-        self._servers: dict[str, Server] = {}
+        self._operations: Server | None = None
         self._ledger: Ledger | None = None
         self._estate: Estate | None = None
-        self._ehr: EhrDoor | None = None
         self._open_for_all = False
-        self._deciding: DecisionDoor | None = None
         self._registry = CollectorRegistry()
+        self._doors = Doors(deployment, folder, self._registry)
 
     @property
     def ports(self) -> dict[str, int]:
         """The port of each listener, by name."""
-        return {name: server.port for name, server in self._servers.items()}
+        own = {"operations": self._operations.port} if self._operations else {}
+        return own | self._doors.ports
 
     async def start(self) -> None:
         """Open the ledger, build the houses, open the doors; raise SettingsError with words when it cannot be done."""
         audit = self._deployment.audit
-        api = self._deployment.decision_api
-        inside = operations(self._checks, self._registry, (lambda: self._deciding) if api else None)
-        await self._open("operations", inside, self._deployment.listeners.operations)
+        deciding = (lambda: self._doors.deciding) if self._deployment.decision_api else None
+        app = operations(self._checks, self._registry, deciding)
+        self._operations = await listening("operations", app, self._deployment.listeners.operations, self._folder)
         try:
             self._ledger = Ledger.open(placed(self._deployment, self._folder))
         except LEDGER_REFUSED as error:
@@ -70,54 +65,20 @@ class Gateway:
             raise SettingsError(f"audit: {error}") from None
         self._count()
         estate = self._estate = Estate(self._deployment, self._folder, self._ledger)
-        self._registry.register(Guarding(lambda: estate.houses))
-        self._registry.register(AlertMeter(estate.desks))
         try:
             await estate.start()
-            listeners = self._deployment.listeners
-            system, meter = self._ledger.system, Meter(self._registry)
-            if listeners.network and any(house.holding for house in estate.houses):
-                network = NetworkDoor(estate.house, system, listeners.network.url, meter)
-                await self._open("network", estate.visited(network), listeners.network, network.unreadable)
-            if listeners.ehr and any(house.consulting for house in estate.houses):
-                ehr = self._ehr = EhrDoor(estate.house, system, listeners.ehr.url, meter)
-                await self._open("ehr", estate.visited(ehr), listeners.ehr)
-            if api:
-                self._deciding = DecisionDoor(estate, guard(api), system, meter)
+            await self._doors.open(estate, self._ledger.system)
         except BaseException:
             await self.stop()
             raise
         self._open_for_all = True
         _log.info("gateway.ready", ports=self.ports, anchor=audit.anchor is not None)
 
-    async def _open(
-        self, name: str, app: App, settings: ListenerSettings, unreadable: Unreadable | None = None
-    ) -> None:
-        try:
-            tls = settings.tls(self._folder)
-            server = Server(app, host=settings.host, port=settings.port, tls=tls, unreadable=unreadable)
-            await server.start()
-        except OSError as error:
-            raise SettingsError(f"listeners.{name}: {error.strerror or 'cannot be opened'}") from None
-        self._servers[name] = server
-
     async def _checks(self) -> list[Check]:
         if self._ledger is None or self._estate is None or not self._open_for_all:
             return [Check("gateway", False, "starting", critical=True)]
-        condition = self._ledger.condition()
-        says = condition.trouble or f"room on disk: {condition.room}"
-        return [
-            Check("audit", condition.ready, says, critical=True),
-            *self._anchored(condition),
-            *await self._estate.checks(),
-        ]
-
-    def _anchored(self, condition: Condition) -> list[Check]:
-        anchor = self._deployment.audit.anchor
-        if anchor is None:
-            return []
-        age = condition.unanchored_seconds or 0.0
-        return [Check("audit.anchor", age < STALE + anchor.every_seconds, f"{age:.0f} s behind")]
+        found = audit_checks(self._deployment, self._ledger.condition())
+        return [*found, *await self._estate.checks()]
 
     def _count(self) -> None:
         ledger = self._ledger
@@ -133,38 +94,56 @@ class Gateway:
 
     async def stop(self) -> None:
         """Close the doors, then the houses, then the ledger."""
-        self._deciding = None
-        for name in ("network", "ehr"):
-            if server := self._servers.pop(name, None):
-                await server.stop()
-        if self._ehr:
-            await self._ehr.stop()
+        await self._doors.close()
         if self._estate:
             await self._estate.stop()
         if self._ledger:
             await self._ledger.aclose()
-        if server := self._servers.pop("operations", None):
-            await server.stop()
+        if self._operations:
+            await self._operations.stop()
 
-    async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-        loop, done = asyncio.get_running_loop(), asyncio.Event()
-        tasks: set[asyncio.Task[None]] = set()
 
-        def reload() -> None:
-            task = asyncio.create_task(self.reload())
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+class Served(Protocol):
+    """What is started, reloaded and stopped: a gateway of one process, or the supervisor of several."""
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, done.set)
-        loop.add_signal_handler(signal.SIGHUP, reload)
-        await self.start()
+    async def start(self) -> None:
+        """Begin; SettingsError, with words, when that cannot be."""
+        ...
+
+    async def reload(self) -> None:
+        """Read the tenant files anew."""
+        ...
+
+    async def stop(self) -> None:
+        """End in order."""
+        ...
+
+
+async def run(one: Served) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(one.reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    starting, ending = asyncio.create_task(one.start()), asyncio.create_task(done.wait())
+    await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not starting.done():
+            starting.cancel()
+        await starting
         settle()
-        try:
-            await done.wait()
-        finally:
-            await self.stop()
+        await ending
+    except asyncio.CancelledError:
+        return  # told to end before it had begun; what had been opened is closed
+    finally:
+        await one.stop()
 
 
 def settle() -> None:
@@ -178,9 +157,14 @@ def settle() -> None:
     gc.set_threshold(5_000, 20, 20)
 
 
-def guard(api: DecisionApiSettings) -> Guard:
-    """Return who may ask for decisions, by these settings."""
-    return Guard({one.sha256: Enforcer(one.name, frozenset(one.tenants)) for one in api.clients})
+def audit_checks(deployment: Deployment, condition: Condition) -> list[Check]:
+    """Say how the ledger is: whether it takes records, and how far behind its anchor is."""
+    says = condition.trouble or f"room on disk: {condition.room}"
+    found = [Check("audit", condition.ready, says, critical=True)]
+    if (anchor := deployment.audit.anchor) is not None:
+        age = condition.unanchored_seconds or 0.0
+        found.append(Check("audit.anchor", age < STALE + anchor.every_seconds, f"{age:.0f} s behind"))
+    return found
 
 
 def placed(deployment: Deployment, folder: Path) -> Place:

@@ -126,7 +126,7 @@ class LogSettings(Strict):
 
 
 class Deployment(Strict):
-    """One process: its name (in the origin of the audit log), doors, ledger, and the folder of its tenants."""
+    """One gateway: its name (in the origin of the audit log), doors, ledger, and the folder of its tenants."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,60}$")]
     listeners: Listeners
@@ -139,6 +139,8 @@ class Deployment(Strict):
     adapters: tuple[str, ...] = ()
     """Distribution names of adapters that are not ours and may be used."""
     log: LogSettings = LogSettings()
+    workers: Annotated[int, Field(ge=1, le=32)] = 1
+    """Processes that answer. With more than one, another writes the ledger and one more keeps them."""
 
     @model_validator(mode="after")
     def _decisions_are_guarded(self) -> Deployment:
@@ -147,6 +149,8 @@ class Deployment(Strict):
             raise ValueError("decision_api.loopback needs listeners.operations.host on loopback")
         if api and api.clients and door.client_roots_file is None:
             raise ValueError("decision_api.clients needs listeners.operations.client_roots_file")
+        if api and self.workers > 1:
+            raise ValueError("decision_api goes with workers: 1 only")
         return self
 
 

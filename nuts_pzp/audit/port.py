@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol, TypeVar
 
 from ..accounted import Event, Receipt
+from ..identity import Tenant
 
 E = TypeVar("E", bound=Event)
 
@@ -21,4 +22,12 @@ class Audit(Protocol):
 
     async def append(self, event: E, /) -> Receipt[E]:
         """Return when the record survives a power cut; raise NotRecorded after at most two seconds otherwise."""
+        ...
+
+
+class Logs(Protocol):
+    """All logs of a deployment, wherever they are written."""
+
+    async def enter(self, tenant: Tenant, /) -> Audit:
+        """Open a tenant's log and return it; raise Damaged, BadKeyFile, StoreFailed, ValueError or NotRecorded."""
         ...

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from .. import telemetry
-from .loops import run_on_uvloop
+from ..loops import run_on_uvloop
 
 
 def run(

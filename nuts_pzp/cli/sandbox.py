@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import telemetry
-from .loops import run_on_uvloop
+from ..loops import run_on_uvloop
 
 
 def run(

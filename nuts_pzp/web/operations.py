@@ -30,12 +30,19 @@ class Check:
 
 
 Checks = Callable[[], Awaitable[list[Check]]]
+Scraped = Callable[[], Awaitable[None]]
 
 
-def operations(checks: Checks, registry: CollectorRegistry, deciding: Callable[[], App | None] | None = None) -> App:
+def operations(
+    checks: Checks,
+    registry: CollectorRegistry,
+    deciding: Callable[[], App | None] | None = None,
+    scraped: Scraped | None = None,
+) -> App:
     """Return the app: `/health` (the process lives), `/ready` (503 with reasons until it can serve), `/metrics`.
 
-    `deciding` gives the decision API, or None while it cannot answer yet. Without it there is none.
+    `deciding` gives the decision API, or None while it cannot answer yet. Without it there is none. `scraped` brings
+    the registry up to date first, where what it shows is counted in other processes.
     """
 
     async def health(_: Request) -> Response:
@@ -49,6 +56,8 @@ def operations(checks: Checks, registry: CollectorRegistry, deciding: Callable[[
         return JSONResponse(content, status_code=200 if fine else 503)
 
     async def metrics(_: Request) -> Response:
+        if scraped is not None:
+            await scraped()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     plain = Starlette(routes=[Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)])

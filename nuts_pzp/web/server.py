@@ -23,6 +23,8 @@ from .protocol import Guarded, Patience, Unreadable
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+BACKLOG = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class ServerTls:
@@ -57,8 +59,12 @@ class Server:
         patience: Patience | None = None,
         places: Places | None = None,
         unreadable: Unreadable | None = None,
+        bound: socket.socket | None = None,
     ) -> None:
-        """`places` bounds the connections; each listener has its own. `unreadable` answers what is no request."""
+        """`places` bounds the connections; each listener has its own. `unreadable` answers what is no request.
+
+        `bound` is a socket to listen on in the place of host and port.
+        """
         patience = patience or Patience()
         told = staticmethod(unreadable) if unreadable else None
         self._config = Config(
@@ -75,7 +81,7 @@ class Server:
         )
         self._config.load()
         self._ssl = tls.context() if tls else None
-        self._host, self._port = host, port
+        self._host, self._port, self._bound = host, port, bound
         self._state = ServerState()
         self._server: asyncio.Server | None = None
         self._clock: asyncio.Task[None] | None = None
@@ -89,13 +95,15 @@ class Server:
         """Bind and listen; raises OSError when the address is taken."""
         loop = asyncio.get_running_loop()
         self._tick()
+        where: dict[str, Any] = (
+            {"host": self._host, "port": self._port} if self._bound is None else {"sock": self._bound}
+        )
         self._server = await loop.create_server(
             self._connection,
-            self._host,
-            self._port,
+            **where,
             ssl=self._ssl,
             ssl_handshake_timeout=5.0 if self._ssl else None,
-            backlog=1024,
+            backlog=BACKLOG,
         )
         for listener in self._server.sockets:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -32,7 +32,7 @@ class Yard:
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
 
-    def furnish(self, file: Path) -> Furnished:
+    async def furnish(self, file: Path) -> Furnished:
         said = file.read_text("utf-8")
         yard = self
 

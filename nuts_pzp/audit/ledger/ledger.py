@@ -32,7 +32,7 @@ from .merkle import Frontier
 from .sqlite import Connect, SqliteStore, StoreFailed, connect
 from .tail import TAIL, Damaged, verified_frontier
 from .upkeep import Upkeep
-from .writer import Limits, Waiting, Writer
+from .writer import InLoop, Limits, Waiting, Writer
 
 E = TypeVar("E", bound=Event)
 _log = structlog.get_logger("nuts_pzp.audit")
@@ -92,8 +92,8 @@ class TenantAudit:
         draft = self.draft(event)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[int] = loop.create_future()
-        self._writer.submit(Waiting(self.log, draft, future, loop))
-        timer = loop.call_later(self._deadline, _late, future)
+        self._writer.submit(Waiting(self.log, draft, future, InLoop(loop)))
+        timer = loop.call_later(self._deadline, late, future)
         try:
             index = await future
         finally:
@@ -115,7 +115,8 @@ class TenantAudit:
         return future
 
 
-def _late(future: asyncio.Future[int]) -> None:
+def late(future: asyncio.Future[int]) -> None:
+    """End a wait that took too long; the record may still become durable."""
     if not future.done():
         future.set_exception(NotRecorded("the record was not durable in time"))
 
@@ -192,6 +193,14 @@ class Ledger:
             del self._audits[tenant.id], self._writer.logs[tenant.id]
             raise
         return audit
+
+    def submit(self, waiting: Waiting) -> None:
+        """Queue a record that was written down elsewhere; NotRecorded when nothing is taken. From any thread."""
+        self._writer.submit(waiting)
+
+    async def enter(self, tenant: Tenant, /) -> TenantAudit:
+        """`of` for a running loop, which stays free while the end of the log is verified."""
+        return await asyncio.to_thread(self.of, tenant)
 
     def condition(self) -> Condition:
         """Say how the ledger is."""

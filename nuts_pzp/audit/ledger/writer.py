@@ -10,9 +10,10 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -45,14 +46,51 @@ class Limits:
     spacing: int = 16
 
 
+Ticket = asyncio.Future[int] | Future[int] | int
+"""What a listener knows a record by: a future that it resolves, or a number."""
+Settled = tuple[Ticket, int | NotRecorded]
+"""The index of a durable record, or why it is none."""
+
+
+class Listener(Protocol):
+    """Who handed records in and hears what became of them."""
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """Hear of all of one group at once, in the order in which they were handed in; in the writer's thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InLoop:
+    """Listens with futures of a running loop: one wake-up, however many records."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        try:
+            self.loop.call_soon_threadsafe(_resolve, settled)
+        except RuntimeError:
+            return  # that loop is gone, and whoever waited with it; the records stand
+
+
+class InThread:
+    """Listens with futures that any thread may wait for."""
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        _resolve(settled)
+
+
+IN_THREAD = InThread()
+
+
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """One record on its way. Its future belongs to the loop, or to a thread when there is no loop."""
+    """One record on its way."""
 
     log: Log
     draft: Draft
-    future: asyncio.Future[int] | Future[int]
-    loop: asyncio.AbstractEventLoop | None = None
+    ticket: Ticket
+    listener: Listener = IN_THREAD
 
 
 Own = Callable[[str, tuple[tuple[str, str], ...]], Waiting]
@@ -199,18 +237,12 @@ class Writer:
             self._commit([self.own("audit.degraded", (("reason", self.trouble or ""),))])
 
     def _settle(self, results: Iterable[tuple[Waiting, int | NotRecorded]]) -> None:
-        """Tell the callers: one wake-up per loop, however many records."""
-        by_loop: dict[asyncio.AbstractEventLoop | None, list[tuple[Waiting, int | NotRecorded]]] = {}
+        """Tell the listeners, each once."""
+        by_listener: dict[Listener, list[Settled]] = {}
         for one, result in results:
-            by_loop.setdefault(one.loop, []).append((one, result))
-        for loop, settled in by_loop.items():
-            if loop is None:
-                _resolve(settled)
-                continue
-            try:
-                loop.call_soon_threadsafe(_resolve, settled)
-            except RuntimeError:
-                continue  # that loop is gone, and whoever waited with it; the records stand
+            by_listener.setdefault(one.listener, []).append((one.ticket, result))
+        for listener, settled in by_listener.items():
+            listener.settle(settled)
 
     def _recover(self) -> None:
         """Refuse everything until the same file opens again, agrees with what was acknowledged, and takes a record."""
@@ -257,11 +289,11 @@ class Writer:
         self._settle([(one, NotRecorded(self.trouble or "the ledger cannot be written")) for one in refused])
 
 
-def _resolve(settled: list[tuple[Waiting, int | NotRecorded]]) -> None:
-    for one, result in settled:
-        if one.future.done():
+def _resolve(settled: Sequence[Settled]) -> None:
+    for ticket, result in settled:
+        if isinstance(ticket, int) or ticket.done():
             continue  # the caller gave up; the record stands all the same
         if isinstance(result, NotRecorded):
-            one.future.set_exception(result)
+            ticket.set_exception(result)
         else:
-            one.future.set_result(result)
+            ticket.set_result(result)
