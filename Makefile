@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check test-long bench interop-nuts interop-fhir interop-opa lock clean
+.PHONY: setup demo test check test-long bench interop-nuts interop-fhir interop-opa interop-nginx lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make check       lint, types, imports, docs"
 	@echo "make test-long   long and large versions of the tests"
 	@echo "make bench       the benchmark table"
+	@echo "make interop-nginx   docs/how-to/nginx.md before the simulated region, with the nginx that is installed"
 	@echo "make interop-nuts | interop-fhir | interop-opa   against counterparts named by environment variables"
 
 $(STAMP): requirements-dev.lock pyproject.toml
@@ -45,6 +46,9 @@ interop-nuts: setup
 
 interop-fhir: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_fhir_server.py
+
+interop-nginx: setup
+	@$(BIN)/python -m pytest -rs tests/interop/test_nginx.py
 
 interop-opa: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_opa.py
