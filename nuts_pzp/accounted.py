@@ -111,20 +111,36 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Administered:
-    """What an operator did about one patient: `sharing_consent.recorded`, `.revoked`, `consent.explained`.
+    """What an operator did, mostly about one patient: `sharing_consent.recorded`, `.revoked`, `consent.explained`.
 
     `id` names what was done, and is the record's correlation. `detail` holds codes and references, never content.
     """
 
     code: str
     id: str
-    bsn: Bsn
+    bsn: Bsn | None
+    """None for what was about no one patient."""
     operator: Professional
     detail: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """sharing_consent.notified: a register told of a change. Without a patient: a notice that could not be taken.
+
+    `detail` holds codes and digests, never content.
+    """
+
+    register: str
+    attempt: Attempt
+    bsn: Bsn | None
+    detail: tuple[tuple[str, str], ...] = ()
+
+
 Decision = Allowed | Denied
-Event = Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Shown | Kept | Administered
+Event = (
+    Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Shown | Kept | Administered | Notified
+)
 
 E = TypeVar("E")
 

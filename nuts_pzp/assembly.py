@@ -31,6 +31,7 @@ from .authorization.port import Policy
 from .bookkeeping import Bookkeeping
 from .consent.cache import Reuse
 from .consent.generation import SINGLE
+from .consent.notice import Correspondence, Corresponding
 from .consent.port import ConsentSource, Grounds
 from .consent.profile import Ranked, SharingConsent
 from .consenting import LEGAL, LegalBasis, glass
@@ -48,6 +49,7 @@ from .localization.port import Locator
 from .outside import Living, Surroundings
 from .protection.guard import Guard, Memory
 from .settings import (
+    TOLD,
     ConsentSettings,
     Deployment,
     DiscloseSettings,
@@ -134,7 +136,9 @@ def open_store(deployment: Deployment, folder: Path) -> SqliteStore:
         raise SettingsError(f"state: {error}") from None
 
 
-def surroundings(deployment: Deployment, folder: Path, settings: TenantSettings, store: SqliteStore) -> Surroundings:
+def surroundings(
+    deployment: Deployment, folder: Path, settings: TenantSettings, store: SqliteStore, *, quiet: bool = False
+) -> Surroundings:
     """Return what the adapters of one tenant are given; makes the tenant's folder under `state`."""
     tenant = settings.tenant()
     around = Surroundings(
@@ -143,6 +147,7 @@ def surroundings(deployment: Deployment, folder: Path, settings: TenantSettings,
         folder=folder / deployment.tenants,
         state=folder / deployment.state / tenant.id,
         store=store.of(tenant),
+        quiet=quiet,
     )
     around.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     return around
@@ -162,6 +167,7 @@ class _Furnishing:
             Vault(around.store, secret_or_new(around.state / STORE_KEY), around.tenant.id) if around.store else None
         )
         self._patients = Patients(self._vault) if self._vault else None
+        self._letters: Correspondence | None = None
 
     def build(self, network_url: str) -> Furnished:
         settings, tenant = self._settings, self._around.tenant
@@ -176,6 +182,8 @@ class _Furnishing:
             if not network_url and own.decision is None:
                 raise SettingsError("listeners.network.url: is needed by a tenant that discloses")
             key_file = self._around.path(own.page_key_file) if own.page_key_file else None
+            patients = self._patients
+            consent = self._consent(own.consent, audit, patients)
             holding = Holding(
                 tenant=tenant,
                 base=f"{network_url.rstrip('/')}/{tenant.id}/fhir",
@@ -183,10 +191,11 @@ class _Furnishing:
                 network=self._put("authentication", AUTHENTICATION, own.authentication),
                 directory=directory,
                 records=self._put("records", RECORDS, own.records),
-                consent=self._consent(own.consent, audit),
+                consent=consent,
                 policies=self._policies(own),
                 audit=audit,
-                generations=self._patients or SINGLE,
+                generations=patients or SINGLE,
+                correspondence=self._letters,
                 guard=Guard(tenant.id, own.protection.rules(), self._memory),
             )
             deciding = self._deciding(own, holding)
@@ -225,10 +234,14 @@ class _Furnishing:
         named = {name: self._put(f"policy.{name}", POLICY, slot) for name, slot in own.named_policies.items()}
         return Policies(named, own.scopes)
 
-    def _consent(self, chosen: ConsentSettings, audit: Audit) -> SharingConsent:
+    def _consent(self, chosen: ConsentSettings, audit: Audit, patients: Patients | None) -> SharingConsent:
         sources = [Ranked(self._put(f"consent.{one.kind}", CONSENT, one), *weight) for one, weight in chosen.weighed]
+        for one in [ranked.source for ranked in sources]:
+            if isinstance(one, Corresponding) and (letters := one.correspondence) is not None:
+                self._letters = letters
+                sources.insert(0, Ranked(letters.told, *TOLD))
         grounds = chosen.implied.sources if chosen.implied else ()
-        patients, vault = self._patients, self._vault
+        vault = self._vault
         desk = self._desk(chosen, vault)
         consent = SharingConsent(
             chosen.profile,
@@ -239,8 +252,8 @@ class _Furnishing:
             emergency=glass(chosen.emergency, self._around.tenant, Register(vault), desk) if vault and desk else None,
         )
         self._living[LEGAL] = LegalBasis(self._around.tenant.id, chosen)
-        if vault is not None and patients is not None and self._accounts:
-            self._living[BOOKS] = Bookkeeping(Outbox(vault), audit, patients.advance)
+        if patients is not None and self._accounts:
+            self._living[BOOKS] = Bookkeeping(Outbox(patients.vault), audit, patients.advance)
         return consent
 
     def _desk(self, chosen: ConsentSettings, vault: Vault | None) -> Desk | None:
@@ -373,7 +386,7 @@ class Estate:
     async def _furnish(self, file: Path) -> Furnished:
         settings = read_tenant(file)
         assert self._store is not None
-        around = surroundings(self._deployment, self._folder, settings, self._store)
+        around = surroundings(self._deployment, self._folder, settings, self._store, quiet=not self._accounts)
         network = self._deployment.listeners.network
         memory = self._memories.setdefault(around.tenant.id, Memory())
         try:

@@ -41,7 +41,8 @@ class Bookkeeping:
         async for event in self._outbox.waiting():
             receipt = await self._audit.append(event)
             await self._outbox.settle(receipt)
-            await self._purge(event.bsn)
+            if event.bsn is not None:
+                await self._purge(event.bsn)
             done += 1
         return done
 

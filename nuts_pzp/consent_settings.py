@@ -47,6 +47,10 @@ class Weight(NamedTuple):
     yields: bool = False
 
 
+TOLD = Weight(required=True, authoritative=False)
+"""Of what a register told: it objects and never permits, and what cannot be read is an error of the whole."""
+
+
 class ConsentSourceSettings(SlotSettings):
     """A consent source and its weight in the combination."""
 

@@ -10,6 +10,7 @@ from .audit.port import Audit
 from .authentication.port import Credentials, Gatekeeper, Vouching
 from .authorization.policies import Policies
 from .consent.generation import SINGLE, Generations
+from .consent.notice import Correspondence
 from .consent.profile import SharingConsent
 from .forwarding.port import Connector, FhirServer
 from .forwarding.recent import RecentPatients
@@ -36,6 +37,8 @@ class Holding:
     recent: RecentPatients = field(default_factory=RecentPatients, repr=False, compare=False)
     generations: Generations = field(default=SINGLE, repr=False, compare=False)
     guard: Guard = field(default_factory=Guard, repr=False, compare=False)
+    correspondence: Correspondence | None = field(default=None, repr=False, compare=False)
+    """With the register of choices that this holder is in, if it wants one."""
 
     def __repr__(self) -> str:
         return f"Holding({self.tenant.id})"

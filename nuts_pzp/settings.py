@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from .authorization.bundle import OWN as OWN_POLICY
 from .authorization.policies import DEFAULT_SCOPES
 from .consent_settings import MITZ as MITZ
+from .consent_settings import TOLD as TOLD
 from .consent_settings import ConsentSettings as ConsentSettings
 from .consent_settings import ConsentSourceSettings as ConsentSourceSettings
 from .consent_settings import SlotSettings as SlotSettings

@@ -32,6 +32,7 @@ _WORDS = {
     "consult.sources": "Bronnen bepaald",
     "disclosure.decision": "Toegestaan",
     "disclosure.result": "Verstrekt",
+    "sharing_consent.notified": "Wijziging gemeld door Mitz",
     "sharing_consent.recorded": "Keuze vastgelegd",
     "sharing_consent.revoked": "Keuze ingetrokken",
 }

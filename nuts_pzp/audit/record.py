@@ -22,6 +22,7 @@ from ..accounted import (
     Event,
     Intended,
     Kept,
+    Notified,
     Received,
     Shown,
 )
@@ -84,7 +85,7 @@ class Scribe:
         page = Page(self._seal, self._wall() // 1_000_000, self._randomness)
         members = self._constant | {"id": page.id, "salt": page.salt}
         _WRITERS[type(event)](event, members, page, self._own)
-        if isinstance(event, Kept | Administered):
+        if isinstance(event, Kept | Administered | Notified):
             check(members)  # free keys; all other members are literals and text
         written = dumps_checked(members)
         if page.bsn and (digits := page.bsn.value.encode()) in written:
@@ -273,6 +274,17 @@ def _administered(event: Administered, members: Members, page: Page, own: Member
     }
 
 
+def _notified(event: Notified, members: Members, page: Page, own: Members | None) -> None:
+    members |= attempt_fields(event.attempt, None)
+    members |= page.patient(event.bsn)
+    members |= {
+        "detail": {"register": event.register, **{key[:80]: value[:LONGEST_TEXT] for key, value in event.detail}},
+        "event": {"action": "U", "code": "sharing_consent.notified", "kind": "normal"},
+        "org": {"responder": own} if own else {},
+        "outcome": {"code": 0, "kind": "done"} if event.bsn else {"code": 4, "kind": "ignored"},
+    }
+
+
 def follows(record: Members) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return under which keys a result must follow this record, and of which it is the result (spec audit C2)."""
     correlation = record.get("correlation")
@@ -306,6 +318,7 @@ _WRITERS: dict[type, _Writer] = {
     Disclosed: _disclosed,
     Intended: _intended,
     Kept: _kept,
+    Notified: _notified,
     Received: _received,
     Shown: _shown,
 }

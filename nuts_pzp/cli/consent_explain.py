@@ -20,6 +20,7 @@ from rich.table import Table
 
 from ..accounted import Administered
 from ..assembly import CONSENT, RECORDS, RELATION
+from ..consent.notice import Corresponding
 from ..consent.port import Bounded, Presuming
 from ..consent.profile import Ranked, SharingConsent
 from ..disclose.patient import patient_of
@@ -29,7 +30,7 @@ from ..identity import BSN_SYSTEM, Bsn, NotAnIdentifier, Organization, Patient, 
 from ..outcome import Deny, Evidence, Outcome, Permit, Stop
 from ..outside import Living
 from ..reasons import Reason
-from ..settings import MITZ, DiscloseSettings, SettingsError
+from ..settings import MITZ, TOLD, DiscloseSettings, SettingsError
 from ..store.outbox import Outbox
 from ..systems.local_consent.record import Choice
 from ..systems.local_consent.registry import Registry
@@ -120,6 +121,7 @@ async def _explain(place: Tenancy, bsn: Bsn, caller: Caller, who: Professional, 
             for one, weight in settings.consent.weighed
             for witness in (_witness(place, one, living, silent=one.kind == MITZ and not ask_mitz),)
         ]
+        witnesses = [(told, Ranked(told, *TOLD)) for told in _told(living)] + witnesses
         chosen = settings.consent
         looked = [_looked(place, one, living) for one in (chosen.implied.sources if chosen.implied else ())]
         consent = SharingConsent(
@@ -163,6 +165,12 @@ def _looked(place: Tenancy, one: Any, living: list[object]) -> Looked:
     source = RELATION.fill(one, place.around, frozenset(place.deployment.adapters))
     living.append(source)
     return Looked(one.kind, source)
+
+
+def _told(sources: Iterable[object]) -> list[Witness]:
+    """A witness before what a register told: it objects as a source of its own."""
+    letters = [one.correspondence for one in sources if isinstance(one, Corresponding)]
+    return [Witness(f"{MITZ}-notified", one.told) for one in letters if one is not None]
 
 
 async def _choices(place: Tenancy, bsn: Bsn) -> tuple[tuple[Choice, bool], ...]:

@@ -92,9 +92,10 @@ def unrelate(
     """End a stated relation. Nothing is erased: it stays, with who ended it."""
     who = operator_of(operator, operator_name, operator_role)
     detail = (("relation", id), ("evidence", reference(evidence)))
-    event = Administered("treatment_relation.ended", str(uuid.uuid4()), bsn_of(bsn_file), who, detail)
+    bsn = bsn_of(bsn_file)
+    event = Administered("treatment_relation.ended", str(uuid.uuid4()), bsn, who, detail)
     with tenancy(config, tenant) as place:
-        asyncio.run(_end(place, id, event))
+        asyncio.run(_end(place, bsn, id, event))
     _say(event.id, "ended", True, "", as_json)
 
 
@@ -109,9 +110,9 @@ async def _state(place: Tenancy, bsn: Bsn, statement: Statement, who: Profession
     return await place.accounted(statement.id)
 
 
-async def _end(place: Tenancy, id: str, event: Administered) -> None:
+async def _end(place: Tenancy, bsn: Bsn, id: str, event: Administered) -> None:
     try:
-        await _relations(place).end(event.bsn, id, event)
+        await _relations(place).end(bsn, id, event)
     except Refused as error:
         refuse(str(error))
     await place.accounted(event.id)

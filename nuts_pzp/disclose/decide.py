@@ -26,6 +26,8 @@ from .stated import NOTHING, Stated
 
 _log = structlog.get_logger("nuts_pzp.disclose")
 
+_TURNS = 3
+"""Times that consent is asked because the patient's choice changed meanwhile."""
 _STANDING = {Standing.UNKNOWN: Reason.PATIENT_UNKNOWN, Standing.DECEASED: Reason.PATIENT_DECEASED}
 
 
@@ -121,12 +123,10 @@ class _Deciding:
             return self._denied(stop)
 
         access = Access(caller, asked.request, patient, self._attempt.correlation)
-        generation = await house.generations.generation(patient.bsn)
-        if not isinstance(generation, int):
-            return self._denied(generation)
-        consent = await house.consent.ask(access)
-        if not isinstance(consent, Permit):
-            return self._denied(consent)
+        consented = await consent_of(house, access)
+        if not isinstance(consented, Consented):
+            return self._denied(consented)
+        consent, generation = consented.permit, consented.generation
         permit = await policy.evaluate(access, consent)
         if not isinstance(permit, Permit):
             return self._denied(permit)
@@ -149,6 +149,31 @@ class _Deciding:
         if not isinstance(stop, Stop):
             stop = Deny(Reason.INTERNAL, detail="a room gave neither its value nor a stop")
         return Denied(self.attempt, stop, self._policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """A permit, and the generation of the patient's choice that all of it was asked in."""
+
+    permit: Permit
+    generation: int
+
+
+async def consent_of(house: Holding, access: Access) -> Outcome[Consented]:
+    """Ask for consent until the patient's choice did not change meanwhile; Deny when it keeps changing.
+
+    A source may have been asked before the change and another after it: such a permit is none.
+    """
+    for _ in range(_TURNS):
+        generation = await house.generations.generation(access.patient.bsn)
+        if not isinstance(generation, int):
+            return generation
+        consent = await house.consent.ask(access)
+        if not isinstance(consent, Permit):
+            return consent
+        if generation == await house.generations.generation(access.patient.bsn):
+            return Consented(consent, generation)
+    return Deny(Reason.CONSENT_CONFLICT, detail="changed-while-asked")
 
 
 def _asked(house: Holding, caller: Caller, raw: RawRequest, capability: Capability, now: float) -> Outcome[_Asked]:

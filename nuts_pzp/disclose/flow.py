@@ -17,10 +17,11 @@ from ..accounted import Allowed, Denied, Disclosed, Receipt
 from ..exchange import Attempt, Caller, Presented
 from ..fhir.request import RawRequest
 from ..house import Holding
-from ..outcome import Deny, Outcome, Permit, Stop
+from ..identity import Standing
+from ..outcome import Deny, Outcome, Stop
 from ..reasons import Reason
 from .addresses import Outside
-from .decide import decide, internal
+from .decide import Consented, consent_of, decide, internal
 from .minimize import Minimized, minimize
 from .paging import page_url
 
@@ -58,13 +59,31 @@ async def disclose(
         if (incident := house.guard.refused(decision)) is not None:
             await house.audit.append(incident)
         _alarm(house, decision.stop, presented)
+        _died(house, decision)
         return Reply(await house.audit.append(decision), decision.stop)
 
     allowed = await house.audit.append(decision)
     content = await still(house, allowed, await fetch(house, allowed, clock()))
     _alarm(house, content, presented)
     broke_glass = any(ground.basis.startswith(BROKE_GLASS) for ground in decision.grounds)
-    return Reply(await house.audit.append(_disclosed(decision.attempt, content)), content, broke_glass)
+    receipt = await house.audit.append(_disclosed(decision.attempt, content))
+    _has(house, decision, content)
+    return Reply(receipt, content, broke_glass)
+
+
+def _died(house: Holding, denied: Denied) -> None:
+    """Let the register know of whom the own server says that he or she died."""
+    patient = denied.attempt.patient
+    if house.correspondence is not None and patient is not None and patient.standing is Standing.DECEASED:
+        house.correspondence.interested.died(patient)
+
+
+def _has(house: Holding, allowed: Allowed, content: Outcome[Minimized]) -> None:
+    """Let the register know that there is something about this patient, once something went out."""
+    if house.correspondence is None or not isinstance(content, Minimized):
+        return
+    if any(not reference.startswith("Patient/") for reference in content.references):
+        house.correspondence.interested.has(allowed.access.patient)
 
 
 async def verified(house: Holding, presented: Presented) -> Outcome[Caller]:
@@ -106,10 +125,10 @@ async def still(house: Holding, allowed: Receipt[Allowed], content: Outcome[Mini
             return now
         if now == generation:
             return content
-        generation = now
-        consent = await house.consent.ask(access)
-        if not isinstance(consent, Permit):
-            return consent if isinstance(consent, Stop) else Deny(Reason.INTERNAL, detail="no verdict")
+        consented = await consent_of(house, access)
+        if not isinstance(consented, Consented):
+            return consented
+        generation = consented.generation
     return Deny(Reason.CONSENT_CONFLICT, detail="changed-while-answering")
 
 

@@ -24,6 +24,8 @@ class Surroundings:
     """Where this deployment may keep durable state of its own."""
     store: Store | None = None
     """This tenant's small durable state, shared with the command line; None where there is none."""
+    quiet: bool = False
+    """The house is only looked at: an adapter sends nothing of its own accord."""
 
     def path(self, name: str | Path) -> Path:
         """Return the file a settings value names."""

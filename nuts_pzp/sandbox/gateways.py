@@ -34,6 +34,9 @@ SCOPE = "pzp-gf"
 PROFESSIONAL_ROOT = "2.999.1"
 """An OID of the example arc: what makes the ids of the region's professionals unique."""
 
+SYSTEMS = "2.999.2"
+"""OIDs of the example arc: the exchange system and the source."""
+
 _LOOPBACK = ["127.0.0.0/8", "::1/128"]
 _ROLES = {
     "huisarts": "01.015",
@@ -185,6 +188,15 @@ def _disclose(region: Region, gateway: Gateway, who: Member) -> dict[str, Any]:
                     "key_file": str(gateway.client.key_file),
                     "roles": _ROLES,
                     "professional_id_root": PROFESSIONAL_ROOT,
+                    "notifications": {"fingerprints": [region.mitz_identity.sha256]},
+                    "subscriptions": {
+                        "subscribe_on": "first_pzp_record",
+                        "endpoint": f"{gateway.network_url}/{who.slug}/mitz/notifications",
+                        "format": "xml" if who.slug == "meerwijck" else "json",
+                        "gateway_system": f"{SYSTEMS}.1",
+                        "source_system": f"{SYSTEMS}.2",
+                        "birth_dates_verified": True,
+                    },
                 }
             ],
         },

@@ -91,6 +91,8 @@ class Region:
         await asyncio.gather(*(server.stop(grace=0.2) for server in servers))
         if hasattr(self, "national"):
             await self.national.stop()
+        if hasattr(self, "mitz"):
+            await self.mitz.close()
         nodes, self.nodes = self.nodes, {}
         for node in nodes.values():
             await node.twin.close()
@@ -106,6 +108,7 @@ class Region:
         self.ehr_clients = {
             slug: self.authority.client(f"ehr-{slug}", common_name=f"{slug}.ehr.sandbox") for slug in CONSULTING
         }
+        self.mitz_identity = self.authority.client("mitz-notifications", common_name="notificaties.mitz.sandbox")
         await self._start_nodes()
         for holder in HOLDERS:
             await self._start_fhir(holder)
@@ -168,7 +171,14 @@ class Region:
         ]
         clients = frozenset(gateway.client.sha256 for gateway in self.gateways.values())
         roots = frozenset({UZI, PROFESSIONAL_ROOT})
-        self.mitz = MitzTwin("", choices, clients=clients, professional_roots=roots)
+        self.mitz = MitzTwin(
+            "",
+            choices,
+            clients=clients,
+            professional_roots=roots,
+            identity=self.mitz_identity,
+            trust=self.authority.root_file,
+        )
         app = self.lines.watch("mitz", self.mitz.app)
         port = await self._serve(Server(app, host="127.0.0.1", port=0, tls=self._tls(mutual=True)))
         self.mitz.url = f"https://127.0.0.1:{port}"

@@ -61,11 +61,19 @@ class Outbox:
 
 def _written(event: Administered) -> dict[str, Any]:
     who = asdict(event.operator) | {"assurance": event.operator.assurance.value}
-    return {"code": event.code, "id": event.id, "bsn": event.bsn.value, "operator": who, "detail": event.detail}
+    return {
+        "code": event.code,
+        "id": event.id,
+        "bsn": event.bsn.value if event.bsn else "",
+        "operator": who,
+        "detail": event.detail,
+    }
 
 
 def _read(document: dict[str, Any]) -> Administered:
     who = document["operator"]
     operator = Professional(who["id"], who["role"], who["name"], Assurance(who["assurance"]))
     detail = tuple((str(key), str(value)) for key, value in document["detail"])
-    return Administered(document["code"], document["id"], Bsn(document["bsn"]), operator, detail)
+    return Administered(
+        document["code"], document["id"], Bsn(document["bsn"]) if document["bsn"] else None, operator, detail
+    )

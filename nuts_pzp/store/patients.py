@@ -33,7 +33,7 @@ class Patients:
     """One tenant's. Keeps what it read in memory for as long as nothing at all changed in the store."""
 
     def __init__(self, vault: Vault, size: int = 10_000) -> None:
-        self._vault, self._size = vault, size
+        self.vault, self._size = vault, size
         self._read: OrderedDict[Bsn, tuple[int, Learnt]] = OrderedDict()
 
     def __repr__(self) -> str:
@@ -49,13 +49,13 @@ class Patients:
     async def learnt(self, bsn: Bsn) -> Learnt:
         """Return what is known as it is now; StoreFailed. Without a change since: one number from the store."""
         try:
-            mark: int | None = await self._vault.mark()  # before the document: what changes in between is read again
+            mark: int | None = await self.vault.mark()  # before the document: what changes in between is read again
         except StoreFailed:
             mark = None
         kept = self._read.get(bsn)
         if kept is not None and kept[0] == mark:
             return kept[1]
-        document, version = await self._vault.get(_KIND, self._vault.pseudonym(bsn))
+        document, version = await self.vault.get(_KIND, self.vault.pseudonym(bsn))
         found = Learnt(document if document is not None else {}, version)
         if mark is None:
             return found
@@ -67,11 +67,11 @@ class Patients:
 
     async def change(self, bsn: Bsn, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> int:
         """Put what `change` makes of the document; return the new generation, always another one. StoreFailed."""
-        key = self._vault.pseudonym(bsn)
+        key = self.vault.pseudonym(bsn)
         for _ in range(_TRIES):
-            document, version = await self._vault.get(_KIND, key)
-            if await self._vault.put(_KIND, key, dict(change(document or {})), version):
-                _, version = await self._vault.get(_KIND, key)
+            document, version = await self.vault.get(_KIND, key)
+            if await self.vault.put(_KIND, key, dict(change(document or {})), version):
+                _, version = await self.vault.get(_KIND, key)
                 return version
         raise StoreFailed("somebody else keeps changing what is known of this patient")
 

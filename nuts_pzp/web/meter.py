@@ -25,6 +25,10 @@ class Meter:
             "nuts_pzp_answer_seconds", "Time to answer, by door", ("door",), buckets=_BUCKETS, registry=registry
         )
         self._unrecorded = Counter("nuts_pzp_not_recorded", "Answers refused for want of a record", registry=registry)
+        self._notices = Counter(
+            "nuts_pzp_notices", "Notices of a register of choices, by tenant and what came of them",
+            ("tenant", "became"), registry=registry,
+        )  # fmt: skip
         self._children: dict[tuple[str, str, int], Counter] = {}
         self._doors: dict[str, Histogram] = {}
 
@@ -39,6 +43,10 @@ class Meter:
         if timed is None:
             timed = self._doors[door] = self._seconds.labels(door)
         timed.observe(seconds)
+
+    def noticed(self, tenant: str, became: str) -> None:
+        """Count a notice: `kept`, `unknown-patient`, `other-holder`, `unreadable`, `not-admitted`."""
+        self._notices.labels(tenant, became).inc()
 
     def not_recorded(self) -> None:
         """Count an answer that was refused because its record was not durable."""

@@ -11,6 +11,7 @@ import structlog
 
 from ..accounted import Denied
 from ..audit.port import Audit, NotRecorded
+from ..consent.notice import Correspondence
 from ..disclose.flow import disclose
 from ..exchange import Attempt, Presented
 from ..fhir.request import RawRequest, parse
@@ -20,6 +21,7 @@ from ..reasons import Face, Reason
 from . import door
 from .capability import statement
 from .meter import Meter
+from .notified import PATHS, notified
 from .protocol import Said
 
 BODY_LIMIT = 64 * 1024 + 1
@@ -69,6 +71,8 @@ class NetworkDoor:
     async def _answer(self, scope: door.Scope, receive: Any, path: str, presented: Presented) -> door.Response:
         slug, rest = _split(path)
         house = self._house(slug) if slug else None
+        if house and house.holding and house.holding.correspondence and path[len(slug) + 2 :] in PATHS:
+            return await self._notified(house.holding, house.holding.correspondence, scope, receive, presented)
         if house is None or house.holding is None or rest is None:
             return await self._refuse(self._system, presented, Deny(Reason.TENANT_UNKNOWN))
         holding = house.holding
@@ -106,6 +110,18 @@ class NetworkDoor:
         if isinstance(answered.content, Deny | Unknown | Unavailable):
             return _face(answered.content, presented, _allow(raw.path, holding))
         return door.Response(200, answered.content.body, _BROKE_GLASS if answered.broke_glass else ())
+
+    async def _notified(
+        self, house: Holding, letters: Correspondence, scope: door.Scope, receive: Any, presented: Presented
+    ) -> door.Response:
+        """A notice that a bug kept from being taken is sent again, as one that could not be kept."""
+        try:
+            return await notified(house, letters, presented, scope, receive, self._meter)
+        except (NotRecorded, door.ClientLeft):
+            raise
+        except Exception as bug:
+            _log.error("notice.bug", error=type(bug).__name__, meldcode=presented.correlation)
+            return await self._refuse(house.audit, presented, Unavailable(Reason.INTERNAL))
 
     async def _refuse(
         self, audit: Audit, presented: Presented, stop: Stop, allow: Header | None = None

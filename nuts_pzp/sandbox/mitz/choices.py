@@ -22,6 +22,12 @@ class Choice:
     ggc: str
     user: str
     effect: Literal["permit", "deny"]
+    since: str = ""
+    """When it was made, RFC 3339; for notifications only."""
+
+    def about(self, other: Choice) -> bool:
+        """True when the other choice is about the same, so that this one takes its place."""
+        return (self.bsn, self.holder, self.ggc, self.user) == (other.bsn, other.holder, other.ggc, other.user)
 
     def __repr__(self) -> str:
         return f"Choice({self.holder}, {self.ggc}, {self.user}, {self.effect})"

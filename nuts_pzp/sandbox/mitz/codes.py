@@ -81,6 +81,7 @@ GP, MENTAL, NURSING, PHARMACY, OTHER, HOSPITAL = (
     "RPZAC103",
     "RPZAC104",
 )
+CATEGORIES: Final = frozenset({GP, MENTAL, NURSING, PHARMACY, OTHER, HOSPITAL, "RPZAC200"})
 TYPES: Final[dict[str, str | None]] = {
     **dict.fromkeys(("H1", "Z3", "N6"), GP),
     **dict.fromkeys(("V4", "V5", "V6", "P4", "BRA", "DIA", "Z4", "Z5", "B2", "L1"), HOSPITAL),

@@ -15,7 +15,7 @@ from .hostile import HOSTILE
 from .request import Asked
 
 Kind = Literal[
-    "delay", "slow-body", "drop", "status", "redirect", "html", "empty", "gzip", "oversize", "fault", "hostile"
+    "delay", "late", "slow-body", "drop", "status", "redirect", "html", "empty", "gzip", "oversize", "fault", "hostile"
 ]
 
 
@@ -23,9 +23,10 @@ Kind = Literal[
 class Fault:
     """What goes wrong, `times` times.
 
-    delay: the right answer after `seconds`; slow-body: a byte every `seconds`; drop: the connection closes half way;
-    status: an HTML page with `status` and `retry_after`; redirect: 302 to `location`; gzip: a body of
-    that encoding; fault: a SOAP fault `name` (Sender, Receiver) with `status`; hostile: the answer of that `name`.
+    delay: the right answer after `seconds`; late: the one that was right when asked, after `seconds`; slow-body: a byte
+    every `seconds`; drop: the connection closes half way; status: an HTML page with `status` and `retry_after`;
+    redirect: 302 to `location`; gzip: a body of that encoding; fault: a SOAP fault `name` (Sender, Receiver) with
+    `status`; hostile: the answer of that `name`.
     """
 
     kind: Kind

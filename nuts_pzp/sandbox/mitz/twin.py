@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..authority import Issued
 from . import codes
 from .answers import echo, envelope, fault, header, response, result, status
+from .channel import Delivered, NoticeChannel
 from .choices import Choice, decide
 from .control import control
 from .faults import Faults, faulty, soap
 from .request import Asked, Broken, meaningless, read
+from .subscribed import PATH, Book, Wrong, parameters
+from .subscribed import read as read_subscription
 
 
 @dataclass(slots=True)
@@ -34,6 +39,8 @@ class Switches:
     relates_to: bool = True
     status: bool = True
     """The guide's own example has no Status on a decision."""
+    request_id: bool = True
+    """Refuse a subscription without X-Request-Id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +64,30 @@ class MitzTwin:
         professional_roots: frozenset[str] = frozenset({codes.UZI}),
         more_types: frozenset[str] = frozenset(),
         switches: Switches | None = None,
+        identity: Issued | None = None,
+        trust: Path | None = None,
     ) -> None:
-        """`clients`: hex SHA-256 of the admitted client certificates; empty: any that TLS let through."""
+        """`clients`: hex SHA-256 of the admitted client certificates; empty: any that TLS let through.
+
+        `identity` is what it notifies with, `trust` the roots of those it notifies; without `trust` it never does.
+        """
         self.url = url.rstrip("/")
         self.choices: list[Choice] = list(choices)
         self.switches = switches or Switches()
         self.faults = Faults()
         self.questions: deque[Registered] = deque(maxlen=10_000)
         self._clients, self._roots, self._types = clients, professional_roots, more_types
-        self.app: Any = Starlette(routes=[Route(codes.PATH, self._closed, methods=["POST"])])
+        self.book = Book()
+        self.subscription_faults = Faults()
+        self.channel = NoticeChannel(self.book, identity, str(trust)) if trust else None
+        self.app: Any = Starlette(
+            routes=[
+                Route(codes.PATH, self._closed, methods=["POST"]),
+                Route(PATH, self._subscribe, methods=["POST"]),
+                Route(PATH + "/$processingStatus", self._queued, methods=["GET"]),
+                Route(PATH + "/{id}", self._unsubscribe, methods=["DELETE"]),
+            ]
+        )
         self.control: Any = control(self)
 
     async def _closed(self, request: Request) -> Any:
@@ -80,12 +102,72 @@ class MitzTwin:
         except Broken as broken:
             return soap(fault("Sender", str(broken), None).encode(), 400)
         injected = self.faults.take(asked.bsn)
+        if injected is not None and injected.kind == "late":
+            answer = self._answer(asked)
+            await asyncio.sleep(injected.seconds)
+            return answer
         if injected is not None and injected.kind != "delay":
             self.questions.append(Registered(asked, f"{injected.kind} {injected.name or injected.status}"))
             return faulty(injected, asked)
         if injected is not None:
             await asyncio.sleep(injected.seconds)
         return self._answer(asked)
+
+    async def choose(self, *choices: Choice, deceased: str = "") -> list[Delivered]:
+        """Let citizens choose anew, and tell whoever subscribed; return what came of the notifications that left."""
+        told: dict[str, list[Choice]] = {}
+        for choice in choices:
+            self.choices[:] = [one for one in self.choices if not one.about(choice)] + [choice]
+            told.setdefault(choice.bsn, []).append(choice)
+        if self.channel is None:
+            return []
+        return [one for bsn, made in told.items() for one in await self.channel.tell(bsn, made, deceased)]
+
+    async def close(self) -> None:
+        """Let go of the connections that notifications left by."""
+        if self.channel:
+            await self.channel.close()
+
+    async def _subscribe(self, request: Request) -> Any:
+        """Take one subscription."""
+        return await self._guarded(request, self._subscribed)
+
+    async def _unsubscribe(self, request: Request) -> Any:
+        """End one subscription."""
+
+        async def ended(request: Request) -> Response:
+            return Response(status_code=204 if self.book.held.pop(request.path_params["id"], None) else 404)
+
+        return await self._guarded(request, ended)
+
+    async def _queued(self, request: Request) -> Any:
+        """Say how much is not worked off yet."""
+
+        async def told(_: Request) -> Response:
+            return JSONResponse(parameters(self.book.queued), media_type="application/fhir+json")
+
+        return await self._guarded(request, told)
+
+    async def _guarded(self, request: Request, answer: Callable[[Request], Awaitable[Any]]) -> Any:
+        if self.switches.mutual_tls and not self._admits(request.scope.get("client_certificate")):
+            return Response(status_code=401)
+        if self.switches.request_id and "x-request-id" not in request.headers:
+            return _outcome(400, "X-Request-Id is absent")
+        fault = self.subscription_faults.take("*")
+        if fault is not None and fault.kind == "status":
+            headers = {"retry-after": fault.retry_after} if fault.retry_after else {}
+            return Response(status_code=fault.status, headers=headers)
+        if fault is not None:
+            await asyncio.sleep(fault.seconds)
+        return await answer(request)
+
+    async def _subscribed(self, request: Request) -> Response:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            taken = self.book.add(read_subscription(await request.body(), media_type))
+        except Wrong as wrong:
+            return _outcome(wrong.status, str(wrong))
+        return Response(status_code=202, headers={"location": f"Subscription/{taken.id}"})
 
     def _admits(self, certificate: bytes | None) -> bool:
         if certificate is None:
@@ -106,3 +188,10 @@ class MitzTwin:
             codes.ANSWER_ACTION if self.switches.action else None,
         )
         return soap(envelope(head, response(*results)).encode())
+
+
+def _outcome(status: int, why: str) -> Response:
+    issue = {"severity": "error", "code": "invalid", "diagnostics": why}
+    return JSONResponse(
+        {"resourceType": "OperationOutcome", "issue": [issue]}, status, media_type="application/fhir+json"
+    )

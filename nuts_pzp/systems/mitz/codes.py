@@ -54,6 +54,27 @@ ROLE_SYSTEM: Final = "2.16.840.1.113883.2.4.15.111"
 CATEGORY_SYSTEM: Final = "2.16.840.1.113883.2.4.3.111.5.10.1"
 PURPOSE_SYSTEM: Final = "2.16.840.1.113883.1.11.20448"
 
+GP, MENTAL, NURSING, PHARMACY, OTHER, HOSPITAL, ABROAD = (
+    "RPZAC001",
+    "RPZAC003",
+    "RPZAC004",
+    "RPZAC005",
+    "RPZAC103",
+    "RPZAC104",
+    "RPZAC200",
+)
+USER_CATEGORIES: Final = frozenset({GP, MENTAL, NURSING, PHARMACY, OTHER, HOSPITAL, ABROAD})
+"""Categories of users (raadplegende zorgaanbiedercategorie), as notifications name them."""
+CATEGORY_OF: Final = {
+    **dict.fromkeys(("H1", "Z3", "N6"), GP),
+    **dict.fromkeys(("V4", "V5", "V6", "P4", "BRA", "DIA", "Z4", "Z5", "B2", "L1"), HOSPITAL),
+    **dict.fromkeys(("X3", "R5", "M1", "T2"), NURSING),
+    **dict.fromkeys(("A1", "J8", "K9"), PHARMACY),
+    "G5": MENTAL,
+    "JGZ": OTHER,
+}
+"""Organization type -> category of users. Inferred, not published; a type that is not here may be of any of them."""
+
 STATUS_OK: Final = "urn:oasis:names:tc:xacml:1.0:status:ok"
 
 TREATMENT_DATA: Final = "GGC002"

@@ -10,13 +10,12 @@ import asyncio
 import ssl
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from ...consent.notice import Correspondence
 from ...consent.port import Verdict
 from ...exchange import Access
 from ...identity import Assurance, Organization, Professional, Purpose
@@ -26,47 +25,17 @@ from ...reasons import Reason
 from . import codes
 from .answer import Rules
 from .client import ClosedQuestion, why_not
+from .correspondence import Letters
+from .corresponding import letters
 from .flaw import Flaw
 from .question import NotAQuestion, Party, Question, Responsible
+from .settings import MitzSettings
 
 PERMIT_SERVES = 60.0
 DENY_SERVES = 30.0
 """Seconds that one decision may serve the same question of the same token (design D3, spec consent 6.6)."""
 
 _log = structlog.get_logger("nuts_pzp.mitz")
-
-_RoleCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{3}$")]
-_TypeCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,10}$")]
-_Oid = Annotated[str, StringConstraints(pattern=r"^[0-2](\.(0|[1-9][0-9]{0,15})){1,30}$")]
-
-
-class MitzSettings(BaseModel):
-    """`consent: {kind: mitz, ...}`. Over https all three files are needed; http only speaks to loopback."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: str
-    """Mitz' base URL; the path of the closed question is added."""
-    roots_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    roles: dict[str, _RoleCode] = Field(min_length=1)
-    """Role text as the users of this region word it -> UZI role code. Case and outer spaces do not matter."""
-    professional_id_root: _Oid | None = None
-    """The OID that makes the ids of professionals without a UZI number unique. Without it: not asked."""
-    user_types: frozenset[_TypeCode] = frozenset()
-    """Organization types that may ask besides the national list, such as the region's code for ambulance services."""
-    expect_action: str | None = codes.ANSWER_ACTION
-    require_relates_to: bool = False
-
-    @model_validator(mode="after")
-    def _has_its_files(self) -> Self:
-        files = (self.roots_file, self.certificate_file, self.key_file)
-        if self.url.lower().startswith("https:") and not all(files):
-            raise ValueError("mitz needs roots_file, certificate_file and key_file: mutual TLS only")
-        if self.url.lower().startswith("http:") and any(files):
-            raise ValueError("mitz over plain http (loopback only) takes no roots_file, certificate_file or key_file")
-        return self
 
 
 class MitzConsent:
@@ -76,9 +45,16 @@ class MitzConsent:
     presumes: Literal[True] = True
 
     def __init__(
-        self, holder: Organization, settings: MitzSettings, client: ClosedQuestion, tls: TlsFiles | None, out: Outbound
+        self,
+        holder: Organization,
+        settings: MitzSettings,
+        client: ClosedQuestion,
+        tls: TlsFiles | None,
+        out: Outbound,
+        letters: Letters | None = None,
     ) -> None:
         """Raise NotAQuestion when the holder itself cannot be named in a question."""
+        self.letters = letters
         self._holder = Party(holder.ura, holder.type)
         self._roles = {_plain(text): code for text, code in settings.roles.items()}
         self._root = settings.professional_id_root
@@ -173,14 +149,30 @@ class MitzConsent:
         authority = codes.UZI_AUTHORITY if self._root == codes.UZI_ROOT else ""
         return Responsible(responsible.id, role, mandated, self._root, authority)
 
+    @property
+    def correspondence(self) -> Correspondence | None:
+        """Its letters; None without state to keep them in."""
+        letters = self.letters
+        return Correspondence(letters.told, letters, letters) if letters else None
+
     async def start(self) -> None:
-        """Nothing to begin: connections are made when there is a question."""
+        """Begin to send what is due; connections are made when there is something to say."""
+        if self.letters:
+            await self.letters.start()
 
     async def stop(self) -> None:
         """Close all connections."""
+        if self.letters:
+            await self.letters.stop()
         await self._client.close()
 
     async def health(self) -> Outcome[str]:
+        """Connect and shake hands, ask nothing; and say what waits to be sent."""
+        found = await self.ping()
+        waits = self.letters.health if self.letters else ""
+        return f"{found}; {waits}" if isinstance(found, str) and waits else found
+
+    async def ping(self) -> Outcome[str]:
         """Connect and shake hands, ask nothing. When Mitz refuses our certificate it closes the connection."""
         parts = urlsplit(self._url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -217,7 +209,7 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> MitzConsent:
     if own.roots_file and own.certificate_file and own.key_file:
         tls = TlsFiles(around.path(own.roots_file), around.path(own.certificate_file), around.path(own.key_file))
     client = ClosedQuestion(Peer(own.url, around.outbound, tls=tls), Rules(own.expect_action, own.require_relates_to))
-    return MitzConsent(around.tenant.organization, own, client, tls, around.outbound)
+    return MitzConsent(around.tenant.organization, own, client, tls, around.outbound, letters(own, around, tls))
 
 
 def _fields(who: Professional) -> tuple[str, str, str]:

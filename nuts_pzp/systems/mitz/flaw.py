@@ -56,6 +56,15 @@ class Flaw(Enum):
     DUPLICATE_CATEGORY = "duplicate-category"
     MISSING_CATEGORY = "missing-category"
 
+    # A notification
+    JSON = "not-json"
+    DUPLICATE_KEY = "duplicate-key"
+    FHIR = "fhir-structure"
+    BUNDLE = "bundle-structure"
+    BUNDLE_PATIENT = "bundle-patient"
+    BUNDLE_HOLDER = "bundle-holder"
+    BUNDLE_CONSENT = "bundle-consent"
+
     # A SOAP fault
     FAULT_SENDER = "fault-sender"
     FAULT_RECEIVER = "fault-receiver"

@@ -7,6 +7,7 @@ processing instructions, CDATA, other encodings) or cost more than a real answer
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers import expat
@@ -19,17 +20,28 @@ MAX_DEPTH = 32
 MAX_ELEMENTS = 2_000
 MAX_ATTRIBUTES = 32
 
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a document may be: bytes and elements. Depth and attributes are the same for all."""
+
+    size: int = MAX_BYTES
+    elements: int = MAX_ELEMENTS
+
+
+ANSWER = Limits()
+
 _ERRORS = {
     expat.errors.codes[expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT]: Flaw.TRAILING_DATA,
     expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]: Flaw.ENTITY,
 }
 
 
-def scan(body: bytes) -> None:
+def scan(body: bytes, limits: Limits = ANSWER) -> None:
     """Raise Refusal unless the bytes are one plain, small, well-formed UTF-8 document."""
     if not body.strip():
         raise Refusal(Flaw.EMPTY)
-    if len(body) > MAX_BYTES:
+    if len(body) > limits.size:
         raise Refusal(Flaw.TOO_LARGE)
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Refusal(Flaw.ENCODING)
@@ -40,14 +52,14 @@ def scan(body: bytes) -> None:
     except UnicodeDecodeError:
         raise Refusal(Flaw.ENCODING) from None
     parser = expat.ParserCreate("UTF-8")
-    _guard(parser)
+    _guard(parser, limits.elements)
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         raise Refusal(_ERRORS.get(error.code, Flaw.NOT_WELL_FORMED)) from None
 
 
-def _guard(parser: expat.XMLParserType) -> None:
+def _guard(parser: expat.XMLParserType, most: int) -> None:
     depth = elements = 0
 
     def start(_name: str, attributes: dict[str, str]) -> None:
@@ -55,7 +67,7 @@ def _guard(parser: expat.XMLParserType) -> None:
         depth, elements = depth + 1, elements + 1
         if depth > MAX_DEPTH:
             raise Refusal(Flaw.TOO_DEEP)
-        if elements > MAX_ELEMENTS:
+        if elements > most:
             raise Refusal(Flaw.TOO_MANY_ELEMENTS)
         if len(attributes) > MAX_ATTRIBUTES:
             raise Refusal(Flaw.TOO_MANY_ATTRIBUTES)
@@ -119,9 +131,9 @@ class Document:
         self.root, self.names = root, names
 
 
-def parse(body: bytes) -> Document:
+def parse(body: bytes, limits: Limits = ANSWER) -> Document:
     """Scan, then build the tree; raises Refusal."""
-    scan(body)
+    scan(body, limits)
     builder = _Builder()
     parser = XMLParser(target=builder, encoding="utf-8")  # noqa: S314 (what it warns of was refused by the scan)
     try:

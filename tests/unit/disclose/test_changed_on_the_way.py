@@ -80,7 +80,7 @@ async def test_without_a_change_consent_is_asked_once(holder: Any, told: Told, f
     reply = await ask(holder, told, fakes)
     assert isinstance(reply.content, Minimized)
     assert holder.journal.count("consent") == 1
-    assert told.looks == 2
+    assert told.looks == 3
 
 
 async def test_choice_that_keeps_changing_ends_in_a_refusal(holder: Any, told: Told, fakes: Any) -> None:

@@ -266,7 +266,7 @@ async def test_control_changes_choices(twin: MitzTwin, control: Any) -> None:
     await control("PUT", "/choices", [])
     assert said(await post(twin)) == ("Deny", "ok")
     choice = {"bsn": "999912008", "holder": "90000222", "ggc": "GGC002", "user": "90000444", "effect": "permit"}
-    assert (await control("POST", "/choices", choice)).json() == [choice]
+    assert (await control("POST", "/choices", choice)).json() == [{**choice, "since": ""}]
     assert said(await post(twin)) == ("Permit", "ok")
     assert (await control("POST", "/choices", {"bsn": "999912008"})).status_code == 400
 

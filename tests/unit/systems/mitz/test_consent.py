@@ -365,6 +365,9 @@ def test_no_setting_is_named_or_acts_as_fail_open() -> None:
         "user_types",
         "expect_action",
         "require_relates_to",
+        "notifications",
+        "subscriptions",
+        "user_categories",
     }
 
 
