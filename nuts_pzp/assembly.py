@@ -215,6 +215,7 @@ class _Furnishing:
                 audit=audit,
                 source_deadline=user.source_deadline_seconds,
                 cross_checks=user.cross_checks,
+                emergency=user.emergency,
                 roles=frozenset(role.casefold() for role in user.roles),
                 own=own_records,
                 phones=PhoneList(Listed(Ura(one.ura), one.name, one.phone, one.usual) for one in user.phones),

@@ -99,6 +99,8 @@ class Asked:
     deadline: float
     """Seconds for the whole consultation."""
     context: str = ""
+    explanation: str = field(repr=False, default="")
+    """What is added to the coded reason of an emergency."""
     localize: bool = False
     """Ask the registers as well as the named targets; without targets they are always asked."""
 
@@ -117,6 +119,8 @@ class Inquiry:
     targets: tuple[Ura, ...]
     deadline: float
     context: str = ""
+    emergency_text: str = field(repr=False, default="")
+    """What the professional added to the coded reason of an emergency."""
     localize: bool = False
 
 

@@ -67,6 +67,8 @@ class Consulting:
     """Seconds that one source gets at most."""
     cross_checks: bool = True
     """Whether the overview holds items against each other (X1 to X7); X8 always stands."""
+    emergency: bool = False
+    """Whether this tenant lets its people claim an emergency (spoedinzage) at other holders."""
     roles: frozenset[str] = frozenset()
     """The roles that the region's holders map, case folded; empty when nobody said. Another one is told of."""
     own: FhirServer | None = None

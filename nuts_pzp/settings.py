@@ -235,6 +235,8 @@ class ConsultSettings(Strict):
     source_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     at_once: Annotated[int, Field(ge=1, le=1000)] = 40
     cross_checks: bool = True
+    emergency: bool = False
+    """Whether the EHR may ask in an emergency (spoedinzage)."""
     roles: tuple[str, ...] = ()
     """The roles of the region's role table, as far as the tenant wants its EHR to be told of others."""
     records: SlotSettings | None = None

@@ -63,25 +63,37 @@ class Visitor:
         return tls
 
     async def token(
-        self, holder: str, *, issuer: str = "", user: str = "kade", role: str = "huisarts", person: str = ""
+        self,
+        holder: str,
+        *,
+        issuer: str = "",
+        user: str = "kade",
+        role: str = "huisarts",
+        person: str = "",
+        emergency: dict[str, str] | None = None,
+        expect: int = 200,
     ) -> str:
-        """A Bearer token of one employee of the user for a holder, fresh for every call unless `person` is named."""
+        """A Bearer token of one employee of the user for a holder, fresh for every call unless `person` is named.
+
+        `emergency`: what the employee credential says besides, for a token of scope `pzp-spoed`.
+        """
         node = self.stage.region.nodes[user]
         employee = {
             "@context": ["https://www.w3.org/2018/credentials/v1", "https://nuts.nl/credentials/v1"],
             "type": ["VerifiableCredential", "NutsEmployeeCredential"],
-            "credentialSubject": {"identifier": person or uuid.uuid4().hex[:12], "name": "P. Vos", "roleName": role},
+            "credentialSubject": {"identifier": person or uuid.uuid4().hex[:12], "name": "P. Vos", "roleName": role}
+            | (emergency or {}),
         }
         body = {
             "authorization_server": issuer or self.stage.region.nodes[holder].twin.issuer,
-            "scope": "pzp-gf",
+            "scope": "pzp-gf" if emergency is None else "pzp-spoed",
             "token_type": "Bearer",
             "credentials": [employee],
         }
         url = f"{node.internal_url}/internal/auth/v2/{user}/request-service-access-token"
         answer = await self.client(None).post(url, json=body)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["access_token"])
+        assert answer.status_code == expect, answer.text
+        return str(answer.json().get("access_token", ""))
 
     async def fhir(self, holder: str, path: str, token: str | None = None, **how: Any) -> httpx.Response:
         """One request at a holder's network door, with the certificate of the out-of-hours post's gateway."""

@@ -80,7 +80,7 @@ def requester_fields(caller: Caller | None, holder: Members | None, page: Page) 
     members: Members = {"org": org | {"requester": organization_field(caller.organization)}}
     if caller.professional:
         members["user"] = page.person(caller.professional)
-    return members | page.purpose(caller.purpose, caller.emergency_reason)
+    return members | page.purpose(caller.purpose, caller.emergency_reason, caller.emergency_text)
 
 
 def object_field(request: FhirRequest | None) -> Members:

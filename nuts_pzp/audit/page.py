@@ -81,9 +81,11 @@ class Page:
             person["responsible"] = self.person(professional.mandated_by, "responsible")
         return person
 
-    def purpose(self, purpose: Purpose, reason: str | None) -> Members:
-        """Return why, with a reason for emergency sealed: it may be free text."""
+    def purpose(self, purpose: Purpose, reason: str | None, text: str = "") -> Members:
+        """Return why, with the reason of an emergency and what was added to it sealed: it may be free text."""
         if purpose is not Purpose.EMERGENCY or not reason:
             return {"purpose": purpose.value}
         emergency = {"kid": self._kid, "reason_enc": self.sealed("reason", reason[:LONGEST_TEXT])}
+        if text:
+            emergency["text_enc"] = self.sealed("text", text[:LONGEST_TEXT])
         return {"emergency": emergency, "purpose": purpose.value}

@@ -180,7 +180,7 @@ def _consulting(
     inquiry = event.inquiry
     members |= attempt_fields(event.attempt, inquiry.caller)
     members |= page.patient(inquiry.bsn)
-    members |= page.purpose(inquiry.purpose, inquiry.emergency_reason)
+    members |= page.purpose(inquiry.purpose, inquiry.emergency_reason, inquiry.emergency_text)
     relation: Members = {"relation": "not-checked"}
     if inquiry.relation:
         relation = {"relation": "declared", "relation_kind": inquiry.relation.kind[:LONGEST_TEXT]}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from ..exchange import Asked, Caller, Inquiry
-from ..identity import Assurance, Purpose
+from ..identity import Assurance, EmergencyReason, Purpose
 from ..outcome import Deny, Outcome
 from ..reasons import Reason
 
+LONGEST_TEXT = 400
+_CODES = ", ".join(one.value for one in EmergencyReason)
 
-def inquire(caller: Caller, asked: Asked) -> Outcome[Inquiry]:
+
+def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome[Inquiry]:
     """Return the question in the name of the professional that the caller may speak for.
 
     A caller whose token names a professional may ask for that one only; a caller that proved itself by certificate
-    names the professional itself, recorded as self-attested. Emergency needs a reason and a caller that may ask so.
+    names the professional itself, recorded as self-attested. `emergency`: whether this tenant lets its people claim
+    one, which needs a coded reason.
     """
     professional = asked.professional
     if caller.professional is not None:
@@ -21,18 +25,28 @@ def inquire(caller: Caller, asked: Asked) -> Outcome[Inquiry]:
         professional = caller.professional
     elif professional.assurance is not Assurance.SELF_ATTESTED:
         return Deny(Reason.PROFESSIONAL_MISMATCH)
-    if asked.purpose is not Purpose.TREATMENT:
+    if asked.purpose is not Purpose.TREATMENT and not (emergency and asked.purpose is Purpose.EMERGENCY):
         return Deny(Reason.PURPOSE_NOT_ALLOWED, detail="only treatment is offered")
+    claimed = asked.purpose is Purpose.EMERGENCY
+    if claimed and asked.reason not in {one.value for one in EmergencyReason}:
+        return Deny(Reason.BODY_MALFORMED, detail=f"reason: one of: {_CODES}")
     return Inquiry(
         caller=caller,
         professional=professional,
         bsn=asked.bsn,
         birth_date=asked.birth_date,
         purpose=asked.purpose,
-        emergency_reason=None,
+        emergency_reason=asked.reason if claimed else None,
+        emergency_text=_one_line(asked.explanation) if claimed else "",
         relation=asked.relation,
         targets=asked.targets,
         deadline=asked.deadline,
         context=asked.context,
         localize=asked.localize,
     )
+
+
+def _one_line(text: str) -> str:
+    """Return the text on one line without what cannot be printed: it travels in a credential and a claim."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:LONGEST_TEXT]

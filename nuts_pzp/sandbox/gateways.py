@@ -30,7 +30,10 @@ GATEWAYS: Mapping[str, tuple[str, ...]] = {
 CONSULTING = ("kade", "meerwijck", "wilgenhof")
 """Who also looks elsewhere; the others only hold."""
 
-SCOPE = "pzp-gf"
+SCOPE, EMERGENCY_SCOPE = "pzp-gf", "pzp-spoed"
+SCOPES = SCOPE, EMERGENCY_SCOPE
+EMERGENCY_AT, EMERGENCY_BY = "meerwijck", "kade"
+"""The one holder that takes emergencies (spoedinzage), and the one organization whose people may claim them."""
 PROFESSIONAL_ROOT = "2.999.1"
 """An OID of the example arc: what makes the ids of the region's professionals unique."""
 
@@ -174,7 +177,7 @@ def _disclose(region: Region, gateway: Gateway, who: Member) -> dict[str, Any]:
     records: dict[str, Any] = {"kind": "fhir_server", "base": region.fhir_urls[who.slug]}
     if secret := region.authorization_file(who.slug):
         records["authorization_file"] = str(secret)
-    return {
+    settings: dict[str, Any] = {
         "authentication": {"kind": "nuts_node", "node": node.internal_url, "issuer": node.twin.issuer},
         "records": records,
         "consent": {
@@ -203,14 +206,45 @@ def _disclose(region: Region, gateway: Gateway, who: Member) -> dict[str, Any]:
         "policy": {"kind": "regorus"},
         "decision": {"base": gateway.fhir_base(who.slug)},
     }
+    if who.slug == EMERGENCY_AT:
+        _emergency(region, settings)
+    return settings
+
+
+def _emergency(region: Region, settings: dict[str, Any]) -> None:
+    """The hospital takes emergencies: a decision of its officer, who is told of each."""
+    settings["authentication"]["scopes"] = {SCOPE: "TREAT", EMERGENCY_SCOPE: "ETREAT"}
+    settings["scopes"] = dict.fromkeys(SCOPES, "pzp")
+    consent = settings["consent"]
+    consent |= {
+        "profile": "routekaart-emergency-only",
+        "legal_basis_owner": "Functionaris gegevensbescherming",
+        "decided_on": "2026-11-02",
+        "emergency": {
+            "on_mitz_deny": "allow",
+            "roles": ["huisarts", "waarnemend huisarts"],
+            "most": 3,
+            "alerts": [
+                {"kind": "officer_webhook", "url": region.officer_url, "roots_file": str(region.authority.root_file)}
+            ],
+        },
+    }
+    consent["sources"].append({"kind": "local"})
 
 
 def _consult(region: Region, gateway: Gateway, who: Member) -> dict[str, Any]:
     fingerprint = region.ehr_clients[who.slug].sha256
+    claims = who.slug == EMERGENCY_BY
+    scopes: dict[str, Any] = {"scopes": {"TREAT": SCOPE, "ETREAT": EMERGENCY_SCOPE}} if claims else {}
     return {
         "ehr": {"kind": "mtls", "clients": [{"name": f"EHR {who.organization.name}", "sha256": fingerprint}]},
         "localization": [{"kind": "nvi", **region.national.nvi_settings()}],
-        "credentials": {"kind": "nuts_node", "node": region.nodes[who.slug].internal_url, "subject": who.slug},
+        "credentials": {
+            "kind": "nuts_node",
+            "node": region.nodes[who.slug].internal_url,
+            "subject": who.slug,
+            **scopes,
+        },
         "connector": {
             "kind": "fhir_server",
             "roots_file": str(region.authority.root_file),
@@ -218,4 +252,5 @@ def _consult(region: Region, gateway: Gateway, who: Member) -> dict[str, Any]:
             "key_file": str(gateway.client.key_file),
         },
         "source_deadline_seconds": 3.0,
+        **({"emergency": True} if claims else {}),
     }

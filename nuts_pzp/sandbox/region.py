@@ -21,7 +21,7 @@ from ..identity import Ura
 from ..web.server import Server, ServerTls
 from .authority import Authority, Issued
 from .fhir_server import NAMES, Behavior, FhirServerTwin
-from .gateways import CONSULTING, PROFESSIONAL_ROOT, SCOPE, Gateway, plan, write_settings
+from .gateways import CONSULTING, EMERGENCY_AT, PROFESSIONAL_ROOT, SCOPE, SCOPES, Gateway, plan, write_settings
 from .lines import Lines
 from .lrza import ListedOrganization
 from .mitz import Choice, MitzTwin
@@ -29,6 +29,7 @@ from .mitz.codes import UZI
 from .national import NationalServices
 from .nuts_node import NutsNodeTwin, Resident
 from .nuts_node.did import fingerprint
+from .officer import OfficerTwin
 from .organizations import HOLDERS, MEMBERS, Member, member
 from .people import PEOPLE, Person
 from .ports import Reservations
@@ -67,6 +68,8 @@ class Region:
         self.ehr_clients: dict[str, Issued] = {}
         self.control_url = ""
         self.lines = Lines()
+        self.officer = OfficerTwin()
+        self.officer_url = ""
         self._hospice, self._control_port = hospice, control_port
         self._servers: list[Server] = []
         self._secrets: dict[str, Path] = {}
@@ -113,6 +116,7 @@ class Region:
         for holder in HOLDERS:
             await self._start_fhir(holder)
         await self._start_mitz()
+        await self._start_officer()
         await self._start_national()
         if self._hospice == "hangs":
             self.fault("avondrood", "hang", True)
@@ -125,7 +129,8 @@ class Region:
         (self.folder / "region.json").write_text(described + "\n", "utf-8")
 
     async def _start_nodes(self) -> None:
-        policy = json.loads(_access_policy().replace("REPLACE_WITH_CA_FINGERPRINT", fingerprint(self.uzi.certificate)))
+        mark = fingerprint(self.uzi.certificate)
+        policies = [json.loads(_access_policy(scope).replace("REPLACE_WITH_CA_FINGERPRINT", mark)) for scope in SCOPES]
 
         async def start(one: Member) -> None:
             own = one.organization
@@ -134,6 +139,7 @@ class Region:
             )
             resident = Resident(one.slug, own.type, issued)
             trust = self.authority.root_file
+            policy = policies[0] | (policies[1] if one.slug == EMERGENCY_AT else {})
             twin = NutsNodeTwin(resident, ca_root=self.uzi.certificate, policy=policy, trust=trust)
             inside, outside = (self.lines.watch(f"node:{one.slug}", app) for app in (twin.internal, twin.public))
             internal = await self._serve(Server(inside, host="127.0.0.1", port=0))
@@ -182,6 +188,11 @@ class Region:
         app = self.lines.watch("mitz", self.mitz.app)
         port = await self._serve(Server(app, host="127.0.0.1", port=0, tls=self._tls(mutual=True)))
         self.mitz.url = f"https://127.0.0.1:{port}"
+
+    async def _start_officer(self) -> None:
+        app = self.lines.watch("officer", self.officer.app)
+        port = await self._serve(Server(app, host="127.0.0.1", port=0, tls=self._tls()))
+        self.officer_url = f"https://127.0.0.1:{port}/alerts"
 
     async def _start_national(self) -> None:
         self.national = await asyncio.to_thread(
@@ -246,6 +257,7 @@ class Region:
             "control": self.control_url,
             "roots_file": str(self.authority.root_file),
             "scope": SCOPE,
+            "officer": self.officer_url,
             "organizations": [self._organization(one) for one in MEMBERS],
             "services": {
                 "mitz": self.mitz.url,
@@ -296,8 +308,8 @@ class Region:
         return described
 
 
-def _access_policy() -> str:
-    """The access policy that the project ships for real nodes: in the wheel, or at the top of a checkout."""
+def _access_policy(scope: str) -> str:
+    """The access policy of a scope that the project ships for real nodes: in the wheel, or at the top of a checkout."""
     within = Path(str(files("nuts_pzp"))) / "_policies"
     folder = within if within.is_dir() else Path(__file__).parents[2] / "policies"
-    return (folder / "nuts" / f"{SCOPE}.json").read_text("utf-8")
+    return (folder / "nuts" / f"{scope}.json").read_text("utf-8")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def control(region: Region) -> Starlette:
-    """Return GET / (what region.json says), GET and POST /faults, and /fhir/{slug}, /nodes/{slug}, /mitz and so on."""
+    """Return GET / (what region.json says), GET and POST /faults, /fhir/{slug}, /nodes/{slug}, /mitz and so on."""
 
     async def describe(_: Request) -> Response:
         return JSONResponse(region.describe())
@@ -36,6 +36,7 @@ def control(region: Region) -> Starlette:
             *(Mount(f"/fhir/{slug}", twin.control) for slug, twin in region.fhir.items()),
             *(Mount(f"/nodes/{slug}", node.twin.control) for slug, node in region.nodes.items()),
             Mount("/mitz", region.mitz.control),
+            Mount("/officer", region.officer.control),
             Mount("/oauth", national.oauth.control),
             Mount("/prs", national.prs.control),
             Mount("/nvi", national.nvi.control),

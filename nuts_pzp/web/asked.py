@@ -182,6 +182,9 @@ def _question(body: _Part) -> Question | Wrong:
     reason = body.take("reason", str)
     if reason is not None and len(reason) > 500:
         body.wrong("reason", "hoogstens 500 tekens", "at most 500 characters")
+    explanation = body.take("explanation", str)
+    if explanation is not None and len(explanation) > 400:
+        body.wrong("explanation", "hoogstens 400 tekens", "at most 400 characters")
     relation = _relation(body)
     context = body.one_of("context", CONTEXTS)
     targets, deadline = _targets(body), _deadline(body)
@@ -196,6 +199,7 @@ def _question(body: _Part) -> Question | Wrong:
         professional=professional,
         purpose=PURPOSES[purpose],
         reason=reason,
+        explanation=explanation or "",
         relation=relation,
         targets=targets,
         deadline=deadline,

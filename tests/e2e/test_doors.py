@@ -264,7 +264,7 @@ async def test_a_question_that_is_none_is_refused_by_its_own_reason(bad: str, vi
     [
         ({"patient": {"bsn": "999930413", "birthDate": "1941-04-17"}}, 400, "PZP-REQUEST-008"),
         ({"patient": {"bsn": POSTMA, "birthDate": "17-04-1941"}}, 400, "PZP-REQUEST-010"),
-        ({"purpose": "emergency", "reason": "spoed"}, 403, "PZP-REQUEST-011"),
+        ({"purpose": "emergency", "reason": "spoed"}, 400, "PZP-REQUEST-010"),
         ({"deadline_ms": 1}, 400, "PZP-REQUEST-010"),
         ({"sources": [POSTMA]}, 400, "PZP-REQUEST-010"),
     ],

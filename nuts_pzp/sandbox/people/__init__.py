@@ -1,4 +1,4 @@
-"""Sandbox: twelve authored patients. What each holds and must show is in docs/reference/test-people.md."""
+"""Sandbox: thirteen authored patients. What each holds and must show is in docs/reference/test-people.md."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ PEOPLE: tuple[Person, ...] = (
     access.visser(),
     access.talsma(),
     access.hendriks(),
+    access.terlouw(),
 )
 
 __all__ = ["PEOPLE", "Choice", "Person", "by_slug"]

@@ -61,3 +61,14 @@ def hendriks() -> Person:
         day = f"{2015 + number // 4}-{(number % 4) * 3 + 2:02d}-11"
         practice.treatment("32485007", "permit" if number < 43 else "deny", day, agreed(doctor))
     return person("hendriks", bsn, born, {"wilgenhof": practice})
+
+
+def terlouw() -> Person:
+    """Never asked about sharing; the hospital knows what matters in an emergency."""
+    bsn, born, name = "900102007", "1957-02-09", "Hanna Terlouw"
+    hospital = chart("meerwijck", "10", name)
+    hospital.person(bsn, born, "female", capable(True))
+    doctor = hospital.clinician("Hamid Ouali", "0300", "klinisch geriater")
+    hospital.treatment("89666000", "deny", "2026-04-02", agreed(doctor))
+    hospital.goal("1351964001", "2026-04-02")
+    return person("terlouw", bsn, born, {"meerwijck": hospital}, silent=("meerwijck",))

@@ -55,9 +55,20 @@ def chart(slug: str, patient_id: str, name: str) -> Chart:
 
 
 def person(
-    slug: str, bsn: str, birth_date: str, charts: Mapping[str, Chart], *, objects: tuple[str, ...] = ()
+    slug: str,
+    bsn: str,
+    birth_date: str,
+    charts: Mapping[str, Chart],
+    *,
+    objects: tuple[str, ...] = (),
+    silent: tuple[str, ...] = (),
 ) -> Person:
-    """Make a person known at every holder with a chart, who permits each to the GP category save those in `objects`."""
-    choices = tuple(Choice(holder, GP_AND_OUT_OF_HOURS, holder not in objects) for holder in charts)
+    """Make a person known at every holder with a chart, who permits each to the GP category save those in `objects`.
+
+    Of those in `silent` nothing was ever chosen, which Mitz does not tell from a refusal.
+    """
+    choices = tuple(
+        Choice(holder, GP_AND_OUT_OF_HOURS, holder not in objects) for holder in charts if holder not in silent
+    )
     name = next(iter(charts.values())).patient_name
     return Person(slug, Bsn(bsn), date.fromisoformat(birth_date), name, charts, choices, tuple(charts))

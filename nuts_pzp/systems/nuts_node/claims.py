@@ -110,8 +110,9 @@ def _caller(said: Mapping[str, Any], expected: Expected, scope: str, *, digest: 
         _words(said, names.employee_role, 128),
         _words(said, names.employee_name, 256),
     )
-    reason = _form(said, names.emergency_reason, _CODE) if purpose is Purpose.EMERGENCY else None
-    extra = {name: value for name, value in said.items() if name not in _RESERVED and isinstance(value, str)}
+    reason, text = _emergency(said, names) if purpose is Purpose.EMERGENCY else (None, "")
+    hidden = _RESERVED | {names.emergency_text}
+    extra = {name: value for name, value in said.items() if name not in hidden and isinstance(value, str)}
     return Caller(
         organization=organization,
         professional=professional,
@@ -122,7 +123,16 @@ def _caller(said: Mapping[str, Any], expected: Expected, scope: str, *, digest: 
         means="nuts-dpop" if "cnf" in said else "nuts-bearer",
         token_digest=digest,
         expires=expires,
+        emergency_text=text,
     )
+
+
+def _emergency(said: Mapping[str, Any], names: ClaimNames) -> tuple[str, str]:
+    """Return code and text of an emergency; the purpose must be said too, and the text may be absent (null)."""
+    if _words(said, names.purpose_of_use, 64) != Purpose.EMERGENCY.value:
+        raise _Refused(Reason.TOKEN_CLAIMS, f"claim {names.purpose_of_use} says another purpose than the scope")
+    text = _words(said, names.emergency_text, 400) if said.get(names.emergency_text) is not None else ""
+    return _form(said, names.emergency_reason, _CODE), text
 
 
 def _words(said: Mapping[str, Any], name: str, most: int) -> str:

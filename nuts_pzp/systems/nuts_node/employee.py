@@ -25,7 +25,10 @@ def request_body(inquiry: Inquiry, *, server: str, scope: str, token_type: str) 
         "roleName": inquiry.professional.role,
     }
     if inquiry.purpose is Purpose.EMERGENCY and inquiry.emergency_reason:
+        subject["purposeOfUse"] = inquiry.purpose.value
         subject["emergencyReason"] = inquiry.emergency_reason
+        if inquiry.emergency_text:
+            subject["emergencyText"] = inquiry.emergency_text
     credential = {"@context": _CONTEXTS, "credentialSubject": subject, "type": _TYPES}
     request = {"authorization_server": server, "credentials": [credential], "scope": scope, "token_type": token_type}
     return orjson.dumps(request, option=orjson.OPT_SORT_KEYS)

@@ -62,7 +62,9 @@ class ClaimNames(_Strict):
     employee_identifier: str = "employee_identifier"
     employee_role: str = "employee_role"
     employee_name: str = "employee_name"
+    purpose_of_use: str = "purpose_of_use"
     emergency_reason: str = "emergency_reason"
+    emergency_text: str = "emergency_text"
 
     @model_validator(mode="after")
     def _are_distinct(self) -> ClaimNames:

@@ -69,7 +69,9 @@ class Events:
 
     def emergency(self, correlation: str = "c1") -> Allowed:
         event = self.allowed(correlation)
-        caller = replace(self.caller, purpose=Purpose.EMERGENCY, emergency_reason="niet aanspreekbaar")
+        caller = replace(
+            self.caller, purpose=Purpose.EMERGENCY, emergency_reason="niet aanspreekbaar", emergency_text="gevallen"
+        )
         return replace(event, access=replace(event.access, caller=caller))
 
     def intended(self, correlation: str = "c1") -> Intended:

@@ -141,6 +141,8 @@ def test_emergency_is_a_kind_of_its_own_with_a_sealed_reason(writing: Writing, e
     emergency = record["emergency"]
     opened = writing.seal.open(emergency["kid"], f"{record['id']}|reason", emergency["reason_enc"])
     assert opened == "niet aanspreekbaar"
+    added = writing.seal.open(emergency["kid"], f"{record['id']}|text", emergency["text_enc"])
+    assert added == "gevallen"
 
 
 def test_a_permit_by_policy_alone_does_not_claim_consent(writing: Writing, events: Any) -> None:

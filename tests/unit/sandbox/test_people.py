@@ -48,7 +48,7 @@ def answers(form: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_bsn_is_one_of_the_test_ranges_and_nobodys_twice() -> None:
     assert all(person.bsn.is_test for person in PEOPLE)
-    assert len({person.bsn.value for person in PEOPLE}) == len(PEOPLE) == 12
+    assert len({person.bsn.value for person in PEOPLE}) == len(PEOPLE) == 13
 
 
 @pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.slug)

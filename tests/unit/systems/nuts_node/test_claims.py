@@ -38,6 +38,9 @@ def said(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**good, **changes}.items() if value is not ...}
 
 
+SPOED = {"scope": "pzp-spoed", "purpose_of_use": "ETREAT", "emergency_reason": "no-time"}
+
+
 def caller(**changes: Any) -> Caller:
     found = read(said(**changes), EXPECTED, digest=b"d", now=NOW)
     assert isinstance(found, Introspected), found
@@ -80,8 +83,15 @@ def test_only_the_configured_scope_is_kept() -> None:
 
 
 def test_emergency_is_a_scope_of_its_own_with_a_coded_reason() -> None:
-    made = caller(scope="pzp-spoed", emergency_reason="unconscious")
-    assert (made.purpose, made.emergency_reason) == (Purpose.EMERGENCY, "unconscious")
+    made = caller(scope="pzp-spoed", purpose_of_use="ETREAT", emergency_reason="no-time", emergency_text=None)
+    assert (made.purpose, made.emergency_reason, made.emergency_text) == (Purpose.EMERGENCY, "no-time", "")
+
+
+def test_what_is_added_to_an_emergency_is_kept_and_hidden_from_the_policy() -> None:
+    told = {"purpose_of_use": "ETREAT", "emergency_reason": "no-time", "emergency_text": "gevallen"}
+    made = caller(scope="pzp-spoed", **told)
+    assert made.emergency_text == "gevallen"
+    assert "gevallen" not in str(dict(made.claims)) + repr(made)
 
 
 def test_a_reason_claim_does_not_make_an_emergency() -> None:
@@ -130,7 +140,14 @@ def test_a_reason_claim_does_not_make_an_emergency() -> None:
         ({"employee_role": "Huis\x00arts"}, Reason.TOKEN_CLAIMS),
         ({"employee_name": ""}, Reason.TOKEN_CLAIMS),
         ({"scope": "pzp-spoed"}, Reason.TOKEN_CLAIMS),
-        ({"scope": "pzp-spoed", "emergency_reason": "want het moest"}, Reason.TOKEN_CLAIMS),
+        ({"scope": "pzp-spoed", "emergency_reason": "no-time"}, Reason.TOKEN_CLAIMS),
+        ({**SPOED, "purpose_of_use": "TREAT"}, Reason.TOKEN_CLAIMS),
+        ({**SPOED, "purpose_of_use": None}, Reason.TOKEN_CLAIMS),
+        ({**SPOED, "emergency_reason": "want het moest"}, Reason.TOKEN_CLAIMS),
+        ({**SPOED, "emergency_reason": None}, Reason.TOKEN_CLAIMS),
+        ({**SPOED, "emergency_text": "x" * 401}, Reason.TOKEN_CLAIMS),
+        ({**SPOED, "emergency_text": ["gevallen"]}, Reason.TOKEN_CLAIMS),
+        ({**SPOED, "emergency_text": "a\nb"}, Reason.TOKEN_CLAIMS),
         ({"cnf": None}, Reason.TOKEN_INVALID),
         ({"cnf": {}}, Reason.TOKEN_INVALID),
         ({"cnf": {"x5t#S256": "a" * 43}}, Reason.TOKEN_INVALID),

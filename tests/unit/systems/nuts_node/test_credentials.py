@@ -239,7 +239,9 @@ async def test_an_emergency_has_its_own_scope_and_carries_its_reason(
     await room.grant(source, inquire(purpose=Purpose.EMERGENCY, reason="unconscious"))
     body = json.loads(node.asked[0][2])
     assert body["scope"] == "pzp-spoed"
-    assert body["credentials"][0]["credentialSubject"]["emergencyReason"] == "unconscious"
+    subject = body["credentials"][0]["credentialSubject"]
+    assert (subject["purposeOfUse"], subject["emergencyReason"]) == ("ETREAT", "unconscious")
+    assert "emergencyText" not in subject
 
 
 async def test_the_reason_of_a_treatment_stays_at_home(node: Any, clock: Any, source: Any, inquire: Any) -> None:
