@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,8 +134,7 @@ async def test_more_consultations_than_may_run_are_refused_recorded_and_nobody_i
     region: Region, presented: Any, question: Asked
 ) -> None:
     region.source(M, never)
-    house = region.house(deadline=0.2)
-    house = Consulting(*(getattr(house, name) for name in house.__slots__[:-1]), Turns(most=3))
+    house = replace(region.house(deadline=0.2), turns=Turns(most=3))
     steps = [step async for step in _together(house, presented, question, 5)]
     refused = [step for step in steps if isinstance(step.content, Unavailable)]
     assert len(refused) == 2
