@@ -158,7 +158,9 @@ async def test_an_unknown_tenant_or_path_is_on_record_in_the_systems_own_log(vis
 async def test_capabilities_are_public_and_say_no_more_than_that(visitor: Visitor) -> None:
     answer = await visitor.fhir("wilgenhof", "/metadata", None)
     assert (answer.status_code, answer.json()["resourceType"]) == (200, "CapabilityStatement")
-    stands(await visitor.fhir("wilgenhof", "/metadata?_format=json", None), visitor, 401, "PZP-AUTHN-001")
+    asked = await visitor.fhir("wilgenhof", "/metadata?_format=json", None)
+    assert (asked.status_code, asked.content) == (200, answer.content)
+    stands(await visitor.fhir("wilgenhof", "/metadata?_format=xml", None), visitor, 406, "PZP-REQUEST-015")
 
 
 # The network door: page tokens

@@ -77,7 +77,7 @@ class Holder:
         answers = {
             f"GET {self.target}": self.answer,
             f"GET /Patient/{chart.patient_id}": self.patient,
-            "GET /metadata": '{"resourceType":"CapabilityStatement"}',  # readiness asks for it
+            "GET /metadata": '{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}',  # readiness asks for it
         }
         return [{"path": "/fhir", "base": self.base, "answers": answers}]
 

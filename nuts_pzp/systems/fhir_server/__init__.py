@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ...forwarding.port import Connector
 from ...outside import Bounds, Line, Surroundings, TlsFiles
 from .server import HttpConnector, Records
+from .version import Named
 
 __all__ = ["ConnectorSettings", "RecordsSettings", "build_connector", "build_records"]
 
@@ -56,6 +57,8 @@ class RecordsSettings(_Wire):
 
     base: str
     authorization_file: Path | None = None
+    fhir_version: Named = "auto"
+    """What the server speaks; `auto` asks it. One that speaks STU3 is not asked for data."""
 
 
 class ConnectorSettings(_Wire):
@@ -68,7 +71,8 @@ def build_records(settings: Mapping[str, Any], around: Surroundings) -> Records:
     if why := around.outbound.refuses(chosen.base):
         raise ValueError(f"base: {why}")
     secret, line = chosen.authorization_file, chosen.line(around, chosen.base)
-    return Records(chosen.base, line, authorization=_authorization(around.path(secret)) if secret else "")
+    authorization = _authorization(around.path(secret)) if secret else ""
+    return Records(chosen.base, line, authorization=authorization, version=chosen.fhir_version)
 
 
 def build_connector(settings: Mapping[str, Any], around: Surroundings) -> Connector:

@@ -5,6 +5,7 @@ Trusts nothing that a server says. A next link is followed only on the server's 
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +19,7 @@ from ...reasons import Reason
 _JSON = frozenset({"application/fhir+json", "application/json", "application/json+fhir"})
 _GONE = frozenset({404, 410})
 _NOT_UNDERSTOOD = frozenset({400, 404, 410, 422})
+_R4 = re.compile(r"; *fhirversion=\"?4\.0")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -54,6 +56,8 @@ def answered(request: FhirRequest, reply: Heard, base: str) -> Outcome[FhirAnswe
         return _refused(request, reply.status)
     if reply.media_type not in _JSON:
         return Unavailable(Reason.SOURCE_BROKEN, detail="not JSON by its media type")
+    if "fhirversion" in (kind := reply.headers["content-type"].lower()) and not _R4.search(kind):
+        return Unavailable(Reason.SOURCE_VERSION, detail="an answer in another FHIR version")
     searched = request.interaction == "search-type"
     expected = "Bundle" if searched else request.resource_type
     try:

@@ -19,6 +19,7 @@ from ...outside import Heard, Line, Outbound, Trouble
 from ...reasons import Reason
 from .answer import answered, unreached
 from .budget import Budget
+from .version import Named, Version
 
 _JITTER = (0.05, 0.25)
 """Seconds, at random in between, before the one further attempt."""
@@ -89,23 +90,33 @@ def _may_pass(reply: Outcome[Heard]) -> bool:
 
 
 class Records(Server):
-    """The tenant's own FHIR server. Also `outside.Living`."""
+    """The tenant's own FHIR server, asked only when it speaks R4 (ADR 0037). Also `outside.Living`."""
+
+    def __init__(self, base: str, line: Line, *, authorization: str = "", version: Named = "auto") -> None:
+        super().__init__(base, line, authorization=authorization)
+        self._version = Version(self._capabilities, version)
+
+    async def send(self, request: FhirRequest, /) -> Outcome[FhirAnswer]:
+        """Send; what speaks another FHIR, or does not say which, is SOURCE_VERSION and not asked."""
+        objection = await self._version.objection()
+        return objection if objection is not None else await super().send(request)
 
     async def start(self) -> None:
-        """Nothing to begin: the first call connects."""
+        """Begin to ask what the server speaks; the start does not wait for that."""
+        self._version.begin()
 
     async def stop(self) -> None:
         """Close every connection."""
+        await self._version.close()
         await self._line.close()
 
     async def health(self) -> Outcome[str]:
         """Ask for the server's capabilities, about no patient."""
-        reply = await self._call(FhirRequest("capabilities", "CapabilityStatement"), fresh=False)
-        if isinstance(reply, Deny | Unknown | Unavailable):
-            return reply
-        if reply.status >= 400:
-            return Unavailable(Reason.SOURCE_BROKEN, detail=f"HTTP {reply.status}")
-        return "answers"
+        objection = await self._version.learn()
+        return "answers" if objection is None else objection
+
+    async def _capabilities(self) -> Outcome[Heard]:
+        return await self._call(FhirRequest("capabilities", "CapabilityStatement"), fresh=False)
 
 
 class HttpConnector:

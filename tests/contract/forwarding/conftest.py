@@ -165,7 +165,7 @@ async def connect(request: pytest.FixtureRequest, around: Surroundings) -> Async
 
     def make(base: str, signer: Signer | None = None, **settings: Any) -> FhirServer:
         if request.param == "records":
-            living.append(build_records({"base": base, **settings}, around))
+            living.append(build_records({"base": base, "fhir_version": "R4", **settings}, around))
             return living[-1]  # type: ignore[no-any-return]
         living.append(build_connector(settings, around))
         return living[-1].to(base, signer or Proofs())  # type: ignore[no-any-return]

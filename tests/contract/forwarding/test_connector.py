@@ -100,7 +100,7 @@ async def test_a_name_that_leads_elsewhere_is_refused_when_dialled(
 
 async def test_own_server_gets_the_secret_from_its_file(around: Surroundings, upstream: Any) -> None:
     (around.folder / "secret").write_text("Basic Z2hlaW06d29vcmQ=\n")
-    records = build_records({"base": upstream.base, "authorization_file": "secret"}, around)
+    records = build_records({"base": upstream.base, "authorization_file": "secret", "fhir_version": "R4"}, around)
     await records.send(GOALS)
     await records.stop()
     assert upstream.seen[0].header("authorization") == ["Basic Z2hlaW06d29vcmQ="]
@@ -108,7 +108,7 @@ async def test_own_server_gets_the_secret_from_its_file(around: Surroundings, up
 
 async def test_own_server_says_that_it_answers(around: Surroundings, upstream: Any, reply: Any) -> None:
     records = build_records({"base": upstream.base}, around)
-    upstream.script = [reply(b'{"resourceType":"CapabilityStatement"}'), reply(status="500 Oops")]
+    upstream.script = [reply(b'{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}'), reply(status="500 Oops")]
     assert await records.health() == "answers"
     assert upstream.seen[0].target == "/fhir/metadata"
     assert isinstance(await records.health(), Unavailable)
@@ -223,7 +223,7 @@ async def test_nobody_there_is_tried_once_more(pausing: Any, proofs: Any) -> Non
 
 async def test_the_own_server_is_not_tried_again(upstream: Any, reply: Any, around: Surroundings) -> None:
     upstream.script = [reply(status=BUSY)]
-    records = build_records({"base": upstream.base}, around)
+    records = build_records({"base": upstream.base, "fhir_version": "R4"}, around)
     await records.send(GOALS)
     await records.stop()
     assert len(upstream.seen) == 1
