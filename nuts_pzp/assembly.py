@@ -25,10 +25,12 @@ from .addressing.types import Typed
 from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
 from .audit.port import Audit, Logs, NotRecorded
-from .authentication.port import Credentials, Gatekeeper, Vouching
+from .authentication.certified import Certified
+from .authentication.port import Admission, Credentials, Gatekeeper, Vouching
 from .authorization.policies import Policies
 from .authorization.port import Policy
 from .bookkeeping import Bookkeeping
+from .certificates import Certificates, named_in
 from .consent.cache import Reuse
 from .consent.generation import SINGLE
 from .consent.notice import Correspondence, Corresponding
@@ -115,6 +117,7 @@ def _adapters(group: str, listed: frozenset[str]) -> dict[str, EntryPoint]:
 
 
 AUTHENTICATION: Slot[Gatekeeper] = Slot("authentication")
+CLIENT_CERTIFICATES: Slot[Admission] = Slot("client_certificates")
 EHR: Slot[Gatekeeper] = Slot("ehr")
 CREDENTIALS: Slot[Credentials] = Slot("credentials")
 RECORDS: Slot[FhirServer] = Slot("records")
@@ -169,7 +172,8 @@ class _Furnishing:
         self._patients = Patients(self._vault) if self._vault else None
         self._letters: Correspondence | None = None
 
-    def build(self, network_url: str) -> Furnished:
+    def build(self, network_url: str, *, mutual: bool = False) -> Furnished:
+        """`network_url` is where others reach the network door; `mutual`: it asks for client certificates."""
         settings, tenant = self._settings, self._around.tenant
         if settings.disclose is None and settings.consult is None:
             raise SettingsError("disclose or consult: a tenant offers at least one flow")
@@ -188,7 +192,7 @@ class _Furnishing:
                 tenant=tenant,
                 base=f"{network_url.rstrip('/')}/{tenant.id}/fhir",
                 page_key=secret(key_file) if key_file else secret_or_new(self._around.state / "page.key"),
-                network=self._put("authentication", AUTHENTICATION, own.authentication),
+                network=self._network(own, mutual),
                 directory=directory,
                 records=self._put("records", RECORDS, own.records),
                 consent=consent,
@@ -227,9 +231,19 @@ class _Furnishing:
     def _deciding(self, own: DiscloseSettings, holding: Holding) -> Deciding | None:
         if own.decision is None:
             return None
-        if not isinstance(holding.network, Vouching):
+        # An enforcement point ends TLS itself: the certificate of its clients never gets here.
+        keeper = holding.network.inner if isinstance(holding.network, Certified) else holding.network
+        if not isinstance(keeper, Vouching):
             raise SettingsError("disclose.decision: this kind of authentication knows no introspection answers")
-        return Deciding(replace(holding, base=own.decision.base), holding.network)
+        return Deciding(replace(holding, base=own.decision.base), keeper)
+
+    def _network(self, own: DiscloseSettings, mutual: bool) -> Gatekeeper:
+        keeper = self._put("authentication", AUTHENTICATION, own.authentication)
+        if own.client_certificates is None:
+            return keeper
+        if not mutual:
+            raise SettingsError("disclose.client_certificates: needs client_roots_file of listeners.network")
+        return Certified(self._put("client_certificates", CLIENT_CERTIFICATES, own.client_certificates), keeper)
 
     def _policies(self, own: DiscloseSettings) -> Policies:
         named = {name: self._put(f"policy.{name}", POLICY, slot) for name, slot in own.named_policies.items()}
@@ -288,6 +302,9 @@ class Estate:
         self._store: SqliteStore | None = None
         self._houses: dict[str, Furnished] = {}
         self._memories: dict[str, Memory] = {}
+        self._named: dict[str, list[tuple[str, Path]]] = {}
+        self.certificates = Certificates(self._certificate_files)
+        """Our own certificates, listeners' and adapters', and until when they are good."""
         self.broken: dict[str, str] = {}
         """Tenant files that could not be used, and why, in words without values."""
         self._turn = asyncio.Lock()
@@ -389,23 +406,30 @@ class Estate:
         assert self._store is not None
         around = surroundings(self._deployment, self._folder, settings, self._store, quiet=not self._accounts)
         network = self._deployment.listeners.network
+        named = settings.model_dump(exclude_none=True)
+        self._named[around.tenant.id] = list(named_in(named, around.folder, around.tenant.id))
         memory = self._memories.setdefault(around.tenant.id, Memory())
         try:
             audit = await self._ledger.enter(around.tenant)
             listed = frozenset(self._deployment.adapters)
             furnishing = _Furnishing(settings, around, audit, listed, self._accounts, memory)
-            return furnishing.build(network.url if network else "")
+            mutual = network is not None and network.client_roots_file is not None
+            return furnishing.build(network.url if network else "", mutual=mutual)
         except SettingsError as error:
             raise SettingsError(f"{file.name}: {error}") from None
         except (ValueError, Damaged, StoreFailed, BadKeyFile, NotRecorded) as error:
             raise SettingsError(f"{file.name}: {error}") from None
 
+    def _certificate_files(self) -> Iterable[tuple[str, Path]]:
+        yield from named_in(self._deployment.listeners.model_dump(), self._folder, "listeners")
+        for slug in sorted(self._named):
+            yield from self._named[slug] if slug in self._houses else ()
+
     async def checks(self) -> list[Check]:
         """Say of every slot of every tenant, and of every broken tenant file, how it is."""
         found = await asyncio.gather(*(one.checks() for one in self._houses.values()))
-        return [Check(name, False, why) for name, why in self.broken.items()] + [
-            check for checks in found for check in checks
-        ]
+        broken = [Check(name, False, why) for name, why in self.broken.items()]
+        return [*broken, *self.certificates.checks(), *(check for checks in found for check in checks)]
 
     async def stop(self) -> None:
         """Stop everything; the doors are closed by now, so whoever is still inside is late."""

@@ -49,6 +49,7 @@ class Doors:
         """Open the doors that this estate needs; raise SettingsError when one cannot be opened."""
         listeners, meter = self._deployment.listeners, Meter(self._registry)
         self._registry.register(Guarding(lambda: estate.houses))
+        self._registry.register(estate.certificates)
         self._registry.register(AlertMeter(estate.desks))
         if listeners.network and any(house.holding for house in estate.houses):
             network = NetworkDoor(estate.house, system, listeners.network.url, meter)

@@ -27,6 +27,17 @@ class Signer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A client certificate as the record keeps it: hex SHA-256, who it names, its URA if it has one."""
+
+    sha256: str
+    subject: str = ""
+    """CN, O and serialNumber of its subject, cut short."""
+    common_name: str = ""
+    ura: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """A verified requester. `claims` are the token's extra claims, for the policy only; `token_digest` is SHA-256."""
 
@@ -75,6 +86,8 @@ class Attempt:
     flow: Literal["disclose", "consult"] = "disclose"
     enforced_by: str = ""
     """The enforcement point that asks for a decision only, and forwards itself; empty where this gateway forwards."""
+    certificate: ClientCertificate | None = None
+    """What the connection showed, whatever came of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,8 @@ class DiscloseSettings(Strict):
     """What a data holder needs."""
 
     authentication: SlotSettings
+    client_certificates: SlotSettings | None = None
+    """Whose certificates may connect, beside the token; needs `client_roots_file` of the network listener."""
     records: SlotSettings
     consent: ConsentSettings
     policy: SlotSettings | None = None

@@ -58,6 +58,10 @@ def attempt_fields(attempt: Attempt, caller: Caller | None) -> Members:
     net: Members = {}
     if attempt.address:
         net["ip"] = attempt.address[:LONGEST_TEXT]
+    if shown := attempt.certificate:
+        net["mtls_sha256"] = shown.sha256
+        if shown.subject:
+            net["mtls_subject"] = shown.subject[:LONGEST_TEXT]
     if caller:
         net["means"] = caller.means
         if caller.certificate:

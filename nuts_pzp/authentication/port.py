@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from ..exchange import Caller, Inquiry, Presented, Signer, Source
+from ..exchange import Caller, ClientCertificate, Inquiry, Presented, Signer, Source
 from ..outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A certificate that may speak, and for which organizations (URA); None for any."""
+
+    certificate: ClientCertificate
+    organizations: frozenset[str] | None = None
 
 
 class Gatekeeper(Protocol):
@@ -14,6 +23,17 @@ class Gatekeeper(Protocol):
 
     async def verify(self, presented: Presented, /) -> Outcome[Caller]:
         """Return the caller whose every mandatory claim was present, well formed and issued for this tenant."""
+        ...
+
+
+class Admission(Protocol):
+    """Says whether a client certificate may speak at a tenant's network door, beside whatever token it shows."""
+
+    async def admit(self, certificate: bytes | None, /) -> Outcome[Admitted]:
+        """Return what a DER certificate is good for. Deny: absent, not of these authorities, not listed, revoked.
+
+        Unavailable when revocation cannot be told. Never permits on an error.
+        """
         ...
 
 

@@ -16,7 +16,7 @@ Families = list[dict[str, Any]]
 """What a worker says: `name`, `says`, `type`, `samples` of (name, labels, value)."""
 
 _LASTING = frozenset({"counter", "histogram"})
-_BEGAN = "_created"
+_TIMES = ("_created", "_end_seconds")
 """Samples of a time and not of a number: the earliest counts."""
 
 
@@ -75,7 +75,7 @@ def _added(several: Iterable[Families]) -> Iterator[dict[str, Any]]:
                 if known is None:
                     values[key] = value
                 else:
-                    values[key] = min(known, value) if name.endswith(_BEGAN) else known + value
+                    values[key] = min(known, value) if name.endswith(_TIMES) else known + value
     for name, values in sums.items():
         samples = [(key[0], dict(key[1:]), value) for key, value in values.items()]
         yield {**heads[name], "samples": samples}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from ..accounted import Allowed, Denied, Disclosed, Receipt
+from ..authentication.certificate import described
 from ..exchange import Attempt, Caller, Presented
 from ..fhir.request import RawRequest
 from ..house import Holding
@@ -51,7 +52,12 @@ async def disclose(
 
     `clock` gives Unix time in seconds.
     """
-    attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace)
+    attempt = Attempt(
+        presented.correlation,
+        address=presented.address,
+        trace=presented.trace,
+        certificate=described(presented.certificate),
+    )
     caller = await verified(house, presented)
     decision = await decide(house, attempt, caller, raw, clock())
 

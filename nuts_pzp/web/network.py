@@ -11,6 +11,7 @@ import structlog
 
 from ..accounted import Denied
 from ..audit.port import Audit, NotRecorded
+from ..authentication.certificate import described
 from ..consent.notice import Correspondence
 from ..disclose.flow import disclose
 from ..exchange import Attempt, Presented
@@ -126,7 +127,8 @@ class NetworkDoor:
     async def _refuse(
         self, audit: Audit, presented: Presented, stop: Stop, allow: Header | None = None
     ) -> door.Response:
-        attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace)
+        shown = described(presented.certificate)
+        attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace, certificate=shown)
         await audit.append(Denied(attempt, stop))
         return _face(stop, presented, allow)
 

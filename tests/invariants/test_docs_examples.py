@@ -42,6 +42,7 @@ from nuts_pzp.systems.nvi.settings import NviSettings
 from nuts_pzp.systems.officer_spool import SpoolSettings
 from nuts_pzp.systems.officer_webhook import WebhookSettings
 from nuts_pzp.systems.opa import OpaSettings
+from nuts_pzp.systems.pki import PkiSettings
 from nuts_pzp.systems.regional_consent.source import RegionalConsentSettings
 from nuts_pzp.systems.regional_file.table import Entry, RegionalSettings, Table
 from nuts_pzp.systems.regorus import RegorusSettings
@@ -51,6 +52,7 @@ DOCS = ROOT / "docs"
 
 MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("authentication", "nuts_node"): GatekeeperSettings,
+    ("client_certificates", "pki"): PkiSettings,
     ("ehr", "mtls"): EhrSettings,
     ("credentials", "nuts_node"): CredentialsSettings,
     ("records", "fhir_server"): RecordsSettings,
@@ -115,7 +117,7 @@ class _Files:
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self._folder, self._authority = folder, authority
-        self._leaf = authority.client("docs", common_name="docs")
+        self._leaf = authority.client("docs client", common_name="docs")
         self._owner = Ed25519PrivateKey.generate()
         self._region = yaml.safe_dump(_of("region")[0].content, allow_unicode=True).encode()
         self._cover = yaml.safe_dump(_of("cover")[0].content, allow_unicode=True).encode()
@@ -143,6 +145,7 @@ class _Files:
             return self._signed
         made = {
             "roots_file": self._authority.root_file.read_bytes,
+            "authorities_file": self._authority.root_file.read_bytes,
             "client_roots_file": self._authority.root_file.read_bytes,
             "certificate_file": self._leaf.certificate_file.read_bytes,
             "key_file": self._leaf.key_file.read_bytes,

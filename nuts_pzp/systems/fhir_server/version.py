@@ -1,7 +1,8 @@
 """Which FHIR the tenant's own server speaks: known before anything is asked of it (ADR 0037).
 
-The resources of FHIR STU3 look like those of R4 and mean something else. So a server is asked for its CapabilityStatement
-once, at the start; what does not say R4 is not asked anything. The answer is kept until readiness asks again.
+The resources of FHIR STU3 look like those of R4 and mean something else. So a server is asked for its
+CapabilityStatement once, at the start; what does not say R4 is not asked anything. The answer is kept until
+readiness asks again.
 """
 
 from __future__ import annotations

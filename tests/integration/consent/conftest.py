@@ -59,7 +59,7 @@ class Office:
             "addressing": {"kind": "regional_file", "file": "../region.yaml"},
             "disclose": {
                 "authentication": {"kind": "nuts_node", "node": "http://127.0.0.1:9", "issuer": "http://127.0.0.1:9/o"},
-                "records": {"kind": "fhir_server", "base": self.own_server},
+                "records": {"kind": "fhir_server", "base": self.own_server, "fhir_version": "R4"},
                 "consent": consent,
                 "policy": {"kind": "regorus"},
             },
