@@ -128,8 +128,8 @@ class Revocation:
         if held is not None and lists.since < held.since:
             _log.error("pki.list-refused", source=source.name, why="older than the one that is held")
             return False
-        self._held[key] = lists
         await source.keep(raw)
+        self._held[key] = lists
         return True
 
 
