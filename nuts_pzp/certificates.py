@@ -52,7 +52,7 @@ class Certificates(Collector):
 
     def checks(self) -> list[Check]:
         """Say of each until when it is good; not ok when that is soon, over, or not known."""
-        return [Check(f"certificate {where}", *self._judged(end)) for where, end in self.ends()]
+        return [Check(f"certificate: {where}", *self._judged(end)) for where, end in self.ends()]
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand: files come and go."""

@@ -38,7 +38,7 @@ def test_every_certificate_of_a_settings_file_is_found_by_where_it_stands() -> N
 def test_what_ends_soon_is_said_in_time(file: Path, days: float, ok: bool, words: str) -> None:
     watch = Certificates(lambda: [("listeners.network", file)], lambda: time.time() + days * DAY)
     [check] = watch.checks()
-    assert (check.what, check.ok, check.critical) == ("certificate listeners.network", ok, False)
+    assert (check.what, check.ok, check.critical) == ("certificate: listeners.network", ok, False)
     assert words in check.says
     assert SOON < 30 * DAY
 
