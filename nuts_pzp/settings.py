@@ -150,8 +150,6 @@ class Deployment(Strict):
             raise ValueError("decision_api.loopback needs listeners.operations.host on loopback")
         if api and api.clients and door.client_roots_file is None:
             raise ValueError("decision_api.clients needs listeners.operations.client_roots_file")
-        if api and self.workers > 1:
-            raise ValueError("decision_api goes with workers: 1 only")
         return self
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..web.operations import Check, operations
 from ..web.server import Server
 from .counts import Counts
 from .member import Given, Member
+from .relay import Relay
 
 _log = structlog.get_logger("nuts_pzp.crew")
 
@@ -66,7 +67,7 @@ class Supervisor:
         """Open the operations listener, bind the doors, start the writer, then the workers; SettingsError if not."""
         listeners = self._deployment.listeners
         self._count()
-        app = operations(self._checks, self._registry, scraped=self._scraped)
+        app = operations(self._checks, self._registry, self._deciding(), self._scraped)
         self._operations = await listening("operations", app, listeners.operations, self._folder)
         try:
             for name in DOORS:
@@ -107,6 +108,13 @@ class Supervisor:
         for refused in await asyncio.gather(*(one.first for one in members)):
             if refused:
                 raise SettingsError(refused)
+
+    def _deciding(self) -> Callable[[], Relay | None] | None:
+        """Give the decision API, which a worker answers, while the doors are open; None when it is not offered."""
+        if self._deployment.decision_api is None:
+            return None
+        relay = Relay(lambda: self.workers)
+        return lambda: relay if self._open_for_all else None
 
     def _count(self) -> None:
         """Register what the supervisor itself knows, beside what the workers count."""

@@ -21,6 +21,7 @@ from ..settings import SettingsError
 from .child import Post
 from .control import Message
 from .counts import told
+from .relay import answered
 
 _log = structlog.get_logger("nuts_pzp.crew")
 
@@ -53,7 +54,7 @@ class Worker:
         settle()
 
     async def told(self, message: Message) -> Message | None:
-        """Read the tenant files anew, say how every slot is, or what was counted."""
+        """Read the tenant files anew, answer a decision, say how every slot is, or what was counted."""
         if self._estate is None or self._ledger is None:
             return None
         if message.get("do") == "reload":
@@ -62,6 +63,8 @@ class Worker:
         if message.get("do") == "checks":
             away = self._ledger.trouble()
             return {"checks": [asdict(check) for check in await self._estate.checks()], "away": away or ""}
+        if message.get("do") == "decide" and self._doors.deciding is not None:
+            return await answered(self._doors.deciding, message)
         if message.get("do") == "counts":
             return {"counts": told(self._registry), "pid": os.getpid()}
         return None

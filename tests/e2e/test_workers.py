@@ -21,6 +21,7 @@ from nuts_pzp.audit.verify import Verdict
 from nuts_pzp.cli.stage import Stage
 
 HOLDER = "meerwijck"
+CODES = "http://snomed.info/sct|153851000146100,http://snomed.info/sct|395091006"
 UNCHANGED = (Verdict.OK, Verdict.INCOMPLETE)
 """While it runs the newest records are not anchored yet."""
 
@@ -74,8 +75,7 @@ async def looked(visitor: Visitor, token: str) -> httpx.Response:
     chart = visitor.stage.patient("postma").charts[HOLDER]
     url = region.gateway_of(HOLDER).fhir_base(HOLDER) + "/Observation"
     async with httpx.AsyncClient(verify=visitor.context(region.gateways["kade"].client), trust_env=False) as client:
-        code = "http://snomed.info/sct|153851000146100,http://snomed.info/sct|395091006"
-        query = {"patient": f"Patient/{chart.patient_id}", "code": code}
+        query = {"patient": f"Patient/{chart.patient_id}", "code": CODES}
         headers = {"authorization": f"Bearer {token}", "accept": "application/fhir+json"}
         return await client.get(url, params=query, headers=headers, timeout=20)
 
@@ -163,6 +163,27 @@ async def test_without_a_writer_readiness_says_no_and_every_door_says_503(crewed
     assert (status, checks["audit"]["ok"]) == (503, False)
     await whole(crewed)
     assert (await looked(crewed, token)).status_code == 200
+
+
+async def test_a_decision_is_answered_and_recorded_by_a_worker(crewed: Visitor) -> None:
+    await whole(crewed)
+    chart = crewed.stage.patient("postma").charts[HOLDER]
+    request = {
+        "method": "GET", "protocol": "HTTP/1.1", "path": "/Observation", "header": {}, "body": "",
+        "query": f"patient=Patient/{chart.patient_id}&code={CODES}",
+    }  # fmt: skip
+    token = {"authorization": f"Bearer {await crewed.token(HOLDER)}"}
+    url = crewed.stage.region.gateways[HOLDER].operations_url + f"/{HOLDER}/decision/v1/evaluate"
+    for _ in range(2):
+        answer = await crewed.client(None).post(url, json={"request": request, "token": token})
+        assert answer.json()["allow"] is True, answer.text
+        [entry] = crewed.records(HOLDER, HOLDER, answer.headers["x-meldcode"])
+        assert entry.record["enforced_by"] == "loopback"
+    oversized = await crewed.client(None).post(
+        url, content=b"{" + b" " * 2_000_000, headers={"content-type": "application/json"}
+    )
+    assert 400 <= oversized.status_code < 500
+    assert oversized.headers["x-meldcode"]
 
 
 async def test_a_reload_reaches_every_worker(crewed: Visitor) -> None:

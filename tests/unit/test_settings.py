@@ -41,8 +41,6 @@ def test_one_process_is_the_default_and_none_is_refused(tmp_path: Path) -> None:
     assert read_deployment(written(tmp_path, "d.yaml", DEPLOYMENT)).workers == 1
     with pytest.raises(SettingsError, match="workers"):
         read_deployment(written(tmp_path, "e.yaml", DEPLOYMENT + "workers: 0\n"))
-    with pytest.raises(SettingsError, match="workers: 1 only"):
-        read_deployment(written(tmp_path, "f.yaml", DEPLOYMENT + "workers: 2\ndecision_api: {loopback: true}\n"))
 
 
 WRONG = {
