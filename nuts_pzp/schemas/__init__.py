@@ -1,4 +1,4 @@
-"""What the EHR listener speaks, published: JSON Schema (2020-12) per value and version, and the API (OpenAPI 3.1).
+"""What the EHR and operations listeners speak: JSON Schema (2020-12) per value and version, and the APIs (OpenAPI 3.1).
 
 A version of a schema only grows: fields are added, never renamed, removed or given another meaning. `api` puts the
 schemas into the API document, so that one file is enough for whoever generates code from it.
@@ -44,6 +44,16 @@ def api() -> dict[str, Any]:
         whole = _moved(schema(name))
         parts |= whole.pop("$defs", {})
         parts[title] = {key: value for key, value in whole.items() if key not in ("$schema", "$id")}
+    document["info"]["version"] = __version__
+    return document
+
+
+@cache
+def operations_api() -> dict[str, Any]:
+    """Return the API of the operations listener, the decision API among it."""
+    document: dict[str, Any] = yaml.safe_load(files(__name__).joinpath("operations-api.yaml").read_text("utf-8"))
+    whole = schema("problem-1.json")
+    document["components"]["schemas"]["Problem"] = {k: v for k, v in whole.items() if k not in ("$schema", "$id")}
     document["info"]["version"] = __version__
     return document
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..schemas import operations_api
 from .decision import routed
 from .server import App
 
@@ -60,7 +61,17 @@ def operations(
             await scraped()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    plain = Starlette(routes=[Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)])
+    async def description(_: Request) -> Response:
+        return JSONResponse(operations_api())
+
+    plain = Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/ready", ready),
+            Route("/metrics", metrics),
+            Route("/openapi.json", description),
+        ]
+    )
     return _beside(plain, deciding) if deciding else plain
 
 

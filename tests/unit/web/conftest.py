@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,13 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from nuts_pzp.house import House
+from nuts_pzp.authorization.policies import Policies
+from nuts_pzp.house import Deciding, House
+from nuts_pzp.identity import Ura
+from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
+from nuts_pzp.systems.nuts_node.vouching import vouched
+from nuts_pzp.web.decision import DecisionDoor
+from nuts_pzp.web.decision_clients import Guard
 from nuts_pzp.web.ehr import PATH, EhrDoor
 from nuts_pzp.web.meter import Meter
 
@@ -118,3 +127,87 @@ def called(region: Any) -> Callable[..., Called]:
 
 
 strict = _fakes_of("schemas").strict
+
+
+ISSUER = "https://node.meerwijck.example/oauth2/meerwijck"
+PEP_BASE = "https://fhir.meerwijck.example/meerwijck/fhir"
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Api:
+    """The door of a holder made of fakes; the claims of a subject are judged by the real rules."""
+
+    holder: Any
+    fakes: Any
+    guard: Guard = field(default_factory=lambda: Guard({}))
+    policies: Policies | None = None
+    issuers: dict[str, str] = field(default_factory=lambda: {"pzp-gf": "TREAT"})
+    tenants: tuple[str, ...] = ("meerwijck",)
+
+    def __post_init__(self) -> None:
+        self.system = self.fakes.Holder().audit
+
+    def vouched(self, said: Any, /, *, instead: str = "") -> Any:
+        settings = {"node": "http://127.0.0.1:8081", "issuer": ISSUER, "scopes": self.issuers}
+        chosen = GatekeeperSettings.model_validate(settings)
+        return vouched(said, chosen, instead=instead, digest=b"", now=self.holder.now)
+
+    @contextmanager
+    def visit(self, slug: str) -> Iterator[House | None]:
+        if slug not in self.tenants:
+            yield None
+            return
+        holding = replace(self.holder.house, base=PEP_BASE)
+        if self.policies:
+            holding = replace(holding, policies=self.policies)
+        yield House(holding.tenant, holding, None, Deciding(holding, self))
+
+    def deciding_for(self, ura: Ura) -> tuple[str, ...]:
+        return self.tenants if ura.value == "90000222" else ()
+
+    async def ask(
+        self, path: str, content: Any = b"", *, method: str = "POST", client: Any = ("127.0.0.1", 5),
+        certificate: bytes | None = None, **headers: str,
+    ) -> Answer:  # fmt: skip
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        given = {"content-type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        scope = {
+            "type": "http", "method": method, "raw_path": path.encode(), "path": path, "query_string": b"",
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in given.items()],
+            "client": client, "client_certificate": certificate,
+        }  # fmt: skip
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        door = DecisionDoor(self, self.guard, self.system, Meter(CollectorRegistry()), lambda: self.holder.now)
+        await door(scope, receive, send)
+        [start, rest] = sent
+        told = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], told, rest["body"])
+
+    @property
+    def events(self) -> list[Any]:
+        return [*self.holder.audit.events]
+
+
+@pytest.fixture
+def decision_api(holder: Any, fakes: Any) -> Api:
+    return Api(holder, fakes)

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from nuts_pzp.accounted import Allowed, Denied
 from nuts_pzp.authorization.policies import Policies
-from nuts_pzp.house import Deciding, House
-from nuts_pzp.identity import Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable
 from nuts_pzp.reasons import Reason
-from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
-from nuts_pzp.systems.nuts_node.vouching import vouched
-from nuts_pzp.web.decision import DecisionDoor, routed
+from nuts_pzp.web.decision import routed
 from nuts_pzp.web.decision_clients import Enforcer, Guard
-from nuts_pzp.web.meter import Meter
 
 ISSUER = "https://node.meerwijck.example/oauth2/meerwijck"
 BASE = "https://fhir.meerwijck.example/meerwijck/fhir"
@@ -31,84 +21,9 @@ HERE = ("127.0.0.1", 5)
 KNOOPPUNT = "/pdp/v1/data/knooppunt/authz"
 
 
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class Api:
-    """The door of a holder made of fakes; the claims of a subject are judged by the real rules."""
-
-    holder: Any
-    fakes: Any
-    guard: Guard = field(default_factory=lambda: Guard({}))
-    policies: Policies | None = None
-    issuers: dict[str, str] = field(default_factory=lambda: {"pzp-gf": "TREAT"})
-    tenants: tuple[str, ...] = ("meerwijck",)
-
-    def __post_init__(self) -> None:
-        self.system = self.fakes.Holder().audit
-
-    def vouched(self, said: Any, /, *, instead: str = "") -> Any:
-        settings = {"node": "http://127.0.0.1:8081", "issuer": ISSUER, "scopes": self.issuers}
-        chosen = GatekeeperSettings.model_validate(settings)
-        return vouched(said, chosen, instead=instead, digest=b"", now=self.holder.now)
-
-    @contextmanager
-    def visit(self, slug: str) -> Iterator[House | None]:
-        if slug not in self.tenants:
-            yield None
-            return
-        holding = replace(self.holder.house, base=BASE)
-        if self.policies:
-            holding = replace(holding, policies=self.policies)
-        yield House(holding.tenant, holding, None, Deciding(holding, self))
-
-    def deciding_for(self, ura: Ura) -> tuple[str, ...]:
-        return self.tenants if ura.value == "90000222" else ()
-
-    async def ask(
-        self, path: str, content: Any = b"", *, method: str = "POST", client: Any = HERE,
-        certificate: bytes | None = None, **headers: str,
-    ) -> Answer:  # fmt: skip
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        given = {"content-type": "application/json"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
-        scope = {
-            "type": "http", "method": method, "raw_path": path.encode(), "path": path, "query_string": b"",
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in given.items()],
-            "client": client, "client_certificate": certificate,
-        }  # fmt: skip
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        door = DecisionDoor(self, self.guard, self.system, Meter(CollectorRegistry()), lambda: self.holder.now)
-        await door(scope, receive, send)
-        [start, rest] = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], told, rest["body"])
-
-    @property
-    def events(self) -> list[Any]:
-        return [*self.holder.audit.events]
-
-
 @pytest.fixture
-def api(holder: Any, fakes: Any) -> Api:
-    return Api(holder, fakes)
+def api(decision_api: Any) -> Any:
+    return decision_api
 
 
 def subject(**changes: Any) -> dict[str, Any]:
@@ -154,7 +69,7 @@ def by_search(bsn: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/pdp", KNOOPPUNT, "/meerwijck/pdp", f"/meerwijck{KNOOPPUNT}"])
-async def test_a_permit_in_the_contract_s_words(api: Api, path: str) -> None:
+async def test_a_permit_in_the_contract_s_words(api: Any, path: str) -> None:
     answer = await api.ask(path, call())
     assert (answer.status, answer.json) == (200, {"allow": True, "policies": {"pzp": {"allow": True, "reasons": []}}})
     [event] = api.events
@@ -163,12 +78,12 @@ async def test_a_permit_in_the_contract_s_words(api: Api, path: str) -> None:
     assert event.access.caller.means == "introspection"
 
 
-async def test_the_patient_is_derived_and_consent_is_asked(api: Api, holder: Any) -> None:
+async def test_the_patient_is_derived_and_consent_is_asked(api: Any, holder: Any) -> None:
     await api.ask("/pdp", call())
     assert holder.journal == ["directory", "records Patient/p1", "consent", "policy", "audit Allowed"]
 
 
-async def test_nothing_is_released_by_a_decision(api: Api, holder: Any) -> None:
+async def test_nothing_is_released_by_a_decision(api: Any, holder: Any) -> None:
     await api.ask("/pdp", call())
     assert [one.resource_type for one in holder.records.asked] == ["Patient"]
 
@@ -178,7 +93,7 @@ async def test_nothing_is_released_by_a_decision(api: Api, holder: Any) -> None:
     [{"patient_id": "p2"}, {"patient_bsn": SOMEONE_ELSE}, {"patient_bsn": "x"}, {"patient_id": "Patient/p2"}],
 )
 async def test_a_supplied_patient_that_is_not_the_derived_one_is_refused_before_consent(
-    api: Api, holder: Any, context: Any
+    api: Any, holder: Any, context: Any
 ) -> None:
     answer = await api.ask("/pdp", call(**context))
     assert answer.json["allow"] is False
@@ -187,19 +102,19 @@ async def test_a_supplied_patient_that_is_not_the_derived_one_is_refused_before_
     assert SOMEONE_ELSE.encode() not in answer.body
 
 
-async def test_a_supplied_patient_that_agrees_changes_nothing(api: Api) -> None:
+async def test_a_supplied_patient_that_agrees_changes_nothing(api: Any) -> None:
     assert (await api.ask("/pdp", call(patient_id="p1", patient_bsn=OWN, mitz_consent=True))).json["allow"] is True
     assert (await api.ask("/pdp", call(what=by_search(OWN), patient_bsn=OWN))).json["allow"] is True
 
 
 @pytest.mark.parametrize("said", [False, "true", 1, "false"])
-async def test_consent_that_the_caller_denies_is_not_asked_for(api: Api, holder: Any, said: Any) -> None:
+async def test_consent_that_the_caller_denies_is_not_asked_for(api: Any, holder: Any, said: Any) -> None:
     answer = await api.ask("/pdp", call(mitz_consent=said))
     assert answer.json["allow"] is False
     assert "consent" not in holder.journal
 
 
-async def test_consent_that_the_caller_claims_is_asked_all_the_same(api: Api, holder: Any) -> None:
+async def test_consent_that_the_caller_claims_is_asked_all_the_same(api: Any, holder: Any) -> None:
     holder.consent.says = Deny(Reason.MITZ_DENY)
     answer = await api.ask("/pdp", call(mitz_consent=True))
     assert answer.json["policies"]["pzp"] == {
@@ -223,7 +138,7 @@ async def test_consent_that_the_caller_claims_is_asked_all_the_same(api: Api, ho
     ],
 )
 async def test_every_failure_is_a_recorded_no_with_its_code(
-    api: Api, holder: Any, room: str, says: Any, code: str
+    api: Any, holder: Any, room: str, says: Any, code: str
 ) -> None:
     getattr(holder, room).says = says
     answer = await api.ask("/pdp", call())
@@ -245,7 +160,7 @@ async def test_every_failure_is_a_recorded_no_with_its_code(
         (request("/Patient/_search", f"identifier={OWN}", method="POST"), "unexpected_input"),
     ],
 )
-async def test_a_request_the_door_would_refuse_is_a_decision_no(api: Api, what: Any, code: str) -> None:
+async def test_a_request_the_door_would_refuse_is_a_decision_no(api: Any, what: Any, code: str) -> None:
     answer = await api.ask("/pdp", call(what=what))
     assert answer.status == 200
     assert answer.json["policies"]["pzp"]["reasons"][0]["code"] == code
@@ -255,25 +170,25 @@ async def test_a_request_the_door_would_refuse_is_a_decision_no(api: Api, what: 
 @pytest.mark.parametrize(
     "change", [{"active": False}, {"iss": "https://else"}, {"exp": 1_789_999_999}, {"employee_role": None}]
 )
-async def test_a_subject_is_held_to_every_claim(api: Api, holder: Any, change: dict[str, Any]) -> None:
+async def test_a_subject_is_held_to_every_claim(api: Any, holder: Any, change: dict[str, Any]) -> None:
     answer = await api.ask("/pdp", call(subject(**change)))
     assert answer.json["allow"] is False
     assert holder.journal == ["audit Denied"]
 
 
-async def test_a_subject_without_active_is_no_introspection_answer(api: Api) -> None:
+async def test_a_subject_without_active_is_no_introspection_answer(api: Any) -> None:
     who = subject()
     del who["active"]
     assert (await api.ask("/pdp", call(who))).json["allow"] is False
 
 
-async def test_no_scope_is_an_error_and_recorded(api: Api) -> None:
+async def test_no_scope_is_an_error_and_recorded(api: Any) -> None:
     answer = await api.ask("/pdp", call(subject(scope="")))
     assert answer.json == {"allow": False, "error": "PZP-AUTHN-004: input.subject.scope is empty", "policies": {}}
     assert isinstance(api.events[-1], Denied)
 
 
-async def test_a_scope_of_no_policy_is_not_implemented_and_another_may_still_allow(api: Api) -> None:
+async def test_a_scope_of_no_policy_is_not_implemented_and_another_may_still_allow(api: Any) -> None:
     answer = await api.ask("/pdp", call(subject(scope="Eerste-Hulp")))
     assert answer.json["policies"]["eerste_hulp"]["reasons"][0]["code"] == "not_implemented"
     answer = await api.ask("/pdp", call(subject(scope="Eerste-Hulp pzp-gf zulu")))
@@ -285,7 +200,7 @@ def two(holder: Any, fakes: Any, scopes: dict[str, str]) -> tuple[Any, Policies]
     return other, Policies({"pzp": holder.policy, "bgz": other}, scopes)
 
 
-async def test_an_unmapped_scope_means_the_policy_of_its_name(api: Api, holder: Any, fakes: Any) -> None:
+async def test_an_unmapped_scope_means_the_policy_of_its_name(api: Any, holder: Any, fakes: Any) -> None:
     other, api.policies = two(holder, fakes, {"pzp-gf": "pzp"})
     answer = await api.ask("/pdp", call(subject(scope="BGZ bgz")))
     assert answer.json == {"allow": True, "policies": {"bgz": {"allow": True, "reasons": []}}}
@@ -296,14 +211,14 @@ async def test_an_unmapped_scope_means_the_policy_of_its_name(api: Api, holder: 
     assert [type(one) for one in api.events[-2:]] == [Denied, Allowed]
 
 
-async def test_the_first_policy_that_allows_ends_the_asking(api: Api, holder: Any, fakes: Any) -> None:
+async def test_the_first_policy_that_allows_ends_the_asking(api: Any, holder: Any, fakes: Any) -> None:
     _, api.policies = two(holder, fakes, {"pzp-gf": "pzp"})
     await api.ask("/pdp", call(subject(scope="pzp-gf bgz")))
     assert "bgz" in holder.journal
     assert "policy" not in holder.journal
 
 
-async def test_two_mapped_scopes_are_refused(api: Api, holder: Any, fakes: Any) -> None:
+async def test_two_mapped_scopes_are_refused(api: Any, holder: Any, fakes: Any) -> None:
     _, api.policies = two(holder, fakes, {"pzp-gf": "pzp", "bgz-gf": "bgz"})
     answer = await api.ask("/pdp", call(subject(scope="pzp-gf bgz-gf")))
     assert answer.json["error"] == "PZP-AUTHN-004: two scopes of the token choose a policy"
@@ -313,7 +228,7 @@ async def test_two_mapped_scopes_are_refused(api: Api, holder: Any, fakes: Any) 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"\xff", b'{"input":{}', b'{"input":{},"input":{}}', b'{"input":{"a":NaN}}', b"[" * 100_000]
 )
-async def test_only_what_is_not_json_is_a_400(api: Api, body: bytes) -> None:
+async def test_only_what_is_not_json_is_a_400(api: Any, body: bytes) -> None:
     answer = await api.ask("/pdp", body)
     assert (answer.status, answer.json["code"]) == (400, "PZP-REQUEST-010")
     [event] = api.system.events
@@ -321,7 +236,7 @@ async def test_only_what_is_not_json_is_a_400(api: Api, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [[], "x", {"input": []}, {"input": {"subject": {"scope": 4}}}])
-async def test_json_that_is_no_call_is_a_decision_no(api: Api, body: Any) -> None:
+async def test_json_that_is_no_call_is_a_decision_no(api: Any, body: Any) -> None:
     answer = await api.ask("/pdp", body)
     assert (answer.status, answer.json["allow"]) == (200, False)
     assert answer.json["error"].startswith("invalid request: ")
@@ -339,14 +254,14 @@ async def test_json_that_is_no_call_is_a_decision_no(api: Api, body: Any) -> Non
     ],
 )
 async def test_what_is_stated_otherwise_is_refused_before_anything_is_asked(
-    api: Api, holder: Any, context: Any
+    api: Any, holder: Any, context: Any
 ) -> None:
     assert (await api.ask("/pdp", call(**context))).json["allow"] is False
     assert holder.journal == ["audit Denied"]
 
 
 @pytest.mark.parametrize("purpose", ["TREAT", "treatment", ""])
-async def test_the_purpose_of_the_scope_may_be_stated(api: Api, purpose: str) -> None:
+async def test_the_purpose_of_the_scope_may_be_stated(api: Any, purpose: str) -> None:
     assert (await api.ask("/pdp", call(purpose_of_use=purpose))).json["allow"] is True
 
 
@@ -354,20 +269,20 @@ async def test_the_purpose_of_the_scope_may_be_stated(api: Api, purpose: str) ->
 
 
 @pytest.mark.parametrize("ura", ["90000333", "", "x", "123456789"])
-async def test_a_holder_that_is_not_here_is_refused_and_recorded_for_nobody(api: Api, holder: Any, ura: str) -> None:
+async def test_a_holder_that_is_not_here_is_refused_and_recorded_for_nobody(api: Any, holder: Any, ura: str) -> None:
     answer = await api.ask("/pdp", call(data_holder_organization_id=ura))
     assert answer.json["allow"] is False
     assert holder.journal == []
     assert api.system.events[-1].stop.reason is Reason.TENANT_UNKNOWN
 
 
-async def test_two_tenants_of_one_ura_are_told_apart_by_path_only(api: Api) -> None:
+async def test_two_tenants_of_one_ura_are_told_apart_by_path_only(api: Any) -> None:
     api.tenants = ("meerwijck", "proef")
     assert (await api.ask("/pdp", call())).json["allow"] is False
     assert (await api.ask("/meerwijck/pdp", call())).json["allow"] is True
 
 
-async def test_the_path_and_the_holder_s_ura_must_agree(api: Api) -> None:
+async def test_the_path_and_the_holder_s_ura_must_agree(api: Any) -> None:
     answer = await api.ask("/meerwijck/pdp", call(data_holder_organization_id="90000333"))
     assert answer.json["policies"]["pzp"]["reasons"][0]["reason"] == "PZP-REQUEST-020"
     assert (await api.ask("/meerwijck/pdp", call(data_holder_organization_id=""))).json["allow"] is True
@@ -377,7 +292,7 @@ async def test_the_path_and_the_holder_s_ura_must_agree(api: Api) -> None:
 # --- who may ask
 
 
-async def test_another_machine_is_not_answered_where_only_this_one_may_ask(api: Api, holder: Any) -> None:
+async def test_another_machine_is_not_answered_where_only_this_one_may_ask(api: Any, holder: Any) -> None:
     for client in (("192.0.2.7", 5), ("::ffff:192.0.2.7", 5), None, ("", 0)):
         answer = await api.ask("/pdp", call(), client=client)
         assert (answer.status, answer.json["code"]) == (401, "PZP-AUTHN-012")
@@ -385,7 +300,7 @@ async def test_another_machine_is_not_answered_where_only_this_one_may_ask(api: 
     assert len(api.system.events) == 4
 
 
-async def test_a_listed_certificate_asks_for_its_own_tenants_only(api: Api, holder: Any) -> None:
+async def test_a_listed_certificate_asks_for_its_own_tenants_only(api: Any, holder: Any) -> None:
     mine, other = b"certificate of nginx", b"certificate of somebody"
     api.guard = Guard(
         {
@@ -404,17 +319,17 @@ async def test_a_listed_certificate_asks_for_its_own_tenants_only(api: Api, hold
 
 
 @pytest.mark.parametrize("media", ["text/plain", "", "application/x-www-form-urlencoded", "application/jsonx"])
-async def test_a_page_in_a_browser_cannot_ask(api: Api, media: str) -> None:
+async def test_a_page_in_a_browser_cannot_ask(api: Any, media: str) -> None:
     assert (await api.ask("/pdp", call(), content_type=media)).status == 415
 
 
-async def test_bodies_are_bounded(api: Api, holder: Any) -> None:
+async def test_bodies_are_bounded(api: Any, holder: Any) -> None:
     answer = await api.ask("/pdp", call(what=request(body="x" * 300_000)))
     assert (answer.status, holder.journal) == (413, [])
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
-async def test_only_post_asks(api: Api, method: str) -> None:
+async def test_only_post_asks(api: Any, method: str) -> None:
     assert (await api.ask("/pdp", call(), method=method)).status == 405
 
 
@@ -422,7 +337,7 @@ async def test_only_post_asks(api: Api, method: str) -> None:
 
 
 @pytest.mark.parametrize("says", [Permit("explicit-consent:mitz"), Deny(Reason.MITZ_DENY)])
-async def test_without_a_record_there_is_no_answer(api: Api, holder: Any, says: Any) -> None:
+async def test_without_a_record_there_is_no_answer(api: Any, holder: Any, says: Any) -> None:
     holder.consent.says = says
     holder.audit.fails_at = 1
     for path, content in (
@@ -437,7 +352,7 @@ async def test_without_a_record_there_is_no_answer(api: Api, holder: Any, says: 
         assert b"decision" not in answer.body
 
 
-async def test_a_refusal_of_nobody_s_is_not_told_without_a_record_either(api: Api) -> None:
+async def test_a_refusal_of_nobody_s_is_not_told_without_a_record_either(api: Any) -> None:
     api.system.fails_at = 1
     assert (await api.ask("/pdp", b"{")).status == 503
 
@@ -445,7 +360,7 @@ async def test_a_refusal_of_nobody_s_is_not_told_without_a_record_either(api: Ap
 # --- AuthZEN
 
 
-async def test_authzen_permits_with_the_request_to_forward(api: Api) -> None:
+async def test_authzen_permits_with_the_request_to_forward(api: Any) -> None:
     answer = await api.ask("/access/v1/evaluation", evaluation())
     assert answer.json["decision"] is True
     [forward, release] = answer.json["context"]["obligations"]
@@ -455,7 +370,7 @@ async def test_authzen_permits_with_the_request_to_forward(api: Api) -> None:
     assert release == {"type": "release-only", "patient": "Patient/p1"}
 
 
-async def test_authzen_denies_with_a_reason_for_its_administrator(api: Api, holder: Any) -> None:
+async def test_authzen_denies_with_a_reason_for_its_administrator(api: Any, holder: Any) -> None:
     holder.consent.says = Deny(Reason.MITZ_DENY)
     said = (await api.ask("/meerwijck/access/v1/evaluation", evaluation())).json
     assert said["decision"] is False
@@ -473,13 +388,13 @@ async def test_authzen_denies_with_a_reason_for_its_administrator(api: Api, hold
         {"context": {"data_holder_organization_id": "90000222", "patient_id": "p2"}},
     ],
 )
-async def test_authzen_names_that_differ_from_the_request_are_refused(api: Api, holder: Any, change: Any) -> None:
+async def test_authzen_names_that_differ_from_the_request_are_refused(api: Any, holder: Any, change: Any) -> None:
     said = (await api.ask("/access/v1/evaluation", evaluation(**change))).json
     assert said["decision"] is False
     assert "consent" not in holder.journal
 
 
-async def test_authzen_a_read_names_its_resource(api: Api) -> None:
+async def test_authzen_a_read_names_its_resource(api: Any) -> None:
     change = {
         "action": {"name": "read", "properties": {"request": request("/Consent/c1", "")}},
         "resource": {"type": "Consent", "id": "c1"},
@@ -488,7 +403,7 @@ async def test_authzen_a_read_names_its_resource(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["subject", "action", "resource"])
-async def test_authzen_without_a_part_is_a_bad_request(api: Api, name: str) -> None:
+async def test_authzen_without_a_part_is_a_bad_request(api: Any, name: str) -> None:
     whole = evaluation()
     for broken in ({}, [], {**whole[name], "type": 4, "name": 4}, None):
         answer = await api.ask("/access/v1/evaluation", whole | {name: broken})
@@ -507,7 +422,7 @@ def own(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not ...}
 
 
-async def test_our_own_answer_says_what_to_forward_and_by_which_policy(api: Api) -> None:
+async def test_our_own_answer_says_what_to_forward_and_by_which_policy(api: Any) -> None:
     answer = await api.ask("/decision/v1/evaluate", own())
     said = answer.json
     assert (said["schema"], said["allow"], said["policy"]) == ("nuts-pzp-decision/1", True, "f" * 64)
@@ -515,7 +430,7 @@ async def test_our_own_answer_says_what_to_forward_and_by_which_policy(api: Api)
     assert said["meldcode"] == answer.headers["x-meldcode"]
 
 
-async def test_our_own_refusal_says_why_and_what_an_outsider_may_see(api: Api, holder: Any) -> None:
+async def test_our_own_refusal_says_why_and_what_an_outsider_may_see(api: Any, holder: Any) -> None:
     holder.consent.says = Unavailable(Reason.MITZ_UNAVAILABLE)
     said = (await api.ask("/decision/v1/evaluate", own())).json
     assert said["allow"] is False
@@ -524,7 +439,7 @@ async def test_our_own_refusal_says_why_and_what_an_outsider_may_see(api: Api, h
     assert "obligations" not in said
 
 
-async def test_a_posted_search_is_written_anew_with_its_body(api: Api) -> None:
+async def test_a_posted_search_is_written_anew_with_its_body(api: Any) -> None:
     said = (await api.ask("/decision/v1/evaluate", own(request=by_search(OWN)))).json
     forward = said["obligations"][0]
     assert (forward["method"], forward["path"], forward["query"]) == ("POST", "/Patient/_search", "")
@@ -532,7 +447,7 @@ async def test_a_posted_search_is_written_anew_with_its_body(api: Api) -> None:
     assert forward["body"].endswith(OWN)
 
 
-async def test_the_token_itself_is_verified_as_at_the_network_door(api: Api, holder: Any) -> None:
+async def test_the_token_itself_is_verified_as_at_the_network_door(api: Any, holder: Any) -> None:
     token = {"authorization": "DPoP abc", "dpop": "proof"}
     assert (await api.ask("/decision/v1/evaluate", own(subject=..., token=token))).json["allow"] is True
     [(presented,)] = holder.network.seen
@@ -554,7 +469,7 @@ async def test_the_token_itself_is_verified_as_at_the_network_door(api: Api, hol
         {"context": []},
     ],
 )
-async def test_our_own_question_is_read_strictly(api: Api, changes: Any, holder: Any) -> None:
+async def test_our_own_question_is_read_strictly(api: Any, changes: Any, holder: Any) -> None:
     answer = await api.ask("/decision/v1/evaluate", own(**changes))
     assert (answer.status, holder.journal) == (400, [])
 
@@ -568,7 +483,7 @@ def original(target: str = "/meerwijck/fhir/Consent?patient=p1", method: str = "
     return {"x_original_uri": target, "x_original_method": method, "authorization": "Bearer t"} | more
 
 
-async def test_a_yes_says_what_to_forward(api: Api, holder: Any) -> None:
+async def test_a_yes_says_what_to_forward(api: Any, holder: Any) -> None:
     answer = await api.ask(AUTHORIZE, method="GET", **original())
     assert answer.status == 200
     assert answer.headers["x-decided-method"] == "GET"
@@ -590,7 +505,7 @@ async def test_a_yes_says_what_to_forward(api: Api, holder: Any) -> None:
     ],
 )
 async def test_a_no_has_a_status_that_such_a_server_understands(
-    api: Api, holder: Any, room: str, says: Any, status: int, outward: str
+    api: Any, holder: Any, room: str, says: Any, status: int, outward: str
 ) -> None:
     getattr(holder, room).says = says
     answer = await api.ask(AUTHORIZE, method="GET", **original())
@@ -616,14 +531,14 @@ async def test_a_no_has_a_status_that_such_a_server_understands(
         {"x_original_uri": "/meerwijck/fhir/Consent?patient=p1"},
     ],
 )
-async def test_a_target_in_two_readings_or_elsewhere_is_never_a_yes(api: Api, asked: dict[str, str]) -> None:
+async def test_a_target_in_two_readings_or_elsewhere_is_never_a_yes(api: Any, asked: dict[str, str]) -> None:
     answer = await api.ask(AUTHORIZE, method="GET", **asked)
     assert answer.status == 403
     assert "x-decided-target" not in answer.headers
     assert len(api.events) + len(api.system.events) == 1
 
 
-async def test_headers_are_asked_of_a_named_tenant_only(api: Api) -> None:
+async def test_headers_are_asked_of_a_named_tenant_only(api: Any) -> None:
     assert routed("/decision/v1/authorize") is None
     assert (await api.ask("/onbekend/decision/v1/authorize", method="GET", **original())).status == 403
     assert (await api.ask(AUTHORIZE, **original())).status == 405
