@@ -20,11 +20,10 @@ def unresolved(resources: Sequence[Resource], base: str, types: frozenset[str]) 
     """
     here = {(resource.type, resource.id) for resource in resources}
     wanted: set[tuple[str, str]] = set()
-    for resource in resources:
-        for reference in _referenced(resource):
-            local = reference.removeprefix(f"{base}/")
-            if (match := _LOCAL.fullmatch(local)) and match[1] in types:
-                wanted.add((match[1], match[2]))
+    for reference in {found for resource in resources for found in _referenced(resource)}:
+        local = reference.removeprefix(f"{base}/")
+        if (match := _LOCAL.fullmatch(local)) and match[1] in types:
+            wanted.add((match[1], match[2]))
     return sorted(wanted - here)
 
 
@@ -33,8 +32,9 @@ def _referenced(resource: Resource) -> Iterator[str]:
     if b"\\" in resource.raw:
         yield from _references(_content(resource), 0)
         return
-    for found in _REFERENCE.findall(resource.raw):
-        yield found.decode(errors="replace")
+    if b'"reference"' in resource.raw:
+        for found in _REFERENCE.findall(resource.raw):
+            yield found.decode(errors="replace")
 
 
 def _content(resource: Resource) -> object:

@@ -72,6 +72,17 @@ class _Body(msgspec.Struct):
     entry: list[msgspec.Raw] | None = None
 
 
+class _Sound(msgspec.Struct):
+    """A Bundle of which every entry is an object: read in one go."""
+
+    resourceType: Any = None
+    type: Any = None
+    total: Any = None
+    link: Any = None
+    entry: list[_Entry] | None = None
+
+
+_SOUND = msgspec.json.Decoder(_Sound)
 _HEAD = msgspec.json.Decoder(_Head)
 _ENTRY = msgspec.json.Decoder(_Entry)
 _BODY = msgspec.json.Decoder(_Body)
@@ -87,6 +98,12 @@ def read_bundle(raw: bytes, base: str) -> Outcome[Bundle]:
     Unavailable SOURCE_BROKEN when the bytes are no JSON, no FHIR resource, or a Bundle whose entries are no list.
     """
     try:
+        sound = _SOUND.decode(raw)
+        if sound.resourceType == "Bundle":
+            return _whole(sound, base)
+    except _BROKEN:
+        pass  # what is wrong, and whether it is only one entry, is found out below
+    try:
         head = _HEAD.decode(raw)
     except msgspec.ValidationError:
         return _broken("not a JSON object")
@@ -100,6 +117,10 @@ def read_bundle(raw: bytes, base: str) -> Outcome[Bundle]:
         body = _BODY.decode(raw)
     except _BROKEN:
         return _broken("a Bundle whose entries are no list")
+    return _whole(body, base)
+
+
+def _whole(body: _Body | _Sound, base: str) -> Bundle:
     resources: list[Resource] = []
     links = _links(body.link)
     _collect(body, base, 1, resources, links)
@@ -111,12 +132,13 @@ def _broken(detail: str) -> Unavailable:
     return Unavailable(Reason.SOURCE_BROKEN, detail=detail)
 
 
-def _collect(body: _Body, base: str, depth: int, into: list[Resource], links: list[tuple[str, str]]) -> None:
-    for raw_entry in body.entry or ():
+def _collect(body: _Body | _Sound, base: str, depth: int, into: list[Resource], links: list[tuple[str, str]]) -> None:
+    for one in body.entry or ():
         try:
-            entry = _ENTRY.decode(raw_entry)
+            entry = one if isinstance(one, _Entry) else _ENTRY.decode(one)
         except _BROKEN:
-            into.append(Resource("", "", "", "", "match", bytes(raw_entry)))
+            assert isinstance(one, msgspec.Raw)
+            into.append(Resource("", "", "", "", "match", bytes(one)))
             continue
         given = bytes(entry.resource)
         if given in (b"", b"null"):
