@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "policy": "Decide and test with the policy bundle, offline",
     "consent": "Sharing consent: record and revoke choices, explain, read answers",
     "emergency": "Emergency access: the review queue and its verdicts",
+    "mitz": "Mitz: reach it, subscribe patients, see and undo what it told",
     "audit": "Verify and inspect the audit ledger, offline",
 }
 

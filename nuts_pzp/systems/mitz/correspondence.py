@@ -31,7 +31,7 @@ from .told import Told
 PAUSE = 1.0
 """Seconds between two looks at what is to be sent."""
 NIGHTLY = 86_400.0
-_RECONCILED = "mitz-reconciled"
+_RECONCILED, _HEARD = "mitz-reconciled", "mitz-heard"
 _REMEMBERED = 20_000
 
 _log = structlog.get_logger("nuts_pzp.mitz")
@@ -78,6 +78,7 @@ class Letters:
     async def restrict(self, notice: Notice, /) -> Outcome[int]:
         """Keep what it restricts; a patient that died is not subscribed any more."""
         found = await self.told.restrict(notice)
+        self._send(self._heard())
         if self.subscriptions is not None:
             self._send(self._unwant(notice.bsn) if notice.deceased else self.subscriptions.notified(notice.bsn))
         return found
@@ -132,6 +133,15 @@ class Letters:
             return self.subscriptions is not None and await self.subscriptions.of(bsn) is not None
         except StoreFailed:
             return False
+
+    async def last_heard(self) -> float | None:
+        """Return when Mitz last notified about anybody of this holder (Unix time), None for never; StoreFailed."""
+        document, _ = await self._vault.get(_HEARD, "last")
+        return _at(document) if document else None
+
+    async def _heard(self) -> None:
+        _, version = await self._vault.get(_HEARD, "last")
+        await self._vault.put(_HEARD, "last", {"at": self._clock()}, version)
 
     async def _want(self, patient: Patient) -> None:
         assert self.subscriptions is not None

@@ -329,7 +329,7 @@ async def test_known_and_unknown_patients_get_the_same_answer_and_are_counted_ap
     unknown = await ward.notify(as_json(ward.bundle(bsn=OTHER)))
     assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
     assert (ward.metric("kept"), ward.metric("unknown-patient")) == (1, 1)
-    assert await ward.state() is State.CONFIRMED, "Mitz notifies about this patient, so it has the subscription"
+    await ward.until(State.CONFIRMED)  # Mitz notifies about this patient, so it has the subscription
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])

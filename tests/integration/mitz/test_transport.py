@@ -380,10 +380,10 @@ async def test_breaker_open_says_so_before_any_patient_is_known(region: Region) 
     consent = SharingConsent("nl-pzp-strict", (Ranked(region.mitz, True, True),))
     region.twin.faults.set(Fault("fault", name="Receiver", status=500))
     for number in range(5):
-        assert consent.resting() is None
         one = access()
+        assert consent.resting(one.caller) is None
         await consent.ask(replace(one, caller=replace(one.caller, token_digest=bytes([number]) * 32)))
-    stop = consent.resting()
+    stop = consent.resting(access().caller)
     assert stop is not None
     assert (stop.reason, stop.detail) == (Reason.MITZ_UNAVAILABLE, "breaker-open")
     found = await consent.ask(access("999912033"))
