@@ -106,7 +106,7 @@ async def fetch(house: Holding, allowed: Receipt[Allowed], now: float) -> Outcom
     try:
         answer = await house.records.send(access.request)
         if isinstance(answer, Stop):
-            return answer
+            return _uniform(answer)
         further = page_url(house, access, answer.next, now)
         if isinstance(further, Stop):
             return further
@@ -136,6 +136,13 @@ async def still(house: Holding, allowed: Receipt[Allowed], content: Outcome[Mini
             return consented
         generation = consented.generation
     return Deny(Reason.CONSENT_CONFLICT, detail="changed-while-answering")
+
+
+def _uniform(stop: Stop) -> Stop:
+    """What is gone since it was decided about looks like what may not be seen (spec decision-api 3.9)."""
+    if stop.reason is Reason.NOT_FOUND:
+        return Deny(Reason.PATIENT_UNKNOWN, stop.evidence, detail="it was there a moment ago")
+    return stop
 
 
 def _alarm(house: Holding, content: object, presented: Presented) -> None:

@@ -59,7 +59,7 @@ async def _by_bsn(request: FhirRequest, records: FhirServer) -> Outcome[Patient]
     asked = FhirRequest("search-type", "Patient", params=(("identifier", (identifier,)),), via="POST")
     answer = await records.send(asked)
     if isinstance(answer, Stop):
-        return answer
+        return _uniform(answer)
     people = _people(answer)
     if any(bsn not in one.bsns for one in people):
         return Deny(Reason.SOURCE_OTHER_PATIENT, detail="a search on BSN gave a patient without that BSN")
@@ -114,7 +114,14 @@ async def _read(resource_type: str, logical_id: str | None, records: FhirServer)
     answer = await records.send(FhirRequest("read", resource_type, logical_id))
     if isinstance(answer, Deny) and answer.reason is Reason.NOT_FOUND:
         return Deny(Reason.PATIENT_UNKNOWN, answer.evidence, detail=f"no such {resource_type}")
-    return answer
+    return _uniform(answer) if isinstance(answer, Stop) else answer
+
+
+def _uniform(stop: Stop) -> Stop:
+    """A look-up is ours: that the server does not understand it is no fault of who asked, and none that it hears."""
+    if stop.reason is Reason.SOURCE_QUERY:
+        return Unavailable(Reason.SOURCE_BROKEN, stop.evidence, detail=f"a look-up was not understood: {stop.detail}")
+    return stop
 
 
 def named_in(request: FhirRequest) -> str | None:
