@@ -1,6 +1,7 @@
 """`make bench`: measure this checkout on this machine and print one table (docs/reference/performance.md).
 
 Run: python tools/bench [--only disclose,consult,merge,audit,start] [--json] [--write PAGE] [--folder DIR] [--smallest]
+`--only leak` takes minutes and is not part of the table.
 Loopback only; bounded in count and time. The folder must be on the disk that is to be measured, not on tmpfs.
 """
 
@@ -20,6 +21,7 @@ os.environ.setdefault("RUST_LIB_BACKTRACE", "0")
 
 import consulting
 import disclosing
+import leaking
 import ledger
 import merging
 import nginx
@@ -37,7 +39,10 @@ PARTS: dict[str, Part] = {
     "audit": ledger.rows,
     "disclose": disclosing.rows,
     "consult": consulting.rows,
+    "leak": leaking.rows,
 }
+LONG = frozenset({"leak"})
+"""Parts that are measured only when they are asked for."""
 
 
 def notes(before: tuple[float, float, float]) -> list[str]:
@@ -70,7 +75,9 @@ async def run(names: list[str], effort: Effort, folder: Path) -> list[Row]:
 def main() -> None:
     """Measure, print, and write when asked to."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--only", default=",".join(PARTS), help="parts, with commas")
+    asked.add_argument(
+        "--only", default=",".join(name for name in PARTS if name not in LONG), help="parts, with commas"
+    )
     asked.add_argument("--json", action="store_true")
     asked.add_argument("--write", type=Path, help="a page with the marks of the table")
     asked.add_argument("--folder", type=Path, default=Path(".sandbox"), help="on the disk that is measured")

@@ -1,4 +1,7 @@
-"""Disclose: one worker behind plain http (a TLS proxy's place), real settings otherwise, next to nginx and to nothing.
+"""Disclose: one worker and two behind plain http (a TLS proxy's place), next to nginx and to nothing.
+
+Settings are real otherwise, but for the limits per organization, tenant and patient: one caller asks about one patient
+as fast as it can, which they are there to stop.
 
 Warm means: the token's introspection is in memory (10 s), the verdict of Mitz is reused within the token (60 s), the
 policy is evaluated on every request, two records are durable in strict order, and the holder's server is asked twice
@@ -17,7 +20,7 @@ from typing import Any
 
 import nginx
 from load import WRK, Load, Request, measured
-from processes import cpu_seconds, listening, pss_megabytes, running
+from processes import answering, cpu_seconds, family, listening, pss_megabytes, running
 from stand import HOLDER, PATIENT, Process, Stand, free_port
 from table import Effort, Figures, Row, middle
 
@@ -29,6 +32,10 @@ from nuts_pzp.sandbox.nuts_node.state import TOKEN_LIFE
 
 BYTES = 20_000
 MANY = 32
+WORKERS = (1, 2)
+NO_LIMITS = {
+    f"{who}_{what}": 1_000_000 for who in ("organization", "tenant", "patient") for what in ("per_second", "burst")
+}
 
 
 def searchset() -> tuple[str, str, str]:
@@ -82,14 +89,20 @@ class Holder:
         return [{"path": "/fhir", "base": self.base, "answers": answers}]
 
     @contextlib.asynccontextmanager
-    async def gateway(self, **policy: Any) -> AsyncIterator[Process]:
-        """Run the holder's gateway; `policy` are further settings of the policy slot."""
+    async def gateway(self, workers: int = 1, **policy: Any) -> AsyncIterator[Process]:
+        """Run the holder's gateway with so many workers; `policy` are further settings of the policy slot."""
         settings = self.stand.settings(HOLDER)
         port = free_port()
-        settings["deployment.yaml"]["listeners"]["network"] = {"port": port, "url": f"http://127.0.0.1:{port}"}
+        listeners = settings["deployment.yaml"]["listeners"]
+        listeners["network"] = {"port": port, "url": f"http://127.0.0.1:{port}"}
+        for other in ("ehr", "operations"):
+            listeners[other]["port"] = free_port()  # several gateways of one holder stand side by side
         disclose = settings[f"tenants/{HOLDER}.yaml"]["disclose"]
         disclose["records"] = {"kind": "fhir_server", "base": self.base}
         disclose["policy"] |= policy
+        disclose["protection"] = NO_LIMITS
+        if workers > 1:
+            settings["deployment.yaml"]["workers"] = workers
         disclose["protection"] = {
             f"{what}_{limit}": 100_000
             for what in ("organization", "tenant", "patient")
@@ -157,28 +170,62 @@ async def rows(stand: Stand, effort: Effort) -> list[Row]:
     holder = Holder(stand)
     folder = stand.place("load")
     async with stand.server(holder.sources(), port=holder.upstream) as upstream, _yardstick(stand, holder) as yardstick:
-        async with holder.gateway(memo=0) as gateway:
+        async with contextlib.AsyncExitStack() as running_:
+            crews = {n: await running_.enter_async_context(holder.gateway(n, memo=0)) for n in WORKERS}
+            gateways = {_named(n): one for n, one in crews.items()}
             bearer = [await holder.bearer()]
-            places = {"upstream": upstream, "nginx": yardstick, "gateway": gateway}
-            alone = await _interleaved(places, holder, bearer, effort, folder, 1)
-            busy = await _interleaved({k: v for k, v in places.items() if k != "upstream"}, holder, bearer, effort,
-                                      folder, MANY)  # fmt: skip
-            memory = pss_megabytes(gateway.pid)
-            fresh = [await _once(gateway, await holder.bearers(effort.tokens), effort, n) for n in (1, MANY)]
-            bound = [await _once(gateway, await holder.proved(gateway.port, effort.tokens), effort, n)
-                     for n in (1, MANY)]  # fmt: skip
-        async with holder.gateway() as gateway:
-            remembered = await _interleaved({"gateway": gateway, "nginx": yardstick}, holder, bearer, effort, folder,
-                                            MANY)  # fmt: skip
+            alone = await _interleaved({"upstream": upstream, "nginx": yardstick, **gateways}, holder, bearer, effort,
+                                       folder, 1)  # fmt: skip
+            busy = await _interleaved({"nginx": yardstick, **gateways}, holder, bearer, effort, folder, MANY)
+            singles = [row for n, one in crews.items() for row in await _singles(holder, n, one, effort)]
+            memory = [_memory(n, one) for n, one in crews.items()]
+        async with contextlib.AsyncExitStack() as running_:
+            gateways = {_named(n): await running_.enter_async_context(holder.gateway(n)) for n in WORKERS}
+            remembered = await _interleaved({"nginx": yardstick, **gateways}, holder, bearer, effort, folder, MANY)
     return [
         *_yardstick_rows(alone, busy),
-        _alone(alone),
-        _busy("disclose.c32", "disclose, warm, 1 worker, c=32", busy, ">= 0.11 of nginx"),
-        _busy("disclose.c32.remembered", "the same, policy answers remembered (default settings)", remembered),
-        _single("disclose.uncached", "disclose, every token new: introspection and Mitz asked each time", *fresh),
-        _single("disclose.dpop", "disclose, DPoP: token and consent warm, the node checks each proof", *bound),
-        Row("memory", "memory of the gateway under that load", f"{memory:.0f} MB PSS", "<= 120 MB", {"pss_mb": memory}),
+        *(_alone(n, alone) for n in WORKERS),
+        *(_busy(n, busy) for n in WORKERS),
+        *(_busy(n, remembered, remembered=True) for n in WORKERS),
+        *singles,
+        *memory,
     ]
+
+
+def _named(workers: int) -> str:
+    return f"gateway-{workers}"
+
+
+def _suffix(workers: int) -> str:
+    return "" if workers == 1 else f".w{workers}"
+
+
+def _so_many(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers and an audit writer"
+
+
+async def _singles(holder: Holder, workers: int, gateway: Process, effort: Effort) -> list[Row]:
+    """Measure what happens once per token or per proof."""
+    fresh = [await _once(gateway, await holder.bearers(effort.tokens), effort, n) for n in (1, MANY)]
+    bound = [await _once(gateway, await holder.proved(gateway.port, effort.tokens), effort, n) for n in (1, MANY)]
+    uncached = f"disclose, {_so_many(workers)}, every token new: introspection and Mitz asked each time"
+    proved = f"disclose, {_so_many(workers)}, DPoP: token and consent warm, each proof checked here and at the node"
+    return [
+        _single(f"disclose.uncached{_suffix(workers)}", uncached, *fresh),
+        _single(f"disclose.dpop{_suffix(workers)}", proved, *bound),
+    ]
+
+
+def _memory(workers: int, gateway: Process) -> Row:
+    """Return what each process that answers holds; the largest, when there are several."""
+    most = max(pss_megabytes(pid) for pid in answering(gateway.pid))
+    shown = f"{most:.0f} MB PSS" if workers == 1 else f"{most:.0f} MB PSS per worker, {_whole(gateway):.0f} MB in all"
+    what = f"memory under that load, {_so_many(workers)}"
+    return Row(f"memory{_suffix(workers)}", what, shown, "<= 120 MB per worker", {"pss_mb": most})
+
+
+def _whole(gateway: Process) -> float:
+    return sum(pss_megabytes(pid) for pid in family(gateway.pid))
 
 
 @contextlib.asynccontextmanager
@@ -208,7 +255,7 @@ async def _interleaved(
         for name, runs in found.items():
             place = places[name]
             assert place is not None
-            requests = bearer if name == "gateway" else [holder.asked]
+            requests = bearer if name.startswith("gateway") else [holder.asked]
             seconds = effort.seconds if turn else min(1.0, effort.seconds)
             before = cpu_seconds(place.pid)
             load = await measured(place.port, requests, connections=connections, seconds=seconds, folder=folder)
@@ -235,22 +282,29 @@ def _yardstick_rows(alone: dict[str, Runs], busy: dict[str, Runs]) -> list[Row]:
     return [Row("nginx", "nginx auth_request + proxy_pass, 1 worker (the yardstick)", shown, "", figures)]
 
 
-def _alone(runs: dict[str, Runs]) -> Row:
-    direct, through = runs["upstream"], runs["gateway"]
+def _alone(workers: int, runs: dict[str, Runs]) -> Row:
+    direct, through = runs["upstream"], runs[_named(workers)]
     p50, p99 = through.p50 - direct.p50, through.p99 - direct.p99
     shown = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms added ({through.p50:.2f} and {through.p99:.2f} in all)"
+    what = f"disclose, warm, {_so_many(workers)}, c=1"
     figures = {"p50_ms": p50, "p99_ms": p99}
-    return Row("disclose.c1", "disclose, warm, c=1", shown, "p50 <= 1.6 ms, p99 <= 6 ms", figures)
+    return Row(f"disclose.c1{_suffix(workers)}", what, shown, "p50 <= 1.6 ms, p99 <= 6 ms", figures)
 
 
-def _busy(id_: str, what: str, runs: dict[str, Runs], goal: str = "") -> Row:
-    own = runs["gateway"]
+def _busy(workers: int, runs: dict[str, Runs], *, remembered: bool = False) -> Row:
+    own = runs[_named(workers)]
     shown = f"{own.rate:,.0f}/s, {own.micros:.0f} us CPU each, p50 {own.p50:.1f} ms, p99 {own.p99:.1f} ms"
     figures: Figures = {"rate": own.rate, "cpu_us": own.micros, "p50_ms": own.p50, "p99_ms": own.p99}
     if "nginx" in runs:
         figures["of_nginx"] = own.rate / runs["nginx"].rate
         shown = f"{figures['of_nginx']:.2f} of nginx: {shown}"
-    return Row(id_, what, shown, goal, figures)
+    id_ = f"disclose.c32{'.remembered' if remembered else ''}{_suffix(workers)}"
+    if remembered:
+        return Row(
+            id_, f"the same, {_so_many(workers)}, policy answers remembered (default settings)", shown, "", figures
+        )
+    goal = ">= 0.11 of nginx" if workers == 1 else ">= 0.20 of nginx"
+    return Row(id_, f"disclose, warm, {_so_many(workers)}, c=32", shown, goal, figures)
 
 
 def _single(id_: str, what: str, alone: Load, busy: Load) -> Row:

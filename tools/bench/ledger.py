@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import time
 from pathlib import Path
 
@@ -101,8 +102,30 @@ async def rows(stand: Stand, effort: Effort) -> list[Row]:
             "",
             {"alone_ms": one, "draft_us": drafting, "shared_us": 1e6 / rate},
         ),
+        _disk(folder, effort.appending / 2),
         *_verified(place.path, folder),
     ]
+
+
+def _disk(folder: Path, seconds: float) -> Row:
+    """Sync one page of a prepared file again and again: what the disk alone takes, whoever else uses it."""
+    waits: list[float] = []
+    descriptor = os.open(folder / "disk", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, bytes(65_536), 0)
+        os.fsync(descriptor)
+        until = time.perf_counter() + seconds
+        while (began := time.perf_counter()) < until:
+            os.pwrite(descriptor, bytes(4_096), 0)
+            os.fdatasync(descriptor)
+            waits.append(time.perf_counter() - began)
+            time.sleep(0.002)
+    finally:
+        os.close(descriptor)
+    waits.sort()
+    p50, p99 = (waits[len(waits) * part // 100] * 1e3 for part in (50, 99))
+    shown = f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, at most {waits[-1] * 1e3:.0f} ms"
+    return Row("disk", "the disk alone: one sync of one page", shown, "", {"p50_ms": p50, "p99_ms": p99})
 
 
 def _drafting(audit: TenantAudit, rounds: int = 1_000) -> float:

@@ -94,6 +94,18 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK + sum(cpu_seconds(int(child)) for child in children)
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and everything below it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in children for one in family(int(child)))]
+
+
+def answering(pid: int) -> list[int]:
+    """Return the processes of a gateway that answer: its workers, or itself when it has none."""
+    workers = [one for one in family(pid) if b"\0worker\0" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    return workers or [pid]
+
+
 def pss_megabytes(pid: int) -> float:
     """Return the proportional set size of a process in megabytes (10^6 bytes)."""
     found = re.search(r"^Pss:\s+([0-9]+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)

@@ -39,9 +39,13 @@ class Effort:
     merges: int = 9
     appending: float = 4.0
     starts: int = 5
+    leaking: int = 100_000
+    """Requests after which memory is to be where it was."""
+    leaking_seconds: float = 900.0
+    """When that many are not reached by then, the row says how many were."""
 
 
-SMALLEST = Effort(0.1, 1, 40, 2, (1, 2), 1, 0.2, 1)
+SMALLEST = Effort(0.1, 1, 40, 2, (1, 2), 1, 0.2, 1, 200)
 """Only to see that everything runs; the figures say nothing."""
 
 

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[3]
 BENCH = ROOT / "tools" / "bench"
 PAGE = "# Performance\n\n<!-- bench: begin -->\nold\n<!-- bench: end -->\n\nAfter.\n"
 
+pytestmark = pytest.mark.timeout(300)
+
 pytest.importorskip("regorus", reason="the gateways under measurement use the embedded policy engine")
 
 
@@ -27,9 +29,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(page: Path) -> dict[str, Any]:
-    parts = "merge,audit,disclose,consult"
+    parts = "merge,audit,disclose,consult,leak"
     words = ["--smallest", "--json", "--only", parts, "--folder", str(page.parent), "--write", str(page)]
-    run = subprocess.run([sys.executable, str(BENCH), *words], capture_output=True, text=True, timeout=90, check=False)
+    run = subprocess.run([sys.executable, str(BENCH), *words], capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     found: dict[str, Any] = json.loads(run.stdout)
     return found
@@ -39,12 +41,13 @@ def test_every_row_of_these_parts_has_figures(told: dict[str, Any]) -> None:
     assert told["schema"] == "nuts-pzp-bench/1"
     rows = {row["id"]: row["figures"] for row in told["rows"]}
     wanted = {
-        "merge", "audit.append", "audit.record", "audit.verify", "disclose.c1", "disclose.c32",
-        "disclose.c32.remembered", "disclose.uncached", "disclose.dpop", "memory", "consult.1", "consult.2",
-        "consult.memory",
+        "merge", "audit.append", "audit.record", "audit.verify", "disk", "consult.1", "consult.2", "consult.memory",
+        "leak", *(f"{name}{workers}" for workers in ("", ".w2") for name in ("disclose.c1", "disclose.c32",
+        "disclose.c32.remembered", "disclose.uncached", "disclose.dpop", "memory")),
     }  # fmt: skip
     assert set(rows) - {"nginx"} == wanted
-    assert all(value > 0 for id_, figures in rows.items() if id_ != "disclose.c1" for value in figures.values())
+    differences = ("disclose.c1", "disclose.c1.w2", "leak")
+    assert all(value > 0 for id_, figures in rows.items() if id_ not in differences for value in figures.values())
 
 
 def test_how_busy_the_machine_was_is_told(told: dict[str, Any]) -> None:
@@ -68,3 +71,16 @@ def test_the_table_takes_the_place_between_the_marks(told: dict[str, Any], page:
 
 def test_nothing_is_left_behind(told: dict[str, Any], page: Path) -> None:
     assert [one.name for one in page.parent.iterdir()] == ["performance.md"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_memory_is_where_it_was_after_a_hundred_thousand_requests(tmp_path: Path) -> None:
+    words = ["--json", "--only", "leak", "--folder", str(tmp_path)]
+    run = subprocess.run(
+        [sys.executable, str(BENCH), *words], capture_output=True, text=True, timeout=1400, check=False
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    [row] = json.loads(run.stdout)["rows"]
+    assert row["figures"]["requests"] >= 100_000, row["shown"]
+    assert row["figures"]["growth"] <= 0.10, row["shown"]
