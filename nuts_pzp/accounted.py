@@ -12,6 +12,9 @@ from .exchange import Access, Attempt, Inquiry, Source
 from .identity import Bsn, Professional
 from .outcome import Gap, Permit, Stop
 
+BROKE_GLASS = "emergency-override:"
+"""How the basis of such a disclosure begins; the reason that it passed follows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -23,6 +26,11 @@ class Allowed:
     policy: str = ""
     generation: int = 0
     """Of the patient's choice when consent was asked; not recorded. A later one is decided anew."""
+
+    @property
+    def broke_glass(self) -> bool:
+        """True when it rests on an emergency alone, which stands in the holder's review queue (spec consent 6.3)."""
+        return any(ground.basis.startswith(BROKE_GLASS) for ground in self.grounds)
 
 
 @dataclass(frozen=True, slots=True)

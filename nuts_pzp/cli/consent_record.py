@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import Path
@@ -54,6 +55,8 @@ _Voice = Annotated[Voice, typer.Option(help="On whose word")]
 _Relation = Annotated[str, typer.Option(help="Of a representative: curator, mentor, proxy, partner, parent, ...")]
 _Form = Annotated[Form, typer.Option(help="How it was said")]
 _Evidence = Annotated[str, typer.Option(help="Where the form is kept: a reference, no names")]
+_Identity = Annotated[Path | None, typer.Option(help="File that says who the representative is; sealed, never shown")]
+_Gone = Annotated[bool, typer.Option("--earlier-gone", help="Whoever goes before this representative is not there now")]
 _Birth = Annotated[str, typer.Option("--birth-date", help="The patient's, YYYY-MM-DD")]
 
 
@@ -69,6 +72,8 @@ def record(
     operator_role: OperatorRole,
     config: Config = Path("deployment.yaml"),
     relation: _Relation = "",
+    representative_file: _Identity = None,
+    earlier_gone: _Gone = False,
     user_type: Annotated[list[str] | None, typer.Option(help="Type of organization that may (not) look")] = None,
     user_ura: Annotated[list[str] | None, typer.Option(help="URA of an organization that may (not) look")] = None,
     since: Annotated[str, typer.Option(help="First day, YYYY-MM-DD; today when left out")] = "",
@@ -78,7 +83,7 @@ def record(
 ) -> None:
     """Record a permission or an objection of a patient."""
     who = operator_of(operator, operator_name, operator_role)
-    word = _word(who, voice, relation, form, evidence)
+    word = _spoken(_word(who, voice, relation, form, evidence), representative_file)
     users = _users(user_type or [], user_ura or [])
     if permit and users.everyone:
         refuse("a permission names types of organizations (--user-type) or organizations (--user-ura)")
@@ -93,9 +98,9 @@ def record(
         refuse("--until: that permission would be over before it begins")
     choice = Choice(str(uuid.uuid4()), permit, users, word, first.isoformat(), last.isoformat() if last else "")
     bsn = bsn_of(bsn_file)
-    event = Administered("sharing_consent.recorded", choice.id, bsn, who, _told(choice))
+    event = Administered("sharing_consent.recorded", choice.id, bsn, who, (*_told(choice), *_told_gone(earlier_gone)))
     with tenancy(config, tenant) as place:
-        counts = asyncio.run(_record(place, bsn, birth.isoformat(), choice, event))
+        counts = asyncio.run(_record(place, bsn, birth.isoformat(), choice, event, earlier_gone))
     _say(choice.id, "permit" if permit else "objection", counts or not permit, choice.until, as_json)
 
 
@@ -111,30 +116,34 @@ def revoke(
     operator_role: OperatorRole,
     config: Config = Path("deployment.yaml"),
     relation: _Relation = "",
+    representative_file: _Identity = None,
+    earlier_gone: _Gone = False,
     bsn_file: BsnFile = None,
     as_json: AsJson = False,
 ) -> None:
     """End a recorded permission or objection. Nothing is erased: the choice stays, with who ended it."""
     who = operator_of(operator, operator_name, operator_role)
-    word = _word(who, voice, relation, form, evidence)
+    word = _spoken(_word(who, voice, relation, form, evidence), representative_file)
     withdrawal = Withdrawal(str(uuid.uuid4()), word)
     birth, bsn = _day(birth_date, "--birth-date"), bsn_of(bsn_file)
     with tenancy(config, tenant) as place:
-        permitted, counts = asyncio.run(_revoke(place, bsn, birth, id, withdrawal, who))
+        permitted, counts = asyncio.run(_revoke(place, bsn, birth, id, withdrawal, who, earlier_gone))
     _say(withdrawal.id, "revoked", counts or permitted, "", as_json)
 
 
-async def _record(place: Tenancy, bsn: Bsn, birth_date: str, choice: Choice, event: Administered) -> bool:
+async def _record(
+    place: Tenancy, bsn: Bsn, birth_date: str, choice: Choice, event: Administered, earlier_gone: bool
+) -> bool:
     registry = _registry(place)
     try:
-        await registry.record(bsn, birth_date, choice, event)
+        await registry.record(bsn, birth_date, choice, event, earlier_gone=earlier_gone)
     except Refused as error:
         refuse(str(error))
     return await place.accounted(choice.id)
 
 
 async def _revoke(
-    place: Tenancy, bsn: Bsn, birth: date, id: str, withdrawal: Withdrawal, who: Professional
+    place: Tenancy, bsn: Bsn, birth: date, id: str, withdrawal: Withdrawal, who: Professional, earlier_gone: bool
 ) -> tuple[bool, bool]:
     registry = _registry(place)
     dossier = await registry.dossier(bsn)
@@ -146,10 +155,10 @@ async def _revoke(
         why := refuses(Voice(word.voice), word.relation, birth, datetime.now(UTC).date())
     ):  # whoever ends an objection widens access, and must be who may permit
         refuse(why)
-    told = (("choice", id), ("effect", _effect(found.permits)), *_told_word(word))
+    told = (("choice", id), ("effect", _effect(found.permits)), *_told_word(word), *_told_gone(earlier_gone))
     event = Administered("sharing_consent.revoked", withdrawal.id, bsn, who, told)
     try:
-        await registry.withdraw(bsn, id, withdrawal, event)
+        await registry.withdraw(bsn, id, withdrawal, event, earlier_gone=earlier_gone)
     except Refused as error:
         refuse(str(error))
     return found.permits, await place.accounted(withdrawal.id)
@@ -168,6 +177,25 @@ def _word(who: Professional, voice: Voice, relation: str, form: Form, evidence: 
         refuse("--evidence: a reference of letters, digits and . _ : / - only, and no BSN")
     at = datetime.now(UTC).isoformat(timespec="seconds")
     return Word(f"{who.id} {who.role}", at, voice.value, relation, form.value, evidence)
+
+
+def _spoken(word: Word, file: Path | None) -> Word:
+    """Add who the representative is. From a file, as a BSN is: never an argument, never in a log."""
+    if file is None:
+        return word
+    if word.voice != Voice.REPRESENTATIVE.value:
+        refuse("--representative-file goes with --voice representative")
+    try:
+        text = " ".join(file.read_text("utf-8").split())
+    except (OSError, UnicodeDecodeError):
+        refuse("--representative-file: cannot be read")
+    if not 0 < len(text) <= 500 or not text.isprintable():
+        refuse("--representative-file: 1 to 500 printable characters")
+    return replace(word, identity=text)
+
+
+def _told_gone(earlier_gone: bool) -> tuple[tuple[str, str], ...]:
+    return (("earlier_gone", "yes"),) if earlier_gone else ()
 
 
 def _users(types: list[str], uras: list[str]) -> Users:
@@ -202,7 +230,13 @@ def _told(choice: Choice) -> tuple[tuple[str, str], ...]:
 
 
 def _told_word(word: Word) -> tuple[tuple[str, str], ...]:
-    return ("voice", word.voice), ("relation", word.relation), ("form", word.form), ("evidence", word.evidence)
+    return (
+        ("voice", word.voice),
+        ("relation", word.relation),
+        ("identity", "kept" if word.identity else "not kept"),
+        ("form", word.form),
+        ("evidence", word.evidence),
+    )
 
 
 def _say(id: str, effect: str, counts: bool, until: str, as_json: bool) -> None:

@@ -143,11 +143,6 @@ class Line:
     basis: str = ""
     note: str = ""
 
-    @property
-    def allows(self) -> bool:
-        """True when the row lets the request through."""
-        return bool(self.basis)
-
 
 _WHO, _WHOM, _SOURCE, _COMBINED = "who asks", "which patient", "a source", "the combination"
 
@@ -184,7 +179,8 @@ TABLE: tuple[Line, ...] = (
     Line("14", "nothing is recorded, or row 8 with `emergency.on_mitz_deny: allow`, or rows 10 to 12c with "
          "`emergency.on_mitz_error: allow`; the profile takes an emergency; the claim is complete; no objection known",
          (Reason.EMERGENCY_INCOMPLETE, Reason.EMERGENCY_ROLE, Reason.EMERGENCY_TYPE, Reason.EMERGENCY_BEYOND,
-          Reason.EMERGENCY_CAP, Reason.EMERGENCY_UNRECORDED), _COMBINED, "emergency-override:<prior reason>",
+          Reason.EMERGENCY_CAP, Reason.EMERGENCY_UNRECORDED, Reason.EMERGENCY_UNLAWFUL), _COMBINED,
+         "emergency-override:<prior reason>",
          "changed: coded reason, and a cap per organization; the reasons are those of a claim that is not complete"),
     Line("15", "an own source permits, and Mitz is not connected", (), _COMBINED, "explicit-consent:<source>"),
     Line("16", "an own source permits, and Mitz says no", (Reason.CONSENT_CONFLICT,), _COMBINED,

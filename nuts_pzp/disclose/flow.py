@@ -31,9 +31,6 @@ _log = structlog.get_logger("nuts_pzp.disclose")
 _DECISIONS = 3
 """Times that one answer is decided about anew because the patient's choice changed meanwhile."""
 
-BROKE_GLASS = "emergency-override:"
-"""The basis of a disclosure that rests on an emergency alone (spec consent 6.3 row 14)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -71,10 +68,9 @@ async def disclose(
     allowed = await house.audit.append(decision)
     content = await still(house, allowed, await fetch(house, allowed, clock()))
     _alarm(house, content, presented)
-    broke_glass = any(ground.basis.startswith(BROKE_GLASS) for ground in decision.grounds)
     receipt = await house.audit.append(_disclosed(decision.attempt, content))
     _has(house, decision, content)
-    return Reply(receipt, content, broke_glass)
+    return Reply(receipt, content, decision.broke_glass)
 
 
 def _died(house: Holding, denied: Denied) -> None:

@@ -46,8 +46,9 @@ class Glass:
     async def _open(self, access: Access, stop: Stop) -> Outcome[Permit]:
         id, organization = self.register.id(access), access.caller.organization
         permit = Permit(f"emergency-override:{stop.reason.code}", (*stop.evidence, Evidence("emergency", id)))
-        if await self.register.review(id) is not None:
-            return permit
+        known = await self.register.review(id)
+        if known is not None:
+            return _but(stop, Deny(Reason.EMERGENCY_UNLAWFUL)) if known.unlawful else permit
         now = self.clock()
         nth = await self.register.count(organization.ura, id, now, most=self.most, seconds=self.seconds)
         if not nth:

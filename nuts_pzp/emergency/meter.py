@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from .desk import Desk
@@ -19,15 +19,20 @@ class AlertMeter(Collector):
         self._desks, self._clock = desks, clock
 
     def collect(self) -> Iterable[Metric]:
-        """Yield both gauges, a sample per tenant that offers emergency access."""
+        """Yield a sample per tenant that offers emergency access."""
         waiting = GaugeMetricFamily(
             "nuts_pzp_emergency_alerts_waiting", "Alerts that somebody has not been told", labels=["tenant"]
         )
         age = GaugeMetricFamily(
             "nuts_pzp_emergency_alert_age_seconds", "Age of the oldest alert that waits, 0 for none", labels=["tenant"]
         )
+        told = CounterMetricFamily(
+            "nuts_pzp_emergency_alerts_delivered", "Alerts that a way to the officer has taken", labels=["tenant"]
+        )
         for tenant, desk in self._desks().items():
+            told.add_metric([tenant], desk.delivered)
             waiting.add_metric([tenant], desk.waiting)
             age.add_metric([tenant], self._clock() - desk.oldest if desk.oldest is not None else 0.0)
         yield waiting
         yield age
+        yield told

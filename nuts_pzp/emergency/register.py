@@ -65,6 +65,11 @@ class Review:
         """True until it is judged lawful or unlawful."""
         return not self.judgments or self.judgments[-1].verdict is Verdict.INQUIRY
 
+    @property
+    def unlawful(self) -> bool:
+        """True once it is judged so: then its token opens nothing any more."""
+        return bool(self.judgments) and self.judgments[-1].verdict is Verdict.UNLAWFUL
+
     def written(self) -> dict[str, Any]:
         """Return it as a document."""
         return {

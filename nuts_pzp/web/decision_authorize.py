@@ -44,8 +44,9 @@ def authorized(ruled: Ruled, code: str) -> door.Response:
         assert isinstance(event, Allowed)
         written = encode(event.access.request)
         target = f"{written.path}?{written.query}" if written.query else written.path
-        headers = ((b"x-decided-method", written.method.encode()), (b"x-decided-target", target.encode()))
-        return door.Response(200, b"{}", headers, "application/json")
+        headers = [(b"x-decided-method", written.method.encode()), (b"x-decided-target", target.encode())]
+        headers += [(b"x-break-glass", b"recorded")] if event.broke_glass else []
+        return door.Response(200, b"{}", tuple(headers), "application/json")
     face = stop.reason.face
     outward = (b"x-outward-status", str(face.status).encode())
     said = replace(problem(stop, code), status=face.status if face in _AS_IT_IS else 403)

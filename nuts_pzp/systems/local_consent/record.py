@@ -6,7 +6,7 @@ Nothing is ever taken out: a choice that was withdrawn stays, with who withdrew 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -30,6 +30,8 @@ class Word:
     relation: str
     form: str
     evidence: str
+    identity: str = field(repr=False, default="")
+    """Who the representative is, in words: sealed with the rest, and as secret as the patient."""
 
     def written(self) -> dict[str, str]:
         """Return the word as a document."""
@@ -38,7 +40,8 @@ class Word:
     @classmethod
     def read(cls, document: dict[str, Any]) -> Word:
         """Read what `written` made; KeyError or TypeError for anything else."""
-        return cls(**{name: str(document[name]) for name in cls.__slots__})
+        known = {name: str(document[name]) for name in cls.__slots__ if name != "identity"}
+        return cls(**known, identity=str(document.get("identity", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,9 @@ class Choice:
         specificity = self.users.specificity(organization)
         if specificity is None or (self.permits and self.users.everyone):
             return None
-        written = orjson.dumps(replace(self, withdrawn=None).written(), option=orjson.OPT_SORT_KEYS)
+        document = replace(self, withdrawn=None).written()
+        document["word"].pop("identity")  # nothing that goes into a log is made of it
+        written = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
         return Finding(
             self.permits, HOLDER + specificity, Evidence("local", self.id, hashlib.sha256(written).hexdigest())
         )

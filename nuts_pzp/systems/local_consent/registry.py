@@ -15,7 +15,8 @@ from ...store.outbox import Outbox
 from ...store.patients import Patients
 from ...store.port import StoreFailed
 from ...store.vault import Vault
-from .record import MOST, Choice, Dossier, Withdrawal
+from .record import MOST, Choice, Dossier, Withdrawal, Word
+from .voice import Voice, comes_before
 
 KIND = "sharing-consent"
 _TRIES = 20
@@ -37,26 +38,37 @@ class Registry:
         """Return what is kept about this patient as it is now; StoreFailed when that cannot be read."""
         return (await self._read(bsn))[0]
 
-    async def record(self, bsn: Bsn, birth_date: str, choice: Choice, event: Administered) -> None:
-        """Add a choice; Refused for another birth date than before or too many choices."""
+    async def record(
+        self, bsn: Bsn, birth_date: str, choice: Choice, event: Administered, *, earlier_gone: bool = False
+    ) -> None:
+        """Add a choice; Refused for another birth date than before or too many choices.
+
+        A representative does not permit where one who goes before spoke for this patient, unless that one is gone.
+        """
 
         def added(found: Dossier | None) -> Dossier:
             if found and found.birth_date != birth_date:
                 raise Refused("another birth date was given when the first choice of this patient was recorded")
             if found and len(found.choices) >= MOST:
                 raise Refused(f"more than {MOST} choices of one patient")
+            if found and choice.permits and not earlier_gone:
+                _in_order(found, choice.word)
             return Dossier(birth_date, (*(found.choices if found else ()), choice))
 
         await self._change(bsn, added)
         await self.outbox.put(event)
 
-    async def withdraw(self, bsn: Bsn, id: str, withdrawal: Withdrawal, event: Administered) -> None:
-        """End a choice; Refused when it is not there or already ended."""
+    async def withdraw(
+        self, bsn: Bsn, id: str, withdrawal: Withdrawal, event: Administered, *, earlier_gone: bool = False
+    ) -> None:
+        """End a choice; Refused when it is not there or already ended, or, of an objection, out of order as above."""
 
         def ended(found: Dossier | None) -> Dossier:
             standing = [one for one in found.choices if one.id == id and one.withdrawn is None] if found else []
             if not found or not standing:
                 raise Refused("no choice with that id stands for this patient")
+            if not standing[0].permits and not earlier_gone:
+                _in_order(found, withdrawal.word)
             choices = tuple(replace(one, withdrawn=withdrawal) if one.id == id else one for one in found.choices)
             return replace(found, choices=choices)
 
@@ -89,3 +101,12 @@ class Registry:
             return (Dossier.read(document) if document is not None else None), version
         except (KeyError, TypeError, ValueError):
             raise StoreFailed("a patient's choices that cannot be read") from None
+
+
+def _in_order(dossier: Dossier, word: Word) -> None:
+    """Hold a representative against those who spoke before (BW 7:465); Refused when one of them goes before."""
+    if word.voice != Voice.REPRESENTATIVE.value:
+        return
+    spoke = [one.word.relation for one in dossier.choices if one.word.voice == Voice.REPRESENTATIVE.value]
+    if first := next((one for one in spoke if comes_before(one, word.relation)), None):
+        raise Refused(f"a {first} spoke for this patient before and goes first; say so when there is none any more")

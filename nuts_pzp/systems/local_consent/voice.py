@@ -12,6 +12,9 @@ from enum import Enum
 REPRESENTATIVES = ("curator", "mentor", "proxy", "partner", "parent", "child", "sibling")
 """Who speaks for a patient that cannot: the first of these that there is and that is willing (BW 7:465)."""
 
+_RANK = {"curator": 0, "mentor": 0, "proxy": 1, "partner": 2, "parent": 3, "child": 3, "sibling": 3}
+"""Whose word goes before whose: the lower; equals may speak for each other."""
+
 _OWN_AGE, _JOINT_AGE, _ADULT = 16, 12, 18
 
 
@@ -42,6 +45,11 @@ def refuses(voice: Voice, relation: str, birth: date, day: date) -> str | None:
     if age < _OWN_AGE:
         return None if voice is Voice.TOGETHER else "from 12 to 16 both speak: patient-and-parents"
     return None if voice is Voice.PATIENT else "from 16 the patient speaks: patient, or a representative"
+
+
+def comes_before(spoke: str, relation: str) -> bool:
+    """True when a representative who spoke for this patient goes before one of that relation."""
+    return _RANK.get(spoke, 0) < _RANK.get(relation, 0)
 
 
 def last_day(voice: Voice, birth: date, day: date) -> date | None:

@@ -12,7 +12,7 @@ import pytest
 from nuts_pzp.consent.table import NOTHING_RECORDED
 from nuts_pzp.emergency.claim import Rule, plain
 from nuts_pzp.emergency.glass import Glass
-from nuts_pzp.emergency.register import ALERT, Register
+from nuts_pzp.emergency.register import ALERT, Judgment, Register, Verdict
 from nuts_pzp.exchange import Access
 from nuts_pzp.identity import EmergencyReason, Professional, Purpose
 from nuts_pzp.outcome import Deny, Evidence, Permit, Unavailable, Unknown
@@ -153,6 +153,15 @@ async def test_two_processes_at_once_never_pass_the_cap_together(
     )
     assert len({token for token, one in zip(tokens, found[::2], strict=True) if isinstance(one, Permit)}) == 2
     assert sum(isinstance(one, Permit) for one in found) == 4, "the two that passed, at both"
+
+
+async def test_what_was_judged_unlawful_opens_nothing_any_more(glass: Glass, register: Register, claim: Claim) -> None:
+    await glass.open(claim(), NOTHING)
+    [review] = await reviews(register)
+    for verdict, reason in ((Verdict.INQUIRY, None), (Verdict.UNLAWFUL, Reason.EMERGENCY_UNLAWFUL)):
+        await register.judge(review.alert.id, Judgment(verdict.value, verdict, "f-1", review.alert.at, "zaak/7"))
+        found = await glass.open(claim(), NOTHING)
+        assert (found.reason if isinstance(found, Deny) else None) is reason
 
 
 async def test_where_mitz_failed_a_claim_that_lacks_something_leaves_the_failure(glass: Glass, claim: Claim) -> None:
