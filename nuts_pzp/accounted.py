@@ -110,6 +110,16 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenIssued:
+    """auth.token: the own EHR got a token for this person. `jti` names the token, which is never recorded itself."""
+
+    attempt: Attempt
+    client: str
+    professional: Professional
+    jti: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """The logging itself and administration: `audit.opened`, `audit.closed`, `audit.verify`, `policy.activated`, ..."""
 
@@ -147,7 +157,18 @@ class Notified:
 
 Decision = Allowed | Denied
 Event = (
-    Allowed | Denied | Disclosed | Intended | Addressed | Received | Consulted | Shown | Kept | Administered | Notified
+    Allowed
+    | Denied
+    | Disclosed
+    | Intended
+    | Addressed
+    | Received
+    | Consulted
+    | Shown
+    | TokenIssued
+    | Kept
+    | Administered
+    | Notified
 )
 
 E = TypeVar("E")

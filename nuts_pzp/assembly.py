@@ -26,7 +26,7 @@ from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
 from .audit.port import Audit, Logs, NotRecorded
 from .authentication.certified import Certified
-from .authentication.port import Admission, Credentials, Gatekeeper, Vouching
+from .authentication.port import Admission, Credentials, Gatekeeper, TokenIssuer, Vouching
 from .authorization.policies import Policies
 from .authorization.port import Policy
 from .bookkeeping import Bookkeeping
@@ -207,9 +207,11 @@ class _Furnishing:
             own_records = holding.records if holding else None
             if user.records is not None:
                 own_records = self._put("consult.records", RECORDS, user.records)
+            ehr = self._put("ehr", EHR, user.ehr)
             consulting = Consulting(
                 tenant=tenant,
-                ehr=self._put("ehr", EHR, user.ehr),
+                ehr=ehr,
+                issuer=ehr if isinstance(ehr, TokenIssuer) else None,
                 locator=Joined(
                     tuple(self._put(f"localization.{one.kind}", LOCALIZATION, one) for one in user.localization)
                 ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .addressing.phones import PhoneList
 from .addressing.port import Directory
 from .audit.port import Audit
-from .authentication.port import Credentials, Gatekeeper, Vouching
+from .authentication.port import Credentials, Gatekeeper, TokenIssuer, Vouching
 from .authorization.policies import Policies
 from .consent.generation import SINGLE, Generations
 from .consent.notice import Correspondence
@@ -76,6 +76,8 @@ class Consulting:
     phones: PhoneList = field(default_factory=PhoneList)
     turns: Turns = field(default_factory=Turns, repr=False, compare=False)
     """What bounds this tenant's consultations, together and per source."""
+    issuer: TokenIssuer | None = None
+    """Gives the tenant's own EHR its tokens, where the EHR door takes those."""
     once: Once | None = field(default=None, repr=False)
     """Which idempotency keys were taken; without it none is."""
 

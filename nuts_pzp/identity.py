@@ -94,6 +94,7 @@ class Assurance(Enum):
     """How sure we are who the professional is (NEN 7512). Self-attested is never shown as verified."""
 
     SELF_ATTESTED = "self-attested"
+    EHR_TOKEN = "ehr-token"  # noqa: S105 (the EHR vouches for who logged in, by a signed assertion)
     DEZI = "dezi"
     UZI = "uzi"
 
@@ -107,6 +108,8 @@ class Professional:
     name: str = field(default="", repr=False)
     assurance: Assurance = Assurance.SELF_ATTESTED
     mandated_by: Professional | None = None
+    login: str = ""
+    """By what means the person logged in, as the own EHR vouches; empty when nobody vouched."""
 
 
 class Purpose(Enum):

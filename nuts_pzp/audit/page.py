@@ -75,6 +75,8 @@ class Page:
             "id": professional.id[:LONGEST_TEXT],
             "role": {"text": professional.role[:LONGEST_TEXT]},
         }
+        if professional.login:
+            person["login"] = professional.login[:LONGEST_TEXT]
         if professional.name:
             person |= {"kid": self._kid, "name_enc": self.sealed(field, professional.name[:LONGEST_TEXT])}
         if professional.mandated_by and field == "name":

@@ -24,6 +24,7 @@ _NOS = {
 }
 _WORDS = {
     "auth.failed": "Geweigerd",
+    "auth.token": "Aangemeld",
     "consent.explained": "Toestemming nagegaan",
     "consult.intent": "Raadpleging begonnen",
     "consult.received": "Ontvangen",

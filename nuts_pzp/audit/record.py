@@ -25,6 +25,7 @@ from ..accounted import (
     Notified,
     Received,
     Shown,
+    TokenIssued,
 )
 from ..exchange import Inquiry
 from ..identity import Tenant
@@ -244,6 +245,17 @@ def _shown(event: Shown, members: Members, page: Page, own: Members | None) -> N
     }
 
 
+def _token(event: TokenIssued, members: Members, page: Page, own: Members | None) -> None:
+    members |= attempt_fields(event.attempt, event.attempt.caller)
+    members |= {
+        "event": event_field("auth.token", "E", None),
+        "object": {"client": event.client[:LONGEST_TEXT], "jti": event.jti[:LONGEST_TEXT]},
+        "org": {"requester": own} if own else {},
+        "outcome": outcome_field(None),
+        "user": page.person(event.professional),
+    }
+
+
 _KEPT_OUTCOMES = {"outcome.unknown": (8, "uncertain"), "audit.degraded": (12, "degraded")}
 
 
@@ -321,4 +333,5 @@ _WRITERS: dict[type, _Writer] = {
     Notified: _notified,
     Received: _received,
     Shown: _shown,
+    TokenIssued: _token,
 }

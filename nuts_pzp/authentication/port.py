@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from ..exchange import Caller, ClientCertificate, Inquiry, Presented, Signer, Source
+from ..identity import Professional
 from ..outcome import Outcome
 
 
@@ -54,4 +55,36 @@ class Credentials(Protocol):
 
     async def grant(self, source: Source, inquiry: Inquiry, /) -> Outcome[Signer]:
         """Return a signer for calls to that source. Deny: that server said no; Unavailable: it could not be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An access token for the tenant's own EHR, and what is accounted for before it leaves."""
+
+    token: str = field(repr=False)
+    seconds: int
+    scope: str
+    client: str
+    professional: Professional
+    jti: str
+
+
+@runtime_checkable
+class TokenIssuer(Protocol):
+    """The gateway as authorization server of the tenant's own EHR (design D7; RFC 7523, 9068, 8414).
+
+    A Gatekeeper that takes what it issued is one too. Never issues on an error, and never twice on one assertion.
+    """
+
+    async def issue(self, presented: Presented, form: Mapping[str, str], /) -> Outcome[Issued]:
+        """Return a token for the person of the assertion; Deny names what is wrong, Unavailable what cannot be told."""
+        ...
+
+    def keys(self) -> dict[str, Any]:
+        """Return the JSON Web Key Set that the tokens are checked with: public keys only."""
+        ...
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what a client must know (RFC 8414)."""
         ...

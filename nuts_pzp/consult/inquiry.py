@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..exchange import Asked, Caller, Inquiry
+from datetime import date
+
+from ..exchange import Asked, Caller, Inquiry, Relation
 from ..identity import Assurance, EmergencyReason, Purpose
 from ..outcome import Deny, Outcome
 from ..reasons import Reason
@@ -20,9 +22,10 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
     """
     professional = asked.professional
     if caller.professional is not None:
-        if caller.professional.id != professional.id:
+        named = caller.professional
+        if (named.id, named.role) != (professional.id, professional.role):
             return Deny(Reason.PROFESSIONAL_MISMATCH)
-        professional = caller.professional
+        professional = named
     elif professional.assurance is not Assurance.SELF_ATTESTED:
         return Deny(Reason.PROFESSIONAL_MISMATCH)
     if asked.purpose is not Purpose.TREATMENT and not (emergency and asked.purpose is Purpose.EMERGENCY):
@@ -38,7 +41,7 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
         purpose=asked.purpose,
         emergency_reason=asked.reason if claimed else None,
         emergency_text=_one_line(asked.explanation) if claimed else "",
-        relation=asked.relation,
+        relation=asked.relation or _vouched(caller),
         targets=asked.targets,
         deadline=asked.deadline,
         context=asked.context,
@@ -50,3 +53,9 @@ def _one_line(text: str) -> str:
     """Return the text on one line without what cannot be printed: it travels in a credential and a claim."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(printable.split())[:LONGEST_TEXT]
+
+
+def _vouched(caller: Caller) -> Relation | None:
+    """The relation that the token of the EHR names, when the question names none. Declared all the same."""
+    kind, since = caller.claims.get("relation_kind"), caller.claims.get("relation_since")
+    return Relation(kind, date.fromisoformat(since) if since else None) if kind else None

@@ -22,7 +22,7 @@ from ..fhir.operation_outcome import FHIR_JSON
 from ..house import House
 from ..outcome import Deny, Unavailable
 from ..reasons import Language, Reason
-from . import asked, door, published
+from . import asked, door, oauth, published
 from .again import Again, preference
 from .asked import Fault, Question, Wrong
 from .call import Call, Stream, refused, send_stream, while_listening
@@ -55,7 +55,7 @@ class EhrDoor:
 
     async def __call__(self, scope: door.Scope, receive: Any, send: Any) -> None:
         started = time.perf_counter()
-        path = scope["raw_path"].decode("latin-1")
+        path = oauth.placed(scope["raw_path"].decode("latin-1"))
         presented = door.presented(scope, self._url + path)
         code = (b"x-meldcode", presented.correlation.encode())
         language = preferred(door.header(scope, b"accept-language"))
@@ -81,12 +81,13 @@ class EhrDoor:
     ) -> door.Response | Stream:
         slug, _, below = path.removeprefix("/").partition("/")
         house = self._house(slug)
-        allowed = _allowed(f"/{below}")
-        if house is None or house.consulting is None or not allowed:
+        found = house.consulting if house else None
+        allowed = _allowed(f"/{below}", tokens=found is not None and found.issuer is not None)
+        if found is None or not allowed:
             stop = Deny(Reason.TENANT_UNKNOWN)
             await refused(self._system, presented, stop)
             return problem(stop, presented.correlation, language)
-        call = Call(scope, receive, presented, house.consulting, language)
+        call = Call(scope, receive, presented, found, language)
         allow = ", ".join((*allowed, "OPTIONS"))
         if scope["method"] == "OPTIONS":
             return door.Response(204, b"", ((b"allow", allow.encode()),), "text/plain")
@@ -103,6 +104,8 @@ class EhrDoor:
     async def _served(self, call: Call, below: str) -> door.Response | Stream:
         if below == PATH:
             return await self._asked(call)
+        if below in oauth.METHODS and call.house.issuer is not None:
+            return await oauth.served(call, call.house.issuer, below)
         if below.startswith(f"{PATH}/"):
             again = self._again.drop if call.scope["method"] == "DELETE" else self._again.look
             return await again(call, below.removeprefix(f"{PATH}/"))
@@ -132,8 +135,10 @@ class EhrDoor:
         return await while_listening(told_whole(flow, manner), call.receive)
 
 
-def _allowed(below: str) -> tuple[str, ...]:
-    """Return the methods of a path under the tenant; none when there is no such path."""
+def _allowed(below: str, *, tokens: bool) -> tuple[str, ...]:
+    """Return the methods of a path under the tenant; none when there is no such path. `tokens`: it issues those."""
+    if tokens and below in oauth.METHODS:
+        return oauth.METHODS[below]
     if below == PATH:
         return ASK
     if _ONE.fullmatch(below):

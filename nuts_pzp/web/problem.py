@@ -8,9 +8,11 @@ from typing import Any
 import orjson
 
 from ..outcome import Gap, Stop, Unavailable
-from ..reasons import Face, Language
+from ..reasons import Face, Language, Reason
 from .asked import Fault
 from .door import Response
+
+_WANT_TOKEN = (Reason.TOKEN_ABSENT, Reason.TOKEN_INVALID)
 
 PROBLEM = "application/problem+json"
 
@@ -48,6 +50,8 @@ def problem(
             {"key": fault.key, "detail": fault.nl if language == "nl" else fault.en} for fault in faults
         ]
     headers: tuple[tuple[bytes, bytes], ...] = ((b"content-language", language.encode()), (b"vary", b"accept-language"))
+    if reason in _WANT_TOKEN:
+        headers += ((b"www-authenticate", b"Bearer"),)
     if status == 503:
         headers += ((b"retry-after", b"30"),)
     elif reason.face.retry_after is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -30,6 +33,7 @@ from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.systems.cover_table.source import CoverSettings
 from nuts_pzp.systems.cover_table.table import Table as CoverTable
 from nuts_pzp.systems.ehr_mtls.gatekeeper import EhrSettings
+from nuts_pzp.systems.ehr_token.settings import TokenSettings
 from nuts_pzp.systems.fhir_consent.source import FhirConsentSettings
 from nuts_pzp.systems.fhir_relation.source import FhirRelationSettings
 from nuts_pzp.systems.fhir_server import ConnectorSettings, RecordsSettings
@@ -53,6 +57,7 @@ DOCS = ROOT / "docs"
 MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("authentication", "nuts_node"): GatekeeperSettings,
     ("client_certificates", "pki"): PkiSettings,
+    ("ehr", "issued_token"): TokenSettings,
     ("ehr", "mtls"): EhrSettings,
     ("credentials", "nuts_node"): CredentialsSettings,
     ("records", "fhir_server"): RecordsSettings,
@@ -153,6 +158,7 @@ class _Files:
             "token_file": lambda: b"example\n",
             "page_key_file": lambda: b"00" * 32,
             "pseudonym_key_file": lambda: b"00" * 32,
+            "jwks_file": self._key_set,
             "roles_file": (shipped() / "roles.yaml").read_bytes,
             "public_key_file": self._public,
             "signature_file": self._signature,
@@ -161,6 +167,11 @@ class _Files:
 
     def _public(self) -> bytes:
         return self._owner.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    @staticmethod
+    def _key_set() -> bytes:
+        public = ECAlgorithm.to_jwk(generate_private_key(SECP256R1()).public_key(), as_dict=True)
+        return json.dumps({"keys": [public | {"kid": "k1", "alg": "ES256"}]}).encode()
 
     def _signature(self) -> bytes:
         return base64.b64encode(self._owner.sign(self._signed))

@@ -82,6 +82,8 @@ def test_at_the_ehr_every_reason_is_a_problem_that_names_itself(
     headers = dict(response.headers)
     assert headers.pop(b"content-language") == language.encode()
     assert headers.pop(b"vary") == b"accept-language"
+    wants_token = reason in (Reason.TOKEN_ABSENT, Reason.TOKEN_INVALID)
+    assert headers.pop(b"www-authenticate", None) == (b"Bearer" if wants_token else None)
     assert headers == ({b"retry-after": b"30"} if response.status in (429, 503) else {})
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding
+from jwt.algorithms import ECAlgorithm
 
-from nuts_pzp.authentication.port import Gatekeeper
+from nuts_pzp.authentication.port import Gatekeeper, Issued
 from nuts_pzp.exchange import Caller, Presented
 from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.outcome import Deny
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.reasons import Face, Reason
 from nuts_pzp.sandbox.authority import Authority
+from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.systems.ehr_mtls import gatekeeper as ehr_mtls
+from nuts_pzp.systems.ehr_token import tokens as ehr_token
 from nuts_pzp.systems.nuts_node.gatekeeper import NutsGatekeeper
 from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
 
@@ -69,7 +76,45 @@ def _mtls(folder: Path) -> Door:
     return Door(keeper, replace(NOBODY, certificate=issued.certificate.public_bytes(Encoding.DER)))
 
 
-MAKERS: dict[str, Callable[[Path], Door]] = {"nuts-node": _nuts, "mtls": _mtls}
+def _issued(folder: Path) -> Door:
+    key = generate_private_key(SECP256R1())
+    public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": "k", "alg": "ES256"}
+    (folder / "his.json").write_text(json.dumps({"keys": [public]}))
+    tenant = Tenant("kade", Organization(Ura("90000444"), "N6", "Huisartsenpost De Kade"))
+    issuer, now = "https://ehr.example/kade", int(time.time())
+    claims = {"iss": "his", "aud": issuer, "iat": now, "exp": now + 300, "sub": "his", "jti": "client-1"}
+    person = {
+        "sub": "k-17", "jti": "person-1", "employee_name": "M. Okker", "employee_role": "Huisarts",
+        "organization_ura": "90000444", "login_means": "uzi-pas",
+    }  # fmt: skip
+
+    def sign(what: dict[str, Any]) -> str:
+        return jwt.encode(what, key, "ES256", {"kid": "k"})
+
+    form = {
+        "grant_type": ehr_token.GRANT,
+        "assertion": sign(claims | person),
+        "client_assertion_type": ehr_token.CLIENT_ASSERTION,
+        "client_assertion": sign(claims),
+    }
+
+    async def token() -> str:
+        issued = await keeper.issue(NOBODY, form)
+        assert isinstance(issued, Issued)
+        return issued.token
+
+    store = SqliteStore(folder / "store.sqlite")
+    try:
+        around = Surroundings(tenant, Outbound(), folder, folder, store.of(tenant))
+        keeper = ehr_token.build(
+            {"issuer": issuer, "clients": [{"id": "his", "name": "HIS", "jwks_file": "his.json"}]}, around
+        )
+        return Door(keeper, replace(NOBODY, authorization=f"Bearer {asyncio.run(token())}"))
+    finally:
+        store.close()
+
+
+MAKERS: dict[str, Callable[[Path], Door]] = {"nuts-node": _nuts, "mtls": _mtls, "issued-token": _issued}
 
 
 @pytest.fixture(scope="module", params=list(MAKERS))

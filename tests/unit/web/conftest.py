@@ -20,6 +20,8 @@ from prometheus_client import CollectorRegistry
 from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.house import Deciding, House
 from nuts_pzp.identity import Ura
+from nuts_pzp.outcome import Deny
+from nuts_pzp.reasons import Reason
 from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
 from nuts_pzp.systems.nuts_node.vouching import vouched
 from nuts_pzp.web.decision import DecisionDoor
@@ -112,6 +114,25 @@ class Called:
     @property
     def events(self) -> list[str]:
         return [line[7:] for line in self.content.decode().splitlines() if line.startswith("event: ")]
+
+
+class Issues:
+    """An issuer that issues nothing; a house has its addresses."""
+
+    async def issue(self, presented: Any, form: Any) -> Any:
+        return Deny(Reason.GRANT_UNSUPPORTED)
+
+    def keys(self) -> dict[str, Any]:
+        return {"keys": []}
+
+    def metadata(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def with_tokens(region: Any) -> Any:
+    """A house whose EHR door issues tokens."""
+    return replace(region.house(), issuer=Issues())
 
 
 @pytest.fixture

@@ -134,19 +134,19 @@ async def test_every_refusal_is_in_the_document(
 
 @pytest.mark.parametrize(("path", "item"), api()["paths"].items(), ids=lambda one: one if isinstance(one, str) else "")
 async def test_a_path_takes_the_methods_of_the_document_and_says_so(
-    region: Any, called: Any, path: str, item: dict[str, Any]
+    region: Any, called: Any, with_tokens: Any, path: str, item: dict[str, Any]
 ) -> None:
     real = path.replace("{name}", "overview-1.json").replace("{id}", "abcdef12-" + "A" * 32)
     documented = {method.upper() for method in item if method in METHODS}
     if "get" in item and "delete" not in item:
         documented.add("HEAD")  # of what is published; a result is looked at, and that is recorded
-    seen = await called(path="/kade" + real, method="OPTIONS").run()
+    seen = await called(path="/kade" + real, method="OPTIONS", house=with_tokens).run()
     assert seen.status == 204
     allowed = dict(seen.sent[0]["headers"])[b"allow"].decode()
     assert set(allowed.split(", ")) == documented
     assert region.events == []
     for method in ({name.upper() for name in METHODS} | {"TRACE"}) - documented:
-        refused = await called(path="/kade" + real, method=method).run()
+        refused = await called(path="/kade" + real, method=method, house=with_tokens).run()
         assert (refused.status, dict(refused.sent[0]["headers"])[b"allow"].decode()) == (405, allowed)
         if method != "HEAD":
             assert orjson.loads(refused.content)["code"] == "PZP-REQUEST-004"
