@@ -42,7 +42,7 @@ from .records import (
     unknown_modifiers,
 )
 from .statements import Document, Said, Statement
-from .structures import Concept, Consent, Extension, Provision, Reference, has_code
+from .structures import Attachment, Concept, Consent, Extension, Provision, Reference, has_code
 
 SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
 _KNOWN = frozenset({SPECIFICATION_OTHER})
@@ -197,15 +197,19 @@ def _advance(frame: Frame, held: Held, content: Consent, provision: Provision) -
     if record is None:
         return []
     _judge_modifiers(record, content, provision, frozenset())
-    attachment, source = content.source_attachment, content.source_reference
-    title = (attachment.title if attachment else None) or (source.display if source else None) or ""
-    document = Document(
-        title,
-        (attachment.content_type if attachment else None) or "",
-        (attachment.url if attachment else None) or (source.reference if source else None) or "",
+    document = document_of(content.source_attachment, content.source_reference)
+    key, said, label = directive_said(
+        provision.code or [], document.title, f"{record.source}/{held.resource.id or held.ref}"
     )
-    key, said, label = directive_said(provision.code or [], title, f"{record.source}/{held.resource.id or held.ref}")
     return [record.says(key, said, label, document)]
+
+
+def document_of(attachment: Attachment | None, source: Reference | None) -> Document:
+    """Return where a wilsverklaring is: what is attached counts before what is pointed at."""
+    title = (attachment.title if attachment else None) or (source.display if source else None) or ""
+    kind = attachment.content_type if attachment else None
+    place = (attachment.url if attachment else None) or (source.reference if source else None)
+    return Document(title, kind or "", place or "")
 
 
 def directive_said(concepts: list[Concept], title: str, fallback: str) -> tuple[str, Said, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .codes import OTHERWISE, UNCLEAR, normal, quoted
 from .dossier import Held
-from .read_consent import directive_said, treatment_keys, treatment_said
+from .read_consent import directive_said, document_of, treatment_keys, treatment_said
 from .read_observation import without_information
 from .records import (
     Dates,
@@ -22,7 +22,7 @@ from .records import (
     text_of,
     unknown_modifiers,
 )
-from .statements import Document, Said, Statement
+from .statements import Said, Statement
 from .structures import Coding, Concept, Reference, has_code
 from .stu3_structures import OldConsent, OldExtension
 
@@ -34,7 +34,8 @@ _COMMENT = "StructureDefinition/Comment"
 _VERIFIED_BY_PATIENT = "116154003"
 _TREATMENT_CATEGORY, _ADVANCE_CATEGORY = frozenset({"11291000146105"}), frozenset({"11341000146107"})
 _KNOWN = frozenset({PERMITTED})
-_YES, _YES_BUT, _NO = "JA", "JA_MAAR", "NEE"
+_YES, _YES_BUT = "JA", "JA_MAAR"
+_PLAIN = {_YES: "permit", "NEE": "deny"}
 
 
 def read_consent_stu3(frame: Frame, held: Held, content: OldConsent) -> list[Statement] | None:
@@ -48,18 +49,22 @@ def read_consent_stu3(frame: Frame, held: Held, content: OldConsent) -> list[Sta
 
 def permitted_said(coding: Coding | None, texts: str) -> Said:
     """Word TreatmentPermitted and its restrictions. A restriction that is written makes a "ja" a conditional one."""
-    code = coding.code or "" if coding is not None else ""
+    code = coding.code if coding is not None else None
     if code in (_YES, _YES_BUT) and texts:
         return Said("conditional", "conditional", OTHERWISE.format(texts), same_text("conditional", texts), texts)
     if code == _YES_BUT:
         return Said("conditional", "conditional", UNCLEAR, "conditional|")
-    if coding is None or not (code or coding.display):
-        return treatment_said(None, "")
-    display = coding.display or ""
-    plain = {_YES: "permit", _NO: "deny"}.get(code)
-    said = treatment_said(plain, "") if plain else without_information(coding)
-    said = said or Said("text", code, quoted(code, display), f"besluit|{code}|{normal(display)}")
+    said = _decided(coding)
     return Said(said.kind, said.code, said.display, said.same, texts)
+
+
+def _decided(coding: Coding | None) -> Said:
+    """Word a decision without condition; a code that is not known is shown in the source's words."""
+    code, display = (coding.code or "", coding.display or "") if coding is not None else ("", "")
+    plain = _PLAIN.get(code)
+    if coding is None or plain is not None:
+        return treatment_said(plain, "")
+    return without_information(coding) or Said("text", code, quoted(code, display), f"besluit|{code}|{normal(display)}")
 
 
 def _treatment(frame: Frame, held: Held, content: OldConsent) -> list[Statement]:
@@ -99,9 +104,8 @@ def _named(extensions: list[OldExtension] | None) -> list[Concept]:
     return [one for one in found if one is not None]
 
 
-def _open(
-    frame: Frame, held: Held, content: OldConsent, known: frozenset[str], *, may_precede: bool = False
-) -> Record | None:
+def _open(frame: Frame, held: Held, content: OldConsent, known: frozenset[str]) -> Record | None:
+    """The shared part. A Consent of STU3 points at no encounter: its date is its own."""
     verified = [one for one in content.extension or () if one.url.endswith(_VERIFICATION)]
     inside = [one for outer in verified for one in outer.extension or ()]
     checked = next((one.value_date_time for one in inside if one.url == "VerificationDate"), None)
@@ -110,8 +114,6 @@ def _open(
         None,
         content.period.end if content.period else None,
         "Consent.period.end",
-        "",
-        may_precede,
     )
     record = open_record(frame, held, content.status, dates, content.patient, known=known)
     if record is None:
@@ -139,18 +141,12 @@ def _verified_with(content: OldConsent, inside: list[OldExtension]) -> list[Refe
 
 
 def _advance(frame: Frame, held: Held, content: OldConsent) -> list[Statement]:
-    record = _open(frame, held, content, frozenset(), may_precede=True)
+    record = _open(frame, held, content, frozenset())
     if record is None:
         return []
-    attachment, source = content.source_attachment, content.source_reference
-    title = (attachment.title if attachment else None) or (source.display if source else None) or ""
-    document = Document(
-        title,
-        (attachment.content_type if attachment else None) or "",
-        (attachment.url if attachment else None) or (source.reference if source else None) or "",
-    )
+    document = document_of(content.source_attachment, content.source_reference)
     kinds = _named(content.extension) or [
         one for one in content.category or () if codes_in((one,)) and not has_code([one], _ADVANCE_CATEGORY)
     ]
-    key, said, label = directive_said(kinds, title, f"{record.source}/{held.resource.id or held.ref}")
+    key, said, label = directive_said(kinds, document.title, f"{record.source}/{held.resource.id or held.ref}")
     return [record.says(key, said, label, document)]
