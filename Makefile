@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check test-long bench interop-nuts interop-fhir interop-opa interop-nginx lock clean
+.PHONY: setup demo test check test-long bench mutation interop-nuts interop-fhir interop-opa interop-nginx lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make check       lint, types, imports, docs"
 	@echo "make test-long   long and large versions of the tests"
 	@echo "make bench       the benchmark table"
+	@echo "make mutation    changes the program in many small ways and counts what the tests notice (an hour)"
 	@echo "make interop-nginx   docs/how-to/nginx.md before the simulated region, with the nginx that is installed"
 	@echo "make interop-nuts | interop-fhir | interop-opa   against counterparts named by environment variables"
 
@@ -40,6 +41,11 @@ test-long: setup
 
 bench: setup
 	@$(BIN)/python tools/bench
+
+# Needs what make setup leaves out: it is installed from its own lock.
+mutation: setup
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-deep.lock
+	@$(BIN)/python tools/mutation.py
 
 interop-nuts: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_nuts_node.py

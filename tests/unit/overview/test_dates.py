@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -44,6 +44,7 @@ def test_overlapping_dates_are_a_tie(one: str, other: str) -> None:
 def test_dates_that_do_not_overlap_are_ordered(later: str, earlier: str) -> None:
     assert _when(later).later_than(_when(earlier))
     assert not _when(later).overlaps(_when(earlier))
+    assert not _when(earlier).overlaps(_when(later))
 
 
 def test_a_day_is_a_day_in_amsterdam_also_when_the_clock_changes() -> None:
@@ -61,6 +62,33 @@ def test_what_is_no_date_is_none(text: str) -> None:
 
 def test_the_end_of_time_is_a_date() -> None:
     assert _when("9999-12-31").start > _when("2100").start
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "seconds", "day"),
+    [
+        ("2022-11-08T10:15:30+01:00", "2022-11-08T09:15:30+00:00", 1, "2022-11-08"),
+        ("2022-11-08T10:15:30.250-05:00", "2022-11-08T15:15:30+00:00", 1, "2022-11-08"),
+        ("2022-11-08T10:15:30Z", "2022-11-08T10:15:30+00:00", 1, "2022-11-08"),
+        ("2022-11-08T10:15:30", "2022-11-08T09:15:30+00:00", 1, "2022-11-08"),
+        ("2022-07-08T10:15", "2022-07-08T08:15:00+00:00", 60, "2022-07-08"),
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59+00:00", 1, "2017-01-01"),
+        ("2022-11-08T23:15Z", "2022-11-08T23:15:00+00:00", 60, "2022-11-09"),
+    ],
+)
+def test_an_instant_is_one_second_and_one_without_seconds_a_minute(
+    text: str, start: str, seconds: int, day: str
+) -> None:
+    when = _when(text)
+    assert (when.text, when.day, when.end - when.start) == (text, day, seconds)
+    assert datetime.fromtimestamp(when.start, UTC).isoformat() == start
+
+
+def test_an_interval_is_past_from_the_moment_it_ends() -> None:
+    day = _when("2026-11-21")
+    assert is_past(day, day.end)
+    assert not is_past(day, day.end - 1)
+    assert not is_future(day, day.start)
 
 
 def test_past_and_future_mean_the_whole_interval() -> None:
@@ -93,6 +121,8 @@ def test_dutch_dates_keep_their_precision() -> None:
         ("2024", "2026-01-01", True),
         ("2025-02-10T23:30:00Z", "2026-02-11", False),
         ("9999-12-31", "2026-01-01", True),
+        ("2024-03", "2024", False),
+        ("2024-06-01T00:00:00+02:00", "2025-06-01", False),
     ],
 )
 def test_a_year_apart_is_a_calendar_year_in_either_order(one: str, other: str, over: bool) -> None:

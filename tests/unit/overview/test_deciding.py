@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from nuts_pzp.overview import deciding
+
 CPR, IC = "treatment:89666000", "treatment:305351004"
 PLACE, WISHES = "obs:395091006", "obs:153851000146100"
 
@@ -243,3 +245,70 @@ def test_an_older_form_of_an_agreement_that_ended_later_stays_in_history(pen: An
     form = pen.form("2020-01-01T15:00:00+01:00", pen.choice("1386", "0"))
     item = look(a=[_ended(pen, "2022-01-01", "2024-01-01"), form])[CPR]
     assert [one["date"] for one in item["history"]] == ["2020-01-01T15:00:00+01:00"]
+
+
+def _ended(pen: Any, since: str | None, end: str, decision: str = "permit", **more: Any) -> dict[str, Any]:
+    found: dict[str, Any] = pen.treatment(decision, since, provision={"period": {"end": end}}, **more)
+    return found
+
+
+def test_another_end_within_an_ended_agreement_contradicts_nothing(pen: Any, look: Any) -> None:
+    seen = look(a=[_ended(pen, "2024-01-01", "2025-06-01")], b=[_ended(pen, "2023-01-01", "2025-01-01")])
+    assert seen.said(CPR) == ("ended", "ended", "a")
+    assert len(seen[CPR]["history"]) == 1
+
+
+def test_an_undated_statement_beside_an_end_is_a_conflict_of_the_undated(pen: Any, look: Any) -> None:
+    seen = look(a=[_ended(pen, "2024-01-01", "2025-06-01")], b=[pen.treatment("deny", None)])
+    assert seen[CPR]["conflict"]["rule"] == "UNDATED_DIFFERENT_VALUE"
+
+
+def test_an_end_without_a_beginning_holds_no_period(pen: Any, look: Any) -> None:
+    seen = look(a=[_ended(pen, None, "2025-06-01")], b=[pen.treatment("deny", "2025-01-01")])
+    assert seen.said(CPR) == ("ended", "ended", "a")
+    assert "OLDER_AGREEMENT_AFTER_END" in seen.codes(CPR)
+
+
+def test_with_too_many_to_compare_all_within_the_longest_period_are_shown(
+    pen: Any, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "_COMPARED", 5)
+    told = {
+        "a": [_ended(pen, "2024-03-01", "2025-06-01")],
+        "b": [_ended(pen, "2024-05-01", "2025-06-01")],
+        "c": [pen.treatment("deny", "2024-02-28"), pen.treatment("deny", "2024-03-01", id="first")],
+        "d": [pen.treatment("deny", "2025-05-31"), pen.treatment("deny", None, id="undated")],
+        "e": [_ended(pen, "2023-01-01", "2024-08-01"), pen.treatment("niet besproken", "2024-09-01", id="no")],
+    }
+    conflict = look(**told)[CPR]["conflict"]
+    rivals = {f"{one['source']['id']}/{one['ref'].rpartition('/')[2]}" for one in conflict["candidates"]}
+    assert conflict["rule"] == "WITHIN_ENDED_PERIOD"
+    assert rivals == {"a/c", "b/c", "c/first", "d/c", "d/undated"}
+
+
+def test_ends_that_differ_in_what_ended_are_each_held_against_the_rest(pen: Any, look: Any) -> None:
+    """The same first day: the agreement itself, written down twice, for the one end and not for the other."""
+    ends = {"a": [_ended(pen, "2024-03-01", "2025-06-01")], "b": [_ended(pen, "2024-03-01", "2025-06-01", "deny")]}
+    seen = look(**ends, c=[pen.treatment("permit", "2024-03-01")])
+    assert seen[CPR]["conflict"]["rule"] == "WITHIN_ENDED_PERIOD"
+
+
+@pytest.mark.parametrize("key", ["capacity", "representative", "directive:NR", CPR])
+def test_of_nothing_nothing_is_recorded(key: str) -> None:
+    assert deciding.decide(key, []) == deciding.Verdict("not-recorded")
+
+
+def test_a_form_that_names_the_same_person_stands_behind_the_contact_itself(pen: Any, look: Any) -> None:
+    form = pen.form("2025-01-01", pen.words("973", "Jo"), pen.words("975", "Smit"))
+    item = look(a=[pen.person("Jo Smit", "24", id="jo"), form])["representative"]
+    assert item["ref"] == "https://a.example/fhir/RelatedPerson/jo"
+    assert [one["ref"] for one in item["corroboratedBy"]] == ["https://a.example/fhir/QuestionnaireResponse/f"]
+
+
+def test_a_form_that_echoes_its_own_source_is_no_rival_and_stays_in_sight(pen: Any, look: Any) -> None:
+    form = pen.form("2025-01-01", pen.words("973", "Jo"), pen.words("975", "Smit"))
+    item = look(a=[pen.person("Jo Smit", "24", id="jo"), form], b=[pen.person("Wim Bos", "24", id="wim")])
+    conflict = item["representative"]["conflict"]
+    assert [one["ref"].rpartition("/")[2] for one in conflict["candidates"]] == ["jo", "wim"]
+    echoes = item["representative"]["corroboratedBy"]
+    assert [one["ref"] for one in echoes] == ["https://a.example/fhir/QuestionnaireResponse/f"]

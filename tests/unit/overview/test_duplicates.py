@@ -89,3 +89,23 @@ def test_one_record_that_contradicts_itself_is_no_duplicate(pen: Any, look: Any)
     form = pen.form("2024-01-01", pen.choice("1386", "0"), pen.choice("1386", "2"))
     seen = look(a=[{**form, "identifier": {"system": "urn:x", "value": "f-1"}}])
     assert (seen[CPR]["state"], seen.codes(CPR)) == ("conflict", [])
+
+
+def test_an_equal_copy_without_a_date_collapses_too(pen: Any, look: Any) -> None:
+    item = look(a=[pen.treatment("deny", None, **SAME)], b=[pen.treatment("deny", None, id="x", **SAME)])[CPR]
+    assert (item["state"], len(item["corroboratedBy"])) == ("current", 1)
+    assert item["attention"] == []
+
+
+def test_a_form_goes_with_its_resource_whichever_of_the_two_is_dated_more_coarsely(pen: Any, look: Any) -> None:
+    for resource, form in (("2024-01", "2024-01-15"), ("2024-01-15", "2024-01"), ("2024", "2024-01-15T10:00:00Z")):
+        told = [pen.treatment("deny", resource), pen.form(form, pen.choice("1386", "2"))]
+        item = look(a=told)[CPR]
+        assert item["ref"] == "https://a.example/fhir/Consent/c"
+        assert [one["ref"] for one in item["corroboratedBy"]] == ["https://a.example/fhir/QuestionnaireResponse/f"]
+
+
+def test_a_form_of_another_month_is_a_statement_of_its_own(pen: Any, look: Any) -> None:
+    item = look(a=[pen.treatment("deny", "2024-01"), pen.form("2024-03-15", pen.choice("1386", "2"))])[CPR]
+    assert item["ref"] == "https://a.example/fhir/QuestionnaireResponse/f"
+    assert [one["ref"] for one in item["history"]] == ["https://a.example/fhir/Consent/c"]

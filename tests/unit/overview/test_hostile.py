@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from nuts_pzp.overview.dates import AMSTERDAM
 from nuts_pzp.overview.merge import Overview, Told, as_json, merge
 
 NOW = datetime(2026, 11, 22, 0, 40, tzinfo=AMSTERDAM)
+CASES = Path(__file__).with_name("cases")
 ODD: tuple[Any, ...] = (None, True, 7, -1.5, "", "tekst", [], ["tekst"], [[]], [None], {}, {"x": []}, [{}], "x" * 5000)
 
 
@@ -96,6 +98,27 @@ def test_every_position_with_every_odd_value_is_survived(pen: Any) -> None:
                 _merge(_with(resource, path, odd))
                 tried += 1
     assert tried > 2000
+
+
+def _old_everything() -> list[dict[str, Any]]:
+    """One of each kind that STU3 sources send, from the acceptance cases."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for case in ("stu3-treatments", "stu3-wishes-people-conversation", "stu3-form"):
+        sources = json.loads((CASES / f"{case}.json").read_text("utf-8"))["sources"]
+        for one in (one for told in sources.values() for one in told):
+            found.setdefault((one["resourceType"], *sorted(one)), one)
+    return list(found.values())
+
+
+def test_every_position_of_stu3_with_odd_values_in_turn_is_survived() -> None:
+    mark = {"resourceType": "Goal", "id": "mark", "status": "in-progress"}
+    tried = 0
+    for resource in _old_everything():
+        for path in _places(resource):
+            if path != ("resourceType",):
+                _merge(_with(resource, path, ODD[tried % len(ODD)]), mark)
+                tried += 1
+    assert tried > 500
 
 
 def test_every_missing_field_is_survived(pen: Any) -> None:

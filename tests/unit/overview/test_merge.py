@@ -258,7 +258,10 @@ def test_a_source_about_another_patient_is_put_aside_whole(pen: Any, tell: Any, 
     assert item.value is not None
     assert (item.value.kind, item.history) == ("permit", ())
     assert {row.id: row.status for row in overview.sources} == {"90000111": "ok", "90000222": "rejected"}
-    assert [(check.code, check.severity) for check in overview.cross_checks] == [("X8", "high")]
+    [check] = overview.cross_checks
+    assert (check.code, check.severity, check.keys) == ("X8", "high", ())
+    assert check.refs == tuple(row.id for row in overview.sources if row.status == "rejected")
+    assert check.text == f"Persoonsgegevens komen niet overeen: bron {check.refs[0]} is niet meegenomen"
     assert overview.complete is False
 
 

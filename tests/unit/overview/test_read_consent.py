@@ -321,3 +321,19 @@ def test_a_document_is_replaced_by_its_own_record_of_the_next_day(pen: Any, look
     seen = look(a=[pen.directive("NR", "2019-01-01", **same)], b=[pen.directive("NR", "2019-01-02", **same)])
     assert "documents" not in seen["directive:NR"]["value"]
     assert [one["date"] for one in seen["directive:NR"]["history"]] == ["2019-01-01"]
+
+
+@pytest.mark.parametrize(
+    ("concept", "label"),
+    [
+        ({"coding": [{"code": "229912004"}]}, "Overige behandeling: toedienen van enterale voeding"),
+        ({"coding": [{"code": "229912004", "display": "sonde"}]}, "Overige behandeling: sonde"),
+        ({"coding": [{"code": "229912004"}], "text": "Sondevoeding thuis"}, "Overige behandeling: Sondevoeding thuis"),
+    ],
+)
+def test_feeding_by_tube_has_a_name_of_its_own_when_the_source_gives_none(
+    pen: Any, look: Any, concept: dict[str, Any], label: str
+) -> None:
+    seen = look(a=[pen.treatment("deny", "2025-01-01", provision={"code": [concept]})])
+    [found] = [item for key, item in seen.items.items() if key.startswith("treatment:other:")]
+    assert found["label"] == label
