@@ -158,8 +158,9 @@ def _documents(ordered: list[Statement]) -> Verdict:
     eligible = [one for one in ordered if one.leads is not Leads.NEVER]
     latest: dict[str, int] = {}
     for one in eligible:
-        for identifier in one.ids if one.when else ():
-            latest[identifier] = max(latest.get(identifier, 0), one.when.start if one.when else 0)
+        if one.when is not None:
+            for identifier in one.ids:
+                latest[identifier] = max(latest.get(identifier, one.when.start), one.when.start)
     active = [one for one in eligible if one.said.kind != "ended" and not _superseded(one, latest)]
     if active:
         return Verdict("current", active[0], parallel=tuple(active) if len(active) > 1 else ())

@@ -256,6 +256,7 @@ def test_another_end_within_an_ended_agreement_contradicts_nothing(pen: Any, loo
     seen = look(a=[_ended(pen, "2024-01-01", "2025-06-01")], b=[_ended(pen, "2023-01-01", "2025-01-01")])
     assert seen.said(CPR) == ("ended", "ended", "a")
     assert len(seen[CPR]["history"]) == 1
+    assert seen.codes(CPR) == [], "what ended as well is no agreement that still stands"
 
 
 def test_an_undated_statement_beside_an_end_is_a_conflict_of_the_undated(pen: Any, look: Any) -> None:
@@ -312,3 +313,30 @@ def test_a_form_that_echoes_its_own_source_is_no_rival_and_stays_in_sight(pen: A
     assert [one["ref"].rpartition("/")[2] for one in conflict["candidates"]] == ["jo", "wim"]
     echoes = item["representative"]["corroboratedBy"]
     assert [one["ref"] for one in echoes] == ["https://a.example/fhir/QuestionnaireResponse/f"]
+
+
+def _refs(seen: Any, code: str) -> list[str]:
+    """Whom an attention is about, as `source/id`."""
+    [mark] = [mark for mark in seen[CPR]["attention"] if mark["code"] == code]
+    return [f"{ref.partition('//')[2].partition('.')[0]}/{ref.rpartition('/')[2]}" for ref in mark["refs"]]
+
+
+def test_the_agreements_that_were_never_ended_are_named(pen: Any, look: Any) -> None:
+    older = [pen.treatment("deny", "2023-01-01"), pen.treatment("permit", "2022-01-01", id="x")]
+    seen = look(a=[_ended(pen, "2024-01-01", "2025-06-01")], b=older)
+    assert _refs(seen, "OLDER_AGREEMENT_AFTER_END") == ["b/c", "b/x"]
+
+
+def test_the_last_decision_is_looked_for_behind_whatever_is_undecided(pen: Any, look: Any) -> None:
+    told = [pen.treatment("Nee, nog geen besluit", "2024-01-01"), pen.treatment("deny", "2023-01-01", id="d")]
+    seen = look(a=[pen.treatment("Nee, nog geen besluit", "2025-01-01")], b=told)
+    assert seen[CPR]["lastKnown"]["value"]["kind"] == "deny"
+    assert _refs(seen, "UNDECIDED_AFTER_DECISION") == ["b/d"]
+    assert seen.codes(CPR) == ["UNDECIDED_AFTER_DECISION"]
+
+
+def test_last_decisions_that_contradict_each_other_are_all_named(pen: Any, look: Any) -> None:
+    told = {"b": [pen.treatment("deny", "2023-01-01")], "c": [pen.treatment("permit", "2023-01-01")]}
+    seen = look(a=[pen.treatment("Nee, nog geen besluit", "2025-01-01")], **told)
+    assert seen.codes(CPR) == ["LAST_KNOWN_DIFFERS", "UNDECIDED_AFTER_DECISION"]
+    assert _refs(seen, "LAST_KNOWN_DIFFERS") == ["b/c", "c/c"]
