@@ -30,11 +30,11 @@ class Learnt:
 
 
 class Patients:
-    """One tenant's. Keeps what it read in memory for as long as nothing at all changed in the store."""
+    """One tenant's. Keeps in memory what it read, and holds it against the store's version at every look."""
 
     def __init__(self, vault: Vault, size: int = 10_000) -> None:
         self.vault, self._size = vault, size
-        self._read: OrderedDict[Bsn, tuple[int, Learnt]] = OrderedDict()
+        self._read: OrderedDict[Bsn, tuple[str, Learnt]] = OrderedDict()
 
     def __repr__(self) -> str:
         return "Patients()"
@@ -48,18 +48,16 @@ class Patients:
 
     async def learnt(self, bsn: Bsn) -> Learnt:
         """Return what is known as it is now; StoreFailed. Without a change since: one number from the store."""
-        try:
-            mark: int | None = await self.vault.mark()  # before the document: what changes in between is read again
-        except StoreFailed:
-            mark = None
         kept = self._read.get(bsn)
-        if kept is not None and kept[0] == mark:
+        key = kept[0] if kept else self.vault.pseudonym(bsn)
+        version = await self.vault.version(_KIND, key)
+        if kept is not None and kept[1].generation == version:
             return kept[1]
-        document, version = await self.vault.get(_KIND, self.vault.pseudonym(bsn))
-        found = Learnt(document if document is not None else {}, version)
-        if mark is None:
-            return found
-        self._read[bsn] = (mark, found)
+        found = Learnt()
+        if version:
+            document, version = await self.vault.get(_KIND, key)
+            found = Learnt(document if document is not None else {}, version)
+        self._read[bsn] = (key, found)
         self._read.move_to_end(bsn)
         while len(self._read) > self._size:
             self._read.popitem(last=False)

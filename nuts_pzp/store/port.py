@@ -27,11 +27,10 @@ class Store(Protocol):
         """
         ...
 
-    async def mark(self) -> int:
-        """Return a number that is another one after anything was put, by whoever, no later than that put returned.
+    async def version(self, kind: str, key: str, /) -> int:
+        """Return the version of one document as it is now, 0 when there is none; raise StoreFailed.
 
-        Cheap: asked at every request. Two numbers of one store object that are the same say that nothing was put in
-        between; two that differ say nothing. Raise StoreFailed.
+        What `get` says, at the price of one small read: it is asked several times at every request.
         """
         ...
 

@@ -27,6 +27,7 @@ _PAGE = 200
 _THREADS = 4
 _BUSY_SECONDS = 2.0
 
+_VERSION = "SELECT version FROM document WHERE tenant=? AND kind=? AND key=?"
 _CREATE = f"""
 CREATE TABLE document(tenant TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
   value BLOB NOT NULL, PRIMARY KEY(tenant, kind, key)) WITHOUT ROWID;
@@ -75,21 +76,21 @@ class SqliteStore:
             self._connections.clear()
             self._closed = True
 
-    def mark(self) -> int:
-        """Return SQLite's count of what other connections committed: some microseconds, so on the caller's thread.
+    def look(self, query: str, what: tuple[str, ...]) -> int | None:
+        """Read one number on the caller's own thread: some microseconds, where a thread of the store costs a hundred.
 
-        Its connection never writes, so that every commit is another's. It never waits either: a file that is busy
-        (being recovered after a crash) is a failure here, and whoever asks reads anew.
+        Its connection never waits: a file that is busy (being recovered after a crash) is a failure here, and whoever
+        asks reads through `run`.
         """
         try:
             if self._closed:
                 raise StoreFailed("the store is closed")
             if self._watching is None:
                 self._watching = self._connect(0.0)
-            (version,) = self._watching.execute("PRAGMA data_version").fetchone()
+            row = self._watching.execute(query, what).fetchone()
         except sqlite3.Error as error:
             raise StoreFailed(_why(error)) from None
-        return int(version)
+        return int(row[0]) if row else None
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do this work on a thread of the store; raise StoreFailed. Work that began is finished, cancelled or not."""
@@ -158,9 +159,7 @@ class TenantStore:
 
         def write(connection: sqlite3.Connection) -> bool:
             with _Immediate(connection):
-                row = connection.execute(
-                    "SELECT version FROM document WHERE tenant=? AND kind=? AND key=?", where
-                ).fetchone()
+                row = connection.execute(_VERSION, where).fetchone()
                 if (int(row[0]) if row else 0) != was:
                     return False
                 if value is None:
@@ -172,9 +171,13 @@ class TenantStore:
 
         return await self._store.run(write)
 
-    async def mark(self) -> int:
-        """Ask the file: what another tenant put counts too."""
-        return self._store.mark()
+    async def version(self, kind: str, key: str, /) -> int:
+        """Read the number on this very thread; through the store's own when that cannot be."""
+        what = (self._tenant, kind, key)
+        try:
+            return self._store.look(_VERSION, what) or 0
+        except StoreFailed:
+            return (await self.get(kind, key))[1]
 
     async def scan(self, kind: str, after: str = "", /) -> AsyncIterator[tuple[str, bytes]]:
         """Read page by page, so that no reader holds up the log's clean-up."""

@@ -58,9 +58,9 @@ class Vault:
         sealed = nonce + self._seal.encrypt(nonce, orjson.dumps(document), self._place(kind, key))
         return await self._store.put(kind, key, sealed, was)
 
-    async def mark(self) -> int:
-        """Return the store's number for everything that was put until now."""
-        return await self._store.mark()
+    async def version(self, kind: str, key: str) -> int:
+        """Return a document's version without opening it, 0 when there is none; StoreFailed."""
+        return await self._store.version(kind, key)
 
     async def keys(self, kind: str) -> AsyncIterator[str]:
         """Yield the key of every document of a kind; nothing is opened."""

@@ -29,7 +29,8 @@ from .subscriptions import Subscriptions
 from .told import Told
 
 PAUSE = 1.0
-"""Seconds between two looks at what is to be sent."""
+"""Seconds between two looks at what is to be sent, while there is something; twice as long each time there is not."""
+LONGEST_PAUSES = 16
 NIGHTLY = 86_400.0
 _RECONCILED, _HEARD = "mitz-reconciled", "mitz-heard"
 _REMEMBERED = 20_000
@@ -59,6 +60,7 @@ class Letters:
         self._seen: OrderedDict[Bsn, None] = OrderedDict()
         self._errands: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._due = asyncio.Event()
         self._trouble = ""
         self._waiting = 0
 
@@ -166,28 +168,31 @@ class Letters:
     async def _told_of(self, errand: Coroutine[Any, Any, None]) -> None:
         try:
             await errand
+            self._due.set()
         except StoreFailed as error:
             _log.error("mitz.subscription-not-kept", why=str(error), alarm="operations")
 
     async def _run(self, subscriptions: Subscriptions) -> None:
-        """Look when something was put or its time came; once a day over everything."""
-        mark = -1
+        """Look when something became due here, and now and then for what another process left; once a day at all."""
+        pause = PAUSE
         while True:
             try:
-                changed, mark = mark, await self._vault.mark()
-                if await subscriptions.work() if changed != mark or self._waiting else False:
-                    changed = -1
-                if changed != mark:
+                calls = await subscriptions.work()
+                if calls or pause == PAUSE:
                     self._waiting = await subscriptions.waiting()
                 if await self._night():
                     found = await subscriptions.reconcile()
                     _log.info("mitz.reconciled", **found)
                 self._trouble = ""
             except StoreFailed as error:
-                self._tell(str(error))
+                calls = self._tell(str(error))
             except Exception as bug:  # the next look may find it mended; the check shows that it is not
-                self._tell(type(bug).__name__)
-            await asyncio.sleep(PAUSE)
+                calls = self._tell(type(bug).__name__)
+            pause = PAUSE if calls or self._due.is_set() else min(pause * 2, PAUSE * LONGEST_PAUSES)
+            self._due.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):  # not wait_for: before Python 3.12 it may swallow being cancelled
+                    await self._due.wait()
 
     async def _night(self) -> bool:
         """True for the one process whose turn it is to reconcile: a day after the last time or the first start."""
@@ -197,10 +202,11 @@ class Letters:
             return False
         return await self._vault.put(_RECONCILED, "last", {"at": now}, version) and document is not None
 
-    def _tell(self, trouble: str) -> None:
+    def _tell(self, trouble: str) -> int:
         if trouble != self._trouble:
             _log.error("mitz.correspondence-troubled", why=trouble, alarm="operations")
         self._trouble = trouble
+        return 0
 
 
 def _at(document: Mapping[str, Any]) -> float:

@@ -55,9 +55,9 @@ class Moody:
         await self._mood()
         return bool(await self._inner.put(kind, key, value, was))
 
-    async def mark(self) -> int:
+    async def version(self, kind: str, key: str) -> int:
         await self._mood()
-        return int(await self._inner.mark())
+        return int(await self._inner.version(kind, key))
 
     def scan(self, kind: str, after: str = "") -> AsyncIterator[tuple[str, bytes]]:
         found: AsyncIterator[tuple[str, bytes]] = self._inner.scan(kind, after)

@@ -168,31 +168,30 @@ async def test_a_document_that_is_too_large_is_refused(store: Store) -> None:
         await store.put("serial", "regio", b"x" * 1_048_577, 0)
 
 
-async def test_the_mark_stays_while_nothing_is_put(store: Store) -> None:
-    await store.put("serial", "regio", b"1", 0)
-    first = await store.mark()
-    await store.get("serial", "regio")
-    assert await store.put("serial", "regio", b"2", 0) is False
-    assert await store.mark() == first
+async def test_the_version_alone_is_that_of_the_document(store: Store) -> None:
+    assert await store.version("serial", "regio") == 0
+    for value in (b"1", b"2"):
+        was = await store.version("serial", "regio")
+        assert await store.put("serial", "regio", value, was)
+        assert await store.version("serial", "regio") == (await store.get("serial", "regio"))[1] != was
+    assert await store.put("serial", "regio", None, await store.version("serial", "regio"))
+    assert await store.version("serial", "regio") == 0
 
 
-@pytest.mark.parametrize("who", ["the same object", "another process", "another tenant"])
-async def test_the_mark_is_another_one_as_soon_as_anything_was_put(who: str, store: Store, opening: Opening) -> None:
-    other = opening()
-    by = {"the same object": store, "another process": other.of(OURS), "another tenant": other.of(THEIRS)}[who]
-    seen = {await store.mark()}
+async def test_the_version_is_another_one_as_soon_as_another_process_put(store: Store, opening: Opening) -> None:
+    other = opening().of(OURS)
+    seen = [await store.version("serial", "regio")]
     for number in range(5):
-        version = (await by.get("serial", "regio"))[1]
-        assert await by.put("serial", "regio", bytes([number]), version)
-        seen.add(await store.mark())
-    assert await by.put("serial", "regio", None, (await by.get("serial", "regio"))[1])
-    assert len(seen | {await store.mark()}) == 7
+        assert await other.put("serial", "regio", bytes([number]), seen[-1])
+        seen.append(await store.version("serial", "regio"))
+    assert len(set(seen)) == 6
+    assert await opening().of(THEIRS).version("serial", "regio") == 0
 
 
-async def test_the_mark_of_a_closed_store_is_a_failure(opening: Opening) -> None:
+async def test_the_version_in_a_closed_store_is_a_failure(opening: Opening) -> None:
     whole = opening()
     bound = whole.of(OURS)
-    await bound.mark()
+    await bound.version("serial", "regio")
     whole.close()
     with pytest.raises(StoreFailed):
-        await bound.mark()
+        await bound.version("serial", "regio")

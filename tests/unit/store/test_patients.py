@@ -33,10 +33,10 @@ class Counting:
             raise StoreFailed("the state file: SQLITE_IOERR")
         return await self._inner.get(kind, key)
 
-    async def mark(self) -> int:
+    async def version(self, kind: str, key: str, /) -> int:
         if self.broken:
-            raise StoreFailed("the state file: SQLITE_BUSY")
-        return await self._inner.mark()
+            raise StoreFailed("the state file: SQLITE_IOERR")
+        return await self._inner.version(kind, key)
 
 
 class Process:
@@ -77,12 +77,15 @@ async def test_an_advance_leaves_the_other_patients(two: tuple[Process, Process]
     assert await two[0].patients.generation(OTHER) == before
 
 
-async def test_looking_again_reads_nothing_until_something_was_put(two: tuple[Process, Process]) -> None:
+async def test_looking_again_reads_no_document_until_this_patient_s_was_put(two: tuple[Process, Process]) -> None:
     one, other = two
+    await other.patients.advance(BSN)
     for _ in range(5):
         await one.patients.generation(BSN)
-    assert one.store.reads == 1
     await other.patients.advance(OTHER)
+    await one.patients.generation(BSN)
+    assert one.store.reads == 1
+    await other.patients.advance(BSN)
     await one.patients.generation(BSN)
     assert one.store.reads == 2
 
@@ -95,11 +98,17 @@ async def test_every_advance_of_many_at_once_counts(two: tuple[Process, Process]
     assert dict((await two[1].patients.learnt(BSN)).document) == {"a": 1}
 
 
-async def test_a_mark_that_cannot_be_read_costs_a_read_and_trusts_no_memory(two: tuple[Process, Process]) -> None:
+async def test_a_file_that_is_busy_for_the_quick_look_is_read_the_long_way(
+    two: tuple[Process, Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = two
     await one.patients.generation(BSN)
     told = await other.patients.advance(BSN)
-    one.store.broken = "mark"
+
+    def busy(*_: object) -> int:
+        raise StoreFailed("the state file: SQLITE_BUSY")
+
+    monkeypatch.setattr(one.whole, "look", busy)
     assert await one.patients.generation(BSN) == told
 
 
