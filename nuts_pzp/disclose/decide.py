@@ -103,7 +103,7 @@ class _Deciding:
         if not isinstance(asked, _Asked):
             return self._denied(asked)
         self._request = asked.request
-        if (crowded := house.guard.about(asked.request)) is not None:
+        if (crowded := house.guard.about(who.organization.ura.value, asked.request)) is not None:
             return self._denied(crowded)
         if (stop := stated.of(asked.request)) is not None:
             return self._denied(stop)

@@ -111,9 +111,12 @@ class Guard:
             return self._stop("tenant", Reason.THROTTLED, "too many requests to this tenant")
         return None
 
-    def about(self, request: FhirRequest) -> Deny | None:
-        """Let a patient be asked about once more, known here or not; THROTTLED when it is too often."""
-        if self.memory.patients.take(asked_about(request), self.rules.patient, self._clock()):
+    def about(self, ura: str, request: FhirRequest) -> Deny | None:
+        """Let an organization ask about a patient once more, known here or not; THROTTLED when it is too often.
+
+        Per organization: nobody can keep another from a patient.
+        """
+        if self.memory.patients.take((ura, asked_about(request)), self.rules.patient, self._clock()):
             return None
         return self._stop("patient", Reason.THROTTLED, "too many requests about this patient")
 

@@ -159,7 +159,8 @@ class Guarded(HttpToolsProtocol):
         if self.pipeline or (self.cycle and self.cycle.response_started and not self.cycle.response_complete):
             self.transport.abort()
         elif self.cycle and not self.cycle.response_complete and not self.cycle.more_body:
-            self.cycle.keep_alive = False  # it is being answered, and that ends the connection
+            self.cycle.keep_alive = False  # it is being answered, in its own time, and that ends the connection
+            self._wait(None)
         else:
             if self.cycle:
                 self.cycle.disconnected = True

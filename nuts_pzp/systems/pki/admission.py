@@ -16,6 +16,8 @@ from .revocation import Revocation
 from .settings import ListedClient, PkiSettings
 
 _REMEMBERED = 1024
+_PATIENCE = 2.0
+"""Seconds that readiness waits for the first lists after a start."""
 
 
 def _now() -> datetime:
@@ -64,6 +66,7 @@ class PkiAdmission:
 
     async def health(self) -> Outcome[str]:
         """Say whether every authority has a revocation list that stands, where those are looked at."""
+        await self._revocation.settled(_PATIENCE)
         if (trouble := self._revocation.trouble()) is not None:
             return Unavailable(Reason.REVOCATION_UNKNOWN, detail=trouble)
         return "lists stand" if self._settings.crls else "no revocation lists"

@@ -59,6 +59,13 @@ class Revocation:
         self._held: dict[bytes, Lists] = {}
         """By the key of the authority: two may have one name, when one takes over from the other."""
         self._task: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
+
+    async def settled(self, seconds: float) -> None:
+        """Wait so long for the first round of fetching, so that who asks at the start hears how it went."""
+        if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._tried.wait(), seconds)
 
     def verdict(self, chain: Chain) -> bool | None:
         """True when nothing of the chain is revoked, False when something is, None when nobody can tell."""
@@ -114,6 +121,7 @@ class Revocation:
             except Exception as bug:  # one odd list must not end the watching of all
                 _log.error("pki.refresh-broke", error=type(bug).__name__)
                 good = False
+            self._tried.set()
             await asyncio.sleep(self._refresh if good else min(RETRY, self._refresh))
 
     async def _take(self, source: Fetcher, raw: bytes | None) -> bool:

@@ -200,6 +200,20 @@ async def test_rubbish_behind_a_request_never_stands_in_for_its_answer(wire: Any
     assert b"connection: close" in answer
 
 
+async def test_rubbish_behind_a_request_that_takes_its_time_does_not_cut_it_short(wire: Any) -> None:
+    answered = wire.holder.records.send
+
+    async def slowly(asked: Any) -> Any:
+        await asyncio.sleep(0.5)  # longer than a head may take at this listener
+        return await answered(asked)
+
+    wire.holder.records.send = slowly
+    keep = b"GET " + CONSENTS + b" HTTP/1.1\r\nHost: a\r\n" + TOKEN + b"\r\n"
+    answer = await wire.say(keep + b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", seconds=4)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 async def test_rubbish_behind_two_requests_ends_the_connection(wire: Any) -> None:
     keep = b"GET " + CONSENTS + b" HTTP/1.1\r\nHost: a\r\n" + TOKEN + b"\r\n"
     answer = await wire.say(keep + keep + b"\x00\x00 rubbish\r\n\r\n")

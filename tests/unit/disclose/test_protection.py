@@ -65,6 +65,14 @@ async def test_a_patient_is_asked_about_so_often_known_here_or_not(holder: Any, 
     assert await door.search(fakes.SOMEONE_ELSE) is None
 
 
+async def test_one_organization_cannot_keep_another_from_a_patient(holder: Any, fakes: Any) -> None:
+    door = Door(holder, fakes, patient=Rate(1.0, 1))
+    assert [await door.consents() for _ in range(2)] == [None, Reason.THROTTLED]
+    holder.network.says = replace(fakes.CALLER, organization=OTHER)
+    holder.directory.says = OTHER
+    assert await door.consents() is None
+
+
 async def test_what_is_over_a_limit_reaches_no_room_and_is_recorded(holder: Any, fakes: Any) -> None:
     door = Door(holder, fakes, organization=Rate(1.0, 1))
     await door.consents()
