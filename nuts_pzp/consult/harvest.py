@@ -64,6 +64,6 @@ class Harvest:
     def _at_home(self, resource: Resource) -> Resource:
         """A source speaks for itself: a resource under another's address is taken as its own, under its own address."""
         url = resource.url
-        if not resource.id or url.startswith((f"{self.base}/", "urn:")):
+        if not resource.id or not self.base or url.startswith((f"{self.base}/", "urn:")):
             return resource
         return replace(resource, url=f"{self.base}/{resource.type}/{resource.id}")

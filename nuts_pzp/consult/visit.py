@@ -35,6 +35,12 @@ LISTEN = 2.0
 RESOLVE = 20
 """References read one by one at most."""
 
+BYTES = 16 * 1024 * 1024
+"""Of all answers of one visit together; a source that sends more is cut off there, with a gap."""
+
+RECORDS = 5
+"""Patient records of one person at one source that are asked about; more is a gap."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Traced:
@@ -66,6 +72,9 @@ async def visit(house: Consulting, source: Source, inquiry: Inquiry, harvest: Ha
     if isinstance(patients, Deny | Unknown | Unavailable):
         harvest.gap("patient", patients)
         return
+    if len(patients) > RECORDS:
+        harvest.gap("patient", Unavailable(Reason.SOURCE_TRUNCATED, detail=f"more than {RECORDS} patient records"))
+        patients = patients[:RECORDS]
     harvest.bring(patients)
 
     if patients:
@@ -105,6 +114,7 @@ class _Calls:
     def __init__(self, server: FhirServer, harvest: Harvest, turn: Turn) -> None:
         self._server, self._harvest, self._turn = server, harvest, turn
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._room = BYTES
 
     async def ask(self, query: Query, patient_id: str) -> None:
         """Try each wording until one finds something.
@@ -152,6 +162,9 @@ class _Calls:
                 return Gathered(items, (Gap(request.resource_type, answer),))
             self._harvest.heard(None)
             self._harvest.base = self._harvest.base or answer.base
+            self._room -= len(answer.body)
+            if self._room < 0:
+                return Gathered(items, (Gap(request.resource_type, Unavailable(Reason.SOURCE_TOO_BIG)),))
             page = read_bundle(answer.body, self._harvest.base)
             if isinstance(page, Deny | Unknown | Unavailable):
                 return Gathered(items, (Gap(request.resource_type, page),))

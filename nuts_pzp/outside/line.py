@@ -93,6 +93,7 @@ class Line:
     ) -> None:
         self._outbound, self._tls, self._bounds, self._connections = outbound, tls, bounds, connections
         self._headers = {"accept-encoding": "identity", "user-agent": "nuts-pzp", **(headers or {})}
+        self._timeout = aiohttp.ClientTimeout(total=bounds.total, sock_connect=bounds.connect)
         self._session: aiohttp.ClientSession | None = None
         self._hosts: dict[str, bool] = {}
 
@@ -113,8 +114,9 @@ class Line:
         """
         if not self._may_dial(url.host or ""):
             return Trouble.ADDRESS
-        bounds = self._bounds
-        timeout = aiohttp.ClientTimeout(total=bounds.total if within is None else within, sock_connect=bounds.connect)
+        timeout = self._timeout
+        if within is not None:
+            timeout = aiohttp.ClientTimeout(total=within, sock_connect=self._bounds.connect)
         made = _Call(method, url, headers or {}, body or None, timeout)
         try:
             try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nuts_pzp.consult import visit
 from nuts_pzp.consult.flow import Complete, consult
 from nuts_pzp.exchange import Asked
 from nuts_pzp.fhir.request import FhirRequest
@@ -236,3 +237,42 @@ async def test_a_source_cannot_speak_under_the_address_of_another(
     assert item.ref == "https://90000222.example/fhir/Consent/c"
     assert item.source is not None
     assert item.source.id == "90000222"
+
+
+async def test_a_source_that_never_stops_sending_is_cut_off(
+    region: Any, question: Asked, presented: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visit, "BYTES", 50_000)
+    asked: list[str] = []
+
+    def endless(request: FhirRequest) -> FhirAnswer:
+        if request.resource_type == "Patient":
+            return FhirAnswer(200, bundle(PATIENT))
+        asked.append(request.resource_type)
+        more = {"resourceType": "Basic", "id": str(len(asked)), "text": "x" * 10_000}
+        return FhirAnswer(200, bundle(more), next="?page=2")
+
+    overview = await _overview(region, question, presented, endless)
+    _honest_is_whole(overview)
+    [row] = [row for row in overview.sources if row.id == "90000222"]
+    assert {gap.code for gap in row.gaps} == {Reason.SOURCE_TOO_BIG.code}
+    assert len(asked) < 20
+
+
+async def test_a_source_with_a_thousand_records_of_one_person_is_asked_about_five(
+    region: Any, question: Asked, presented: Any
+) -> None:
+    asked: set[str] = set()
+    many = bundle(*({**PATIENT, "id": str(number)} for number in range(1000)))
+
+    def crowd(request: FhirRequest) -> FhirAnswer:
+        if request.resource_type == "Patient":
+            return FhirAnswer(200, many)
+        asked.update(values[0] for name, values in request.params if name in ("patient", "subject"))
+        return FhirAnswer(200, bundle())
+
+    overview = await _overview(region, question, presented, crowd)
+    _honest_is_whole(overview)
+    [row] = [row for row in overview.sources if row.id == "90000222"]
+    assert [(gap.where, gap.code) for gap in row.gaps] == [("patient", Reason.SOURCE_TRUNCATED.code)]
+    assert asked == {f"Patient/{number}" for number in range(5)}

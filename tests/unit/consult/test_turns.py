@@ -121,13 +121,17 @@ async def test_a_hanging_source_has_so_many_requests_in_hand_and_no_more(
             hand -= 1
 
     region.source(M, lambda request: hang())
-    house = region.house(deadline=0.2)
-    overviews = await asyncio.gather(*(told(house, presented, question) for _ in range(AT_A_SOURCE + 6)))
-    assert most == AT_A_SOURCE
-    assert hand == 0
-    said = [reasons(overview)[M] for overview in overviews]
-    assert said.count([Reason.SOURCE_TIMEOUT.code]) == AT_A_SOURCE
-    assert said.count([Reason.SOURCE_NO_TURN.code]) == 6
+    house = replace(region.house(deadline=60.0), turns=Turns(most=AT_A_SOURCE + 6))
+    early = [asyncio.create_task(told(house, presented, replace(question, deadline=60.0))) for _ in range(AT_A_SOURCE)]
+    while hand < AT_A_SOURCE:
+        await asyncio.sleep(0.01)
+    late = [told(house, presented, replace(question, deadline=0.2)) for _ in range(6)]
+    said = [reasons(overview)[M] for overview in await asyncio.gather(*late)]
+    assert said == [[Reason.SOURCE_NO_TURN.code]] * 6, "who had no turn was never asked, and is told apart from late"
+    for task in early:
+        task.cancel()
+    await asyncio.gather(*early, return_exceptions=True)
+    assert (most, hand) == (AT_A_SOURCE, 0)
 
 
 async def test_more_consultations_than_may_run_are_refused_recorded_and_nobody_is_asked(
