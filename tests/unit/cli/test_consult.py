@@ -1,0 +1,133 @@
+"""`nuts-pzp consult` tells each source as it answers, shows a region as a matrix, and gives the FHIR behind it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import respx
+from click.testing import Result
+from typer.testing import CliRunner
+
+from nuts_pzp.cli import application, matrix
+from nuts_pzp.sandbox.authority import Authority
+
+URL = "https://127.0.0.1:8444/kade/pzp/v1/consultations"
+BSN = "999900006"
+
+
+def _source(ura: str, name: str, status: str = "ok", **gaps: str) -> dict[str, Any]:
+    missing = [{"where": where, "status": said, "reason": "x", "code": "PZP-X"} for where, said in gaps.items()]
+    notice = f"{name}: {status}"
+    return {"id": ura, "ura": ura, "name": name, "status": status, "notice": notice, "gaps": missing}
+
+
+GREEN = _source("90000111", "Praktijk Duinzicht")
+PARTLY = _source("90000222", "Ziekenhuis Meerwijck", "partial", Goal="not-authorised", references="failed")
+SILENT = _source("90000333", "Hospice De Linde", "failed", patient="failed")
+TOKENLESS = _source("90000444", "Thuiszorg \x1b[2JOever", "not-authorised", token="not-authorised")
+REJECTED = _source("90000555", "Verpleeghuis Wilgenhof", "rejected", birth_date="rejected")
+OVERVIEW = {"meldcode": "7K2QM9XD4T0A", "sources": [GREEN, PARTLY, SILENT, TOKENLESS, REJECTED]}
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("ca")
+    authority = Authority(folder, "Test CA")
+    client = authority.client("ehr", common_name="ehr")
+    (folder / "bsn").write_text(BSN, "ascii")
+    files = ["--certificate", str(client.certificate_file), "--key", str(client.key_file)]
+    files += ["--roots", str(authority.root_file), "--bsn-file", str(folder / "bsn")]
+    return ["consult", "--url", URL, *files, "--birth-date", "1941-03-09", "--employee", "k-17", "--name", "M. Okker"]
+
+
+def _run(words: list[str], *more: str) -> Result:
+    return CliRunner().invoke(application(("consult",)), [*words, "--role", "huisarts", *more])
+
+
+def _events(*told: tuple[str, dict[str, Any]]) -> bytes:
+    return b"".join(f"event: {name}\ndata: {json.dumps(content)}\n\n".encode() for name, content in told)
+
+
+def _stream(*told: tuple[str, dict[str, Any]]) -> respx.Route:
+    return respx.post(URL, headers={"accept": "text/event-stream"}).respond(200, content=_events(*told))
+
+
+def test_a_cell_is_green_only_for_what_was_answered() -> None:
+    green, partly, silent, tokenless, rejected = matrix.rows(OVERVIEW)
+    assert green.green
+    assert set(green.cells) == set(matrix.QUERIES)
+    assert {query for query, cell in partly.cells.items() if cell != matrix.OK} == {"Goal", "other"}
+    for row, said in ((silent, "failed"), (tokenless, "not-authorised"), (rejected, "rejected")):
+        assert row.cells["Patient"] == said
+        assert not row.green
+        assert {cell for query, cell in row.cells.items() if query != "Patient"} == {matrix.NOT_ASKED}
+
+
+@respx.mock
+def test_the_matrix_is_data_too(words: list[str]) -> None:
+    respx.post(URL, headers={"accept": "application/json"}).respond(200, json=OVERVIEW | {"complete": False})
+    done = _run(words, "--json", "--matrix")
+    assert done.exit_code == 1
+    shown = json.loads(done.stdout)
+    assert shown["schema"] == "nuts-pzp-matrix/1"
+    assert shown["meldcode"] == "7K2QM9XD4T0A"
+    assert [one["green"] for one in shown["sources"]] == [True, False, False, False, False]
+    assert shown["sources"][1]["queries"]["Goal"] == "not-authorised"
+
+
+@respx.mock
+def test_sources_are_told_as_they_answer_and_the_matrix_at_the_end(words: list[str]) -> None:
+    source = {"sources": [TOKENLESS], "timings": [{"ura": "90000444", "seconds": 0.42}]}
+    _stream(("source", source), ("overview", OVERVIEW | {"complete": False}))
+    done = _run(words, "--matrix")
+    assert done.exit_code == 1
+    assert "0.42 s  Thuiszorg \ufffd[2JOever: not-authorised" in done.stderr
+    assert "Praktijk" in done.stdout
+    assert "\x1b[2J" not in done.output
+    assert BSN not in done.output
+
+
+@respx.mock
+def test_a_stream_that_ends_in_a_problem_is_no_answer(words: list[str]) -> None:
+    problem = {"code": "PZP-LOCATE-001", "title": "De verwijsindex is niet bereikbaar.", "meldcode": "7K2QM9XD4T0A"}
+    _stream(("source", {"sources": [GREEN], "timings": [{"seconds": 0.1}]}), ("problem", problem))
+    done = _run(words)
+    assert done.exit_code == 4
+    assert "PZP-LOCATE-001" in done.stderr
+    assert "7K2QM9XD4T0A" in done.stderr
+
+
+@respx.mock
+def test_a_stream_that_breaks_off_is_no_answer(words: list[str]) -> None:
+    _stream(("source", {"sources": [GREEN], "timings": [{"seconds": 0.1}]}))
+    assert _run(words).exit_code == 4
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("issues", "code"), [([], 0), ([{"code": "conflict"}], 0), ([{"code": "conflict"}, {"code": "timeout"}], 1)]
+)
+def test_fhir_exits_by_whether_a_source_is_missing(words: list[str], issues: list[dict[str, str]], code: int) -> None:
+    outcome = {"resource": {"resourceType": "OperationOutcome", "issue": issues}, "search": {"mode": "outcome"}}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [outcome] if issues else []}
+    respx.post(URL, headers={"accept": "application/fhir+json"}).respond(200, json=bundle)
+    done = _run(words, "--fhir")
+    assert (done.exit_code, json.loads(done.stdout)) == (code, bundle)
+
+
+@respx.mock
+def test_fhir_of_which_every_source_failed_says_what_each_said(words: list[str]) -> None:
+    issue = {"severity": "warning", "code": "timeout", "details": {"text": "Hospice De Linde antwoordde niet"}}
+    failure = {"resourceType": "OperationOutcome", "issue": [issue]}
+    respx.post(URL).respond(502, json=failure, headers={"x-meldcode": "7K2QM9XD4T0A"})
+    done = _run(words, "--fhir")
+    assert done.exit_code == 4
+    assert "Hospice De Linde antwoordde niet" in done.stderr
+    assert "7K2QM9XD4T0A" in done.stderr
+    assert json.loads(done.stdout) == failure
+
+
+def test_fhir_and_another_form_together_are_refused(words: list[str]) -> None:
+    assert _run(words, "--fhir", "--json").exit_code == 2
