@@ -421,3 +421,102 @@ test_other_interactions_are_refused if {
 		refused(object.union(treatment, {"action": {"fhir_rest": {"interaction_type": interaction}}}))
 	}
 }
+
+test_other_interactions_are_refused_for_what_may_be_read if {
+	every interaction in ["vread", "create", "update", "delete", "patch", "history-instance", "operation", "capabilities"] {
+		refused(object.union(reading("RelatedPerson", "a-1"), {"action": {"fhir_rest": {"interaction_type": interaction}}}))
+		refused(object.union(reading("Patient", "#patient"), {"action": {"fhir_rest": {"interaction_type": interaction}}}))
+	}
+}
+
+test_a_read_takes_nothing_that_refers_to_it if {
+	refused(object.union(reading("RelatedPerson", "a-1"), {"action": {"fhir_rest": {"revinclude": ["Provenance:target"]}}}))
+}
+
+test_the_id_of_the_patient_opens_no_other_type if {
+	every type in ["Condition", "Practitioner", "List"] { refused(reading(type, "#patient")) }
+}
+
+test_an_id_is_text if {
+	every id in [5, true, null, ["a-1"], {"a": 1}] { refused(reading("RelatedPerson", id)) }
+}
+
+# --- each search is one of its own type
+
+test_every_search_is_refused_of_another_type if {
+	every question in searches {
+		refused(object.union(question, {"resource": {"type": "Condition"}}))
+		refused(object.union(question, {"resource": {"type": null}}))
+	}
+}
+
+test_the_patient_search_is_refused_of_another_type if {
+	refused(object.union(patient_search, {"resource": {"type": "Person"}}))
+}
+
+test_the_patient_search_takes_no_include if {
+	refused(including(patient_search, ["Patient:general-practitioner"]))
+	refused(including(patient_search, ["Consent:actor"]))
+}
+
+test_an_include_of_one_search_is_none_of_another if {
+	refused(including(treatment, ["Consent:actor", "Procedure:encounter"]))
+	refused(including(searches["4"], ["Consent:actor"]))
+	refused(including(searches["5"], ["Procedure:encounter"]))
+	refused(including(searches["7"], ["Consent:actor"]))
+	refused(including(searches.form, ["Consent:actor"]))
+}
+
+test_the_form_is_searched_by_subject_or_patient_only if {
+	every name in ["author", "source", "patient:Patient", "_id"] {
+		refused(asked("QuestionnaireResponse", {
+			name: [["Patient/#patient"]],
+			"questionnaire": [["https://fhir.iknl.nl/fhir/Questionnaire/ACP-zib2020"]],
+		}))
+	}
+}
+
+# --- one group of alternatives, not empty
+
+canonical_searches := {
+	"questionnaire": ["QuestionnaireResponse", "https://fhir.iknl.nl/fhir/Questionnaire/ACP-zib2020"],
+	"description:in": ["Goal", "https://fhir.iknl.nl/fhir/ValueSet/ACP-MedicalPolicyGoal"],
+	"device.type:in": ["DeviceUseStatement", "https://fhir.iknl.nl/fhir/ValueSet/ACP-MedicalDeviceProductType-ICD"],
+}
+
+test_canonicals_are_given_once_and_as_alternatives if {
+	every name, search in canonical_searches {
+		allowed(about(search[0], {name: [[search[1], concat("|", [search[1], "1.0.0"])]]}))
+		refused(about(search[0], {name: [[search[1]], [search[1]]]}))
+		refused(about(search[0], {name: [[search[1]], ["https://else.example/x"]]}))
+		refused(about(search[0], {name: [[]]}))
+		refused(about(search[0], {name: []}))
+	}
+}
+
+test_observation_codes_are_given_once_and_not_empty if {
+	refused(about("Observation", {"code": [[]]}))
+	refused(about("Observation", {"code": []}))
+	refused(about("Observation", {"code": [["http://snomed.info/sct|395091006"], ["http://snomed.info/sct|395091006"]]}))
+	refused(about("Observation", {"code": [["http://x.example/http://snomed.info/sct|395091006"]]}))
+}
+
+# --- why not, word by word; no is false, and not merely nothing
+
+test_a_refusal_is_false if pzp.allow == false with input as {} with data.pzp_roles as roles
+
+test_an_allowed_request_is_true if pzp.allow == true with input as treatment with data.pzp_roles as roles
+
+test_each_condition_has_its_word if {
+	why(object.union(treatment, {"action": {"fhir_rest": {"capability_checked": false}}})) == {"fhir"}
+	why(object.union(treatment, {"subject": {"organization": {"ura": ""}}})) == {"organization"}
+	why(object.union(treatment, {"subject": {"user": {"role": "tuinman"}}})) == {"role"}
+	why(object.union(treatment, {"subject": {"user": {"role": "medisch secretaresse"}}})) == {"role", "role-administrative"}
+	why(object.union(treatment, {"context": {"purpose_of_use": "HMARKT"}})) == {"purpose"}
+	why(object.union(treatment, {"context": {"mitz_consent": false}})) == {"consent"}
+	why(about("Condition", {})) == {"request"}
+}
+
+test_an_empty_input_has_every_word_against_it if {
+	why({}) == {"fhir", "organization", "role", "purpose", "consent", "request"}
+}

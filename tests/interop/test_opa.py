@@ -1,6 +1,7 @@
 """Our policy on an OPA server that nobody here wrote: the same answers as the embedded engine.
 
-Needs `NUTS_PZP_INTEROP_OPA_URL`, a server started with `policies/pzp/pzp.rego` and `policies/pzp/roles.yaml`.
+Needs `NUTS_PZP_INTEROP_OPA_URL`, a server started with `policies/pzp/pzp.rego`, `policies/pzp/roles.yaml` and the two
+policies in `tests/contract/authorization/published`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ requests = some.one_of(
         lambda kind, names, values: FhirRequest(
             "search-type", kind, params=tuple(zip(names, ((value,) for value in values), strict=False))
         ),
-        some.sampled_from(("Consent", "Goal", "Observation", "Patient", "Composition")),
+        some.sampled_from(("Consent", "Goal", "Observation", "Patient", "Composition", "Procedure", "Coverage")),
         some.lists(some.sampled_from(("patient", "subject", "category", "scope", "code", "_include", "_count")),
                    max_size=4),
         some.lists(some.sampled_from(("Patient/p1", "Patient/p2", "Patient/#patient", "http://snomed.info/sct|129125009",
@@ -56,6 +57,21 @@ requests = some.one_of(
                    min_size=4, max_size=4),
     ),
 )  # fmt: skip
+
+
+MORE = (
+    ("category", "http://snomed.info/sct|387713003"),
+    ("category", "http://snomed.info/sct|129125009"),
+    ("scope", "http://terminology.hl7.org/CodeSystem/consentscope|treatment"),
+    ("_include", "Coverage:payor:Patient"),
+    ("_include", "Coverage:payor:Organization"),
+)
+
+
+def about(kind: str, who: str, more: Sequence[tuple[str, str]]) -> FhirRequest:
+    """A search of that type about one patient, as other use cases ask."""
+    params = (("patient", f"Patient/{who}"), *more)
+    return FhirRequest("search-type", kind, params=tuple((name, (value,)) for name, value in params))
 
 
 def access(request: FhirRequest, role: str | None, purpose: Purpose, patient_id: str | None) -> Access:
@@ -104,11 +120,25 @@ async def test_a_server_that_holds_another_policy_permits_nothing(around: Surrou
     assert isinstance(stop, Deny | Unavailable)
 
 
-def test_both_engines_answer_alike(around: Surroundings) -> None:
+PUBLISHED = Path(__file__).parents[1] / "contract/authorization/published"
+KINDS = ("Condition", "Procedure", "Coverage", "Consent")
+EXACT = dict(zip(KINDS, ((), MORE[:1], MORE[3:], MORE[1:3]), strict=True))
+OF_OTHERS = some.one_of(
+    some.builds(lambda kind, who: about(kind, who, EXACT[kind]), some.sampled_from(KINDS), some.sampled_from(IDS)),
+    some.builds(
+        about, some.sampled_from(KINDS), some.sampled_from(IDS), some.lists(some.sampled_from(MORE), max_size=3)
+    ),
+    requests,
+)
+
+
+@pytest.mark.parametrize("folder", [None, "pzp_gf", "bgz"])
+def test_both_engines_answer_alike(around: Surroundings, folder: str | None) -> None:
     permitted = 0
+    bundle = {"bundle_folder": str(PUBLISHED / folder)} if folder else {}
 
     @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    @given(requests, some.sampled_from((*ROLES, None)), some.sampled_from(list(Purpose)),
+    @given(OF_OTHERS if folder else requests, some.sampled_from((*ROLES, None)), some.sampled_from(list(Purpose)),
            some.sampled_from((*IDS, None)))  # fmt: skip
     def alike(request: FhirRequest, role: str | None, purpose: Purpose, patient_id: str | None) -> None:
         nonlocal permitted
@@ -123,7 +153,7 @@ def test_both_engines_answer_alike(around: Surroundings) -> None:
     with asyncio.Runner() as runner:
 
         async def begin() -> tuple[Any, Any]:
-            return regorus.build({}, around), opa.build({"url": URL}, around)
+            return regorus.build(bundle, around), opa.build({"url": URL, **bundle}, around)
 
         embedded, server = runner.run(begin())
         alike()
