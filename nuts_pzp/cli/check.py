@@ -58,7 +58,7 @@ async def _look(deployment: Deployment, folder: Path) -> list[Check]:
         try:
             await estate.reload()
             found += await estate.checks()
-            found += [_flows(deployment, estate)]
+            found += [_flows(deployment, estate), _decisions(deployment, estate)]
         finally:
             await estate.stop()
             await ledger.aclose()
@@ -93,6 +93,17 @@ def _flows(deployment: Deployment, estate: Estate) -> Check:
         if offered and listener is None
     ]
     return Check("flows", not lacking, "each has its listener" if not lacking else f"no listener: {', '.join(lacking)}")
+
+
+def _decisions(deployment: Deployment, estate: Estate) -> Check:
+    """Say for whom decisions are offered; a tenant whose decisions nobody may ask for is a mistake, as is the reverse."""
+    offered = sorted(house.tenant.id for house in estate.houses if house.deciding)
+    if bool(offered) == (deployment.decision_api is not None):
+        return Check("decision_api", True, f"offered for {', '.join(offered)}" if offered else "not offered")
+    lacking = (
+        f"nobody may ask, yet {offered[0]} has disclose.decision" if offered else "no tenant has disclose.decision"
+    )
+    return Check("decision_api", False, lacking)
 
 
 def _show(found: list[Check]) -> None:
