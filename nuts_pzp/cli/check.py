@@ -96,7 +96,7 @@ def _flows(deployment: Deployment, estate: Estate) -> Check:
 
 
 def _decisions(deployment: Deployment, estate: Estate) -> Check:
-    """Say for whom decisions are offered; a tenant whose decisions nobody may ask for is a mistake, as is the reverse."""
+    """Say for whom decisions are offered; an offer that nobody may ask for is a mistake, as is the reverse."""
     offered = sorted(house.tenant.id for house in estate.houses if house.deciding)
     if bool(offered) == (deployment.decision_api is not None):
         return Check("decision_api", True, f"offered for {', '.join(offered)}" if offered else "not offered")
