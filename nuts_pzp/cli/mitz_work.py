@@ -75,6 +75,8 @@ async def _account(place: Tenancy, code: str, bsn: Bsn | None, who: Professional
 async def subscribe(place: Tenancy, patients: tuple[Bsn, ...], born: date | None, who: Professional) -> dict[str, Any]:
     """Want these patients, send what can be sent now, and count."""
     async with _letters(place) as (letters, subscriptions):
+        if not letters.subscribes:
+            refuse("subscribe_on is never: nobody is subscribed from here")
         for bsn in patients:
             await _account(place, "mitz.subscribed", bsn, who, ("birth_date_told", "yes" if born else "no"))
             await subscriptions.want(bsn, born, again=True)

@@ -68,6 +68,11 @@ class Letters:
         """True for a certificate that the settings name."""
         return self._pinned is not None and self._pinned.admits(certificate)
 
+    @property
+    def subscribes(self) -> bool:
+        """False where the settings say that nobody is subscribed, by command neither."""
+        return self._settings is not None and self._settings.subscribe_on != "never"
+
     async def read(self, media_type: str, body: bytes, /) -> Notice | NotForUs | Unreadable:
         """Read a notification as strictly as an answer."""
         found = read(media_type, body)

@@ -400,6 +400,18 @@ async def test_two_processes_send_one_subscription(ward: Ward) -> None:
     await other.stop()
 
 
+@pytest.mark.parametrize(("mode", "commands"), [("manual", True), ("never", False)])
+async def test_at_a_disclosure_nobody_is_subscribed_unless_the_settings_say_so(
+    mode: str, commands: bool, ward: Ward
+) -> None:
+    other = ward.adapter(subscribe_on=mode)
+    assert other.letters is not None
+    assert other.letters.subscribes is commands
+    other.letters.has(KNOWN)
+    await other.stop()
+    assert await ward.state() is None
+
+
 async def test_what_is_wanted_survives_a_restart(ward: Ward) -> None:
     await ward.mitz.stop()
     quiet = ward.adapter()
