@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from .assembly import Estate
 from .audit.port import Audit
 from .emergency.meter import AlertMeter
 from .settings import DecisionApiSettings, Deployment, ListenerSettings, SettingsError
+from .web.acceptor import Shared
 from .web.decision import DecisionDoor
 from .web.decision_clients import Enforcer, Guard
 from .web.ehr import EhrDoor
@@ -24,17 +24,17 @@ DOORS = ("network", "ehr")
 
 
 class Doors:
-    """The network and the EHR door of one process. `bound`: sockets that several processes listen on together."""
+    """The network and the EHR door of one process. `shared`: sockets that several processes listen on together."""
 
     def __init__(
         self,
         deployment: Deployment,
         folder: Path,
         registry: CollectorRegistry,
-        bound: Mapping[str, socket.socket] | None = None,
+        shared: Mapping[str, Shared] | None = None,
     ) -> None:
         self._deployment, self._folder, self._registry = deployment, folder, registry
-        self._bound = bound or {}
+        self._shared = shared or {}
         self._servers: dict[str, Server] = {}
         self._ehr: EhrDoor | None = None
         self.deciding: DecisionDoor | None = None
@@ -63,8 +63,8 @@ class Doors:
     async def _open(
         self, name: str, app: App, settings: ListenerSettings, unreadable: Unreadable | None = None
     ) -> None:
-        bound = self._bound.get(name)
-        self._servers[name] = await listening(name, app, settings, self._folder, bound=bound, unreadable=unreadable)
+        shared = self._shared.get(name)
+        self._servers[name] = await listening(name, app, settings, self._folder, shared=shared, unreadable=unreadable)
 
     async def close(self) -> None:
         """Take nobody in any more; who is being answered has a few seconds."""
@@ -87,13 +87,13 @@ async def listening(
     settings: ListenerSettings,
     folder: Path,
     *,
-    bound: socket.socket | None = None,
+    shared: Shared | None = None,
     unreadable: Unreadable | None = None,
 ) -> Server:
     """Return the open listener of that name in the settings; SettingsError, with words, when it cannot be opened."""
     try:
         tls = settings.tls(folder)
-        server = Server(app, host=settings.host, port=settings.port, tls=tls, bound=bound, unreadable=unreadable)
+        server = Server(app, host=settings.host, port=settings.port, tls=tls, shared=shared, unreadable=unreadable)
         await server.start()
     except OSError as error:
         raise SettingsError(f"listeners.{name}: {error.strerror or 'cannot be opened'}") from None

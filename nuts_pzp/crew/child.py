@@ -21,6 +21,7 @@ import structlog
 from .. import telemetry
 from ..doors import DOORS
 from ..settings import Deployment, SettingsError
+from ..web.acceptor import Board, Shared
 from .control import Control, Message
 
 _log = structlog.get_logger("nuts_pzp.crew")
@@ -33,7 +34,7 @@ class Post:
     deployment: Deployment
     folder: Path
     slot: int
-    bound: dict[str, socket.socket]
+    shared: dict[str, Shared]
 
     @property
     def audit_socket(self) -> Path:
@@ -106,7 +107,7 @@ def post() -> tuple[str, Post, socket.socket]:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("role", choices=("worker", "writer"))
     asked.add_argument("--folder", type=Path, required=True)
-    for name in ("slot", "control", "settings", *DOORS):
+    for name in ("slot", "control", "settings", "board", *DOORS):
         asked.add_argument(f"--{name}", type=int)
     given = asked.parse_args()
     os.environ.setdefault("RUST_LIB_BACKTRACE", "0")  # before the policy engine: it would cost 20 ms per error
@@ -115,7 +116,13 @@ def post() -> tuple[str, Post, socket.socket]:
         deployment = Deployment.model_validate_json(file.read())
     telemetry.configure(deployment.log.level)
     structlog.contextvars.bind_contextvars(process=f"{given.role}-{given.slot}")
-    numbers = {name: getattr(given, name) for name in DOORS}
-    bound = {name: socket.socket(fileno=number) for name, number in numbers.items() if number is not None}
-    where = Post(deployment, given.folder, given.slot, bound)
+    where = Post(deployment, given.folder, given.slot, _shared(given, deployment.workers))
     return given.role, where, socket.socket(fileno=given.control)
+
+
+def _shared(given: argparse.Namespace, workers: int) -> dict[str, Shared]:
+    if given.board is None:
+        return {}
+    board = Board(given.board, workers, given.slot)
+    numbers = {name: getattr(given, name) for name in DOORS}
+    return {name: Shared(socket.socket(fileno=number), board) for name, number in numbers.items() if number is not None}

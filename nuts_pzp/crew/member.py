@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import Process
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,12 @@ class Given:
 class Member:
     """A place in the crew. `keep` runs until `stop`; `first` has why the first start failed, empty when it did not."""
 
-    def __init__(self, role: str, slot: int, given: Given, bound: Mapping[str, socket.socket]) -> None:
+    def __init__(
+        self, role: str, slot: int, given: Given, files: Mapping[str, int], ended: Callable[[int], None] | None = None
+    ) -> None:
+        """`files` are open files that it gets, by the name of its argument; `ended` hears of its slot at each end."""
         self.role, self.slot = role, slot
-        self._given, self._bound = given, bound
+        self._given, self._files, self._ended = given, files, ended
         self.ready = False
         self.restarts = 0
         self.first: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -102,7 +105,7 @@ class Member:
         self._refused = ""
         with theirs, os.fdopen(os.memfd_create("settings"), "wb", buffering=0) as settings:
             settings.write(self._given.settings)
-            fds = [theirs.fileno(), settings.fileno(), *(one.fileno() for one in self._bound.values())]
+            fds = [theirs.fileno(), settings.fileno(), *self._files.values()]
             self._process = process = await asyncio.create_subprocess_exec(
                 *self._command(theirs.fileno(), settings.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -112,6 +115,8 @@ class Member:
         listening = asyncio.create_task(self._control.listen())
         code = await process.wait()
         self.ready = False
+        if self._ended is not None:
+            self._ended(self.slot)
         await listening  # its end is closed by now; what it said last is heard
         self._control = None
         return code
@@ -119,8 +124,8 @@ class Member:
     def _command(self, control: int, settings: int) -> list[str]:
         words = [sys.executable, "-m", "nuts_pzp.crew", self.role, "--folder", str(self._given.folder)]
         words += ["--slot", str(self.slot), "--control", str(control), "--settings", str(settings)]
-        for name, one in self._bound.items():
-            words += [f"--{name}", str(one.fileno())]
+        for name, number in self._files.items():
+            words += [f"--{name}", str(number)]
         return words
 
     async def _heard(self, message: Message) -> None:

@@ -8,6 +8,7 @@ process does: doors, houses, ledger, operations.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..audit.ledger.ledger import Condition
 from ..doors import DOORS, listening
 from ..gateway import audit_checks
 from ..settings import Deployment, ListenerSettings, SettingsError
+from ..web.acceptor import Board
 from ..web.operations import Check, operations
 from ..web.server import Server
 from .counts import Counts
@@ -46,6 +48,7 @@ class Supervisor:
         self._registry.register(self._counts)
         self._open_for_all = False
         self._waiting = 0
+        self._board = -1
 
     @property
     def ports(self) -> dict[str, int]:
@@ -75,7 +78,10 @@ class Supervisor:
                     self._bound[name] = _bound(name, settings)
             given = Given(self._folder, self._deployment.model_dump_json().encode())
             await self._begin([Member("writer", 0, given, {})])
-            await self._begin([Member("worker", slot, given, self._bound) for slot in range(self._deployment.workers)])
+            workers = self._deployment.workers
+            board, self._board = Board.new(workers)
+            files = {"board": self._board} | {name: one.fileno() for name, one in self._bound.items()}
+            await self._begin([Member("worker", slot, given, files, board.absent) for slot in range(workers)])
         except BaseException:
             await self.stop()
             raise
@@ -90,8 +96,11 @@ class Supervisor:
     async def stop(self) -> None:
         """Take no more connections; end the workers, then the writer, then the operations listener."""
         self._open_for_all = False
-        for one in self._bound.values():
-            one.close()
+        for bound in self._bound.values():
+            bound.close()
+        if self._board >= 0:
+            os.close(self._board)
+            self._board = -1
         await asyncio.gather(*(one.stop(_WORKER_GRACE) for one in self.workers))
         if self.writer is not None:
             await self.writer.stop(_WRITER_GRACE)

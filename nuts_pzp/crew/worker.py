@@ -32,7 +32,7 @@ class Worker:
     def __init__(self, post: Post) -> None:
         self._post = post
         self._registry = CollectorRegistry()
-        self._doors = Doors(post.deployment, post.folder, self._registry, post.bound)
+        self._doors = Doors(post.deployment, post.folder, self._registry, post.shared)
         self._ledger: RemoteLedger | None = None
         self._estate: Estate | None = None
 

@@ -18,12 +18,11 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from .acceptor import BACKLOG, Acceptor, Seated, Shared
 from .places import Places
 from .protocol import Guarded, Patience, Unreadable
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
-
-BACKLOG = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +58,18 @@ class Server:
         patience: Patience | None = None,
         places: Places | None = None,
         unreadable: Unreadable | None = None,
-        bound: socket.socket | None = None,
+        shared: Shared | None = None,
     ) -> None:
         """`places` bounds the connections; each listener has its own. `unreadable` answers what is no request.
 
-        `bound` is a socket to listen on in the place of host and port.
+        `shared` is a socket to listen on in the place of host and port, together with other processes.
         """
         patience = patience or Patience()
         told = staticmethod(unreadable) if unreadable else None
+        places = places or (Seated(shared.board) if shared else Places())
         self._config = Config(
             app,
-            http=type("_Patient", (Guarded,), {"patience": patience, "places": places or Places(), "unreadable": told}),
+            http=type("_Patient", (Guarded,), {"patience": patience, "places": places, "unreadable": told}),
             interface="asgi3",
             ws="none",
             lifespan="off",
@@ -81,9 +81,9 @@ class Server:
         )
         self._config.load()
         self._ssl = tls.context() if tls else None
-        self._host, self._port, self._bound = host, port, bound
+        self._host, self._port, self._shared = host, port, shared
         self._state = ServerState()
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | Acceptor | None = None
         self._clock: asyncio.Task[None] | None = None
 
     @property
@@ -95,19 +95,22 @@ class Server:
         """Bind and listen; raises OSError when the address is taken."""
         loop = asyncio.get_running_loop()
         self._tick()
-        where: dict[str, Any] = (
-            {"host": self._host, "port": self._port} if self._bound is None else {"sock": self._bound}
-        )
-        self._server = await loop.create_server(
-            self._connection,
-            **where,
-            ssl=self._ssl,
-            ssl_handshake_timeout=5.0 if self._ssl else None,
-            backlog=BACKLOG,
-        )
-        for listener in self._server.sockets:
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._port = self._server.sockets[0].getsockname()[1]
+        if self._shared is not None:
+            acceptor = self._server = Acceptor(self._shared, self._connection, self._ssl)
+            acceptor.start()
+            self._port = acceptor.port
+        else:
+            server = self._server = await loop.create_server(
+                self._connection,
+                self._host,
+                self._port,
+                ssl=self._ssl,
+                ssl_handshake_timeout=5.0 if self._ssl else None,
+                backlog=BACKLOG,
+            )
+            for listener in server.sockets:
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._port = server.sockets[0].getsockname()[1]
         self._clock = asyncio.create_task(self._date())
         return self._port
 
