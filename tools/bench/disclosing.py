@@ -34,7 +34,7 @@ BYTES = 20_000
 MANY = 32
 WORKERS = (1, 2)
 NO_LIMITS = {
-    f"{who}_{what}": 1_000_000 for who in ("organization", "tenant", "patient") for what in ("per_second", "burst")
+    f"{who}_{what}": 100_000 for who in ("organization", "tenant", "patient") for what in ("per_second", "burst")
 }
 
 
