@@ -20,6 +20,7 @@ from rich.table import Table
 from ..accounted import Administered
 from ..emergency.register import Judgment, Refused, Register, Review, Verdict
 from ..identity import Professional
+from ..telemetry import mask
 from .consent_relation import reference
 from .options import Config
 from .tenancy import AsJson, OperatorId, OperatorName, OperatorRole, Tenancy, TenantId, operator_of, refuse, tenancy
@@ -106,7 +107,7 @@ def as_dict(one: Review) -> dict[str, Any]:
     return {
         **one.alert.written(),
         "professional": {"id": one.professional_id, "name": one.professional_name},
-        "text": one.text,
+        "text": mask(one.text),
         "open": one.open,
         "judgments": [
             {"verdict": verdict.verdict.value, "by": verdict.by, "at": verdict.at, "evidence": verdict.evidence}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from ..exchange import Asked, Caller, Inquiry, Relation
-from ..identity import Assurance, EmergencyReason, Purpose
+from ..identity import Assurance, EmergencyReason, Purpose, eleven_test
 from ..outcome import Deny, Outcome
 from ..reasons import Reason
 
@@ -33,6 +34,8 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
     claimed = asked.purpose is Purpose.EMERGENCY
     if claimed and asked.reason not in {one.value for one in EmergencyReason}:
         return Deny(Reason.BODY_MALFORMED, detail=f"reason: one of: {_CODES}")
+    if claimed and any(eleven_test(part) for part in re.findall(r"[0-9]{9}", asked.explanation)):
+        return Deny(Reason.BODY_MALFORMED, detail="explanation: it travels to every holder, so no BSN in it")
     return Inquiry(
         caller=caller,
         professional=professional,

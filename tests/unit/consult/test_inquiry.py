@@ -49,6 +49,13 @@ def test_free_text_is_no_reason(reason: str | None) -> None:
     assert (found.reason, found.detail) == (Reason.BODY_MALFORMED, "reason: one of: unresponsive, incapable, no-time")
 
 
+def test_a_bsn_does_not_travel_in_an_explanation() -> None:
+    found = inquire(CALLER, replace(ASKED, explanation="patiënt 999912008 is gevallen"), emergency=True)
+    assert isinstance(found, Deny)
+    assert "999912008" not in str(found)
+    assert isinstance(inquire(CALLER, replace(ASKED, explanation="bel 057055511"), emergency=True), Inquiry)
+
+
 def test_what_a_treatment_adds_stays_at_home() -> None:
     found = inquire(CALLER, replace(ASKED, purpose=Purpose.TREATMENT), emergency=True)
     assert isinstance(found, Inquiry)
