@@ -51,4 +51,5 @@ def authorized(ruled: Ruled, code: str) -> door.Response:
     outward = (b"x-outward-status", str(face.status).encode())
     said = replace(problem(stop, code), status=face.status if face in _AS_IT_IS else 403)
     challenge = ((b"www-authenticate", b'DPoP algs="ES256", Bearer'),) if face is Face.UNAUTHENTICATED else ()
-    return replace(said, headers=(*said.headers, outward, *challenge))
+    others = tuple(header for header in said.headers if header[0] != b"www-authenticate")
+    return replace(said, headers=(*others, outward, *challenge))
