@@ -8,6 +8,7 @@ from typing import Any
 from stand import PATIENT
 
 from nuts_pzp.consult.queries import PZP, patient_by_bsn
+from nuts_pzp.consult.queries_stu3 import capabilities
 from nuts_pzp.fhir.request import FhirRequest, encode
 from nuts_pzp.sandbox.resources import SNOMED, TREATMENTS, Chart, concept
 
@@ -56,9 +57,13 @@ def bundle(resources: list[dict[str, Any]], matches: str) -> str:
 
 
 def answers(number: int) -> dict[str, str]:
-    """Return what the source answers to the patient search and to the first wording of every PZP query."""
+    """Return what the source answers: its version, the patient search, and the first wording of every PZP query."""
     held = dossier(number)
-    found = {_asked(patient_by_bsn(PATIENT.bsn)): bundle(_of(held, "Patient"), "Patient")}
+    capability = json.dumps({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"})
+    found = {
+        _asked(capabilities()): capability,
+        _asked(patient_by_bsn(PATIENT.bsn)): bundle(_of(held, "Patient"), "Patient"),
+    }
     for query in PZP:
         attempt = query.tries[0]
         found[_asked(attempt.about(PATIENT_ID))] = bundle(_answer(query.name, held), attempt.resource_type)
