@@ -109,3 +109,18 @@ def test_a_form_of_another_month_is_a_statement_of_its_own(pen: Any, look: Any) 
     item = look(a=[pen.treatment("deny", "2024-01"), pen.form("2024-03-15", pen.choice("1386", "2"))])[CPR]
     assert item["ref"] == "https://a.example/fhir/QuestionnaireResponse/f"
     assert [one["ref"] for one in item["history"]] == ["https://a.example/fhir/Consent/c"]
+
+
+def test_a_form_goes_with_the_resource_that_has_since_ended_what_it_records(pen: Any, look: Any) -> None:
+    ended = pen.treatment("deny", "2024-01-15", provision={"period": {"end": "2025-06-01"}})
+    item = look(a=[ended, pen.form("2024-01-15", pen.choice("1386", "2"))])[CPR]
+    assert (item["state"], item["ref"], item["history"]) == ("ended", "https://a.example/fhir/Consent/c", [])
+    assert [one["ref"] for one in item["corroboratedBy"]] == ["https://a.example/fhir/QuestionnaireResponse/f"]
+    other = look(a=[ended, pen.form("2024-01-15", pen.choice("1386", "0"))])[CPR]
+    assert other["state"] == "conflict", "what it records is not what was ended"
+
+
+def test_a_form_in_progress_goes_with_no_ended_resource(pen: Any, look: Any) -> None:
+    ended = pen.treatment("deny", "2024-01-15", provision={"period": {"end": "2025-06-01"}})
+    item = look(a=[ended, pen.form("2024-01-15", pen.choice("1386", "2"), status="in-progress")])[CPR]
+    assert [one["recordStatus"] for one in item["history"]] == ["in-progress"]
