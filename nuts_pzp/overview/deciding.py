@@ -99,7 +99,7 @@ def _by_date(key: str, ordered: list[Statement]) -> Verdict:
         verdict.parallel = _distinct([*tier, *loose])
         beside = {id(one) for one in verdict.parallel}
         verdict.corroborating = tuple(one for one in verdict.corroborating if id(one) not in beside)
-    _look_back(verdict, ordered, pool)
+    _look_back(verdict, pool)
     return verdict
 
 
@@ -131,7 +131,7 @@ def _within(end: Statement, one: Statement) -> bool:
     return not (same and one.when.overlaps(end.since))
 
 
-def _look_back(verdict: Verdict, ordered: list[Statement], pool: list[Statement]) -> None:
+def _look_back(verdict: Verdict, pool: list[Statement]) -> None:
     """Add what is older than the leading statement and must be seen: the last decision, agreements never ended."""
     leading = verdict.leading
     if leading is None or leading.when is None:

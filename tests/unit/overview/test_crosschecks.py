@@ -89,3 +89,10 @@ def test_checks_can_be_switched_off_and_never_change_a_value(pen: Any, look: Any
     assert without.codes(CPR) == []
     for key, item in with_checks.items.items():
         assert item["value"] == without[key]["value"]
+
+
+def test_x6_sees_a_permit_that_is_contradicted(pen: Any, look: Any) -> None:
+    goal = pen.goal("713148004", "2025-01-01")
+    seen = look(a=[goal, pen.treatment("permit", "2025-01-01")], b=[pen.treatment("deny", "2025-01-01")])
+    assert seen[CPR]["state"] == "conflict"
+    assert seen.checks() == ["X6"]

@@ -84,6 +84,29 @@ def test_an_instant_is_one_second_and_one_without_seconds_a_minute(
     assert datetime.fromtimestamp(when.start, UTC).isoformat() == start
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "after", "day"),
+    [
+        ("2022", "2022-01-01T00:00:00+01:00", "2023-01-01T00:00:00+01:00", ""),
+        ("2022-12", "2022-12-01T00:00:00+01:00", "2023-01-01T00:00:00+01:00", ""),
+        ("2024-02", "2024-02-01T00:00:00+01:00", "2024-03-01T00:00:00+01:00", ""),
+        ("2022-01-31", "2022-01-31T00:00:00+01:00", "2022-02-01T00:00:00+01:00", "2022-01-31"),
+        ("9999-12-31", "9999-12-31T00:00:00+01:00", None, "9999-12-31"),
+    ],
+)
+def test_a_coarse_date_is_all_of_its_unit(text: str, first: str, after: str | None, day: str) -> None:
+    when = _when(text)
+    start = int(datetime.fromisoformat(first).timestamp())
+    assert (when.text, when.start, when.day) == (text, start, day)
+    assert when.end == (int(datetime.fromisoformat(after).timestamp()) if after else start + 86_400)
+
+
+def test_a_longer_text_than_any_date_is_not_looked_at() -> None:
+    longest = "2022-11-08T10:15:30.123456789012+01:00"
+    assert read_date(longest) is not None
+    assert read_date(f"{longest}{' ' * 10}") is None
+
+
 def test_an_interval_is_past_from_the_moment_it_ends() -> None:
     day = _when("2026-11-21")
     assert is_past(day, day.end)

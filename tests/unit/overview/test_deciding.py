@@ -340,3 +340,25 @@ def test_last_decisions_that_contradict_each_other_are_all_named(pen: Any, look:
     seen = look(a=[pen.treatment("Nee, nog geen besluit", "2025-01-01")], **told)
     assert seen.codes(CPR) == ["LAST_KNOWN_DIFFERS", "UNDECIDED_AFTER_DECISION"]
     assert _refs(seen, "LAST_KNOWN_DIFFERS") == ["b/c", "c/c"]
+
+
+def test_texts_that_stand_beside_each_other_are_not_said_to_corroborate_as_well(pen: Any, look: Any) -> None:
+    told = {
+        name: [pen.observation("153851000146100", text, "2025-01-01")]
+        for name, text in zip("abc", ("Rust", "Rust", "Zee"), strict=True)
+    }
+    item = look(**told)[WISHES]
+    assert item["value"]["texts"] == ["Rust", "Zee"]
+    assert [one["source"]["id"] for one in item["parallel"]] == ["a", "b", "c"]
+    assert item["corroboratedBy"] == []
+
+
+def test_a_text_of_no_date_that_says_the_same_corroborates(pen: Any, look: Any) -> None:
+    told = {
+        "a": [pen.observation("153851000146100", "Rust", "2025-01-01")],
+        "b": [pen.observation("153851000146100", "Zee", "2025-01-01")],
+        "c": [pen.observation("153851000146100", "rust", None)],
+    }
+    item = look(**told)[WISHES]
+    assert [one["source"]["id"] for one in item["parallel"]] == ["a", "b"]
+    assert [one["source"]["id"] for one in item["corroboratedBy"]] == ["c"]
