@@ -70,7 +70,8 @@ def minimize(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Mi
     be read.
     """
     try:
-        answer.body.decode("utf-8")
+        if not answer.body.isascii():
+            answer.body.decode("utf-8")
         if access.request.interaction == "read":
             return _one(answer, access, outside)
         return _Searchset(answer.body, access, outside, answer.base).minimized(answer.status)

@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -45,13 +45,22 @@ LONG = frozenset({"leak"})
 """Parts that are measured only when they are asked for."""
 
 
-def notes(before: tuple[float, float, float]) -> list[str]:
-    """Say what a reader must know of the run: the machine, how busy it was, what was missing."""
+SET_ON = 17_800
+"""Answers per second of the yardstick on the machine on which the goals were set (two shared cores)."""
+
+
+def notes(before: tuple[float, float, float], rows: Sequence[Row]) -> list[str]:
+    """Say what a reader must know of the run: the machine, how fast and how busy it was, what was missing."""
     about = machine()
     load = f"load average before the run {before[0]:.2f}, {before[1]:.2f}, {before[2]:.2f}"
     said = [", ".join(f"{name} {value}" for name, value in about.items()) + f"; {load}."]
     if before[0] > 0.5:
         said.append("**The machine was not idle**: absolute figures are pessimistic; ratios are of one run.")
+    if yardstick := next((row.figures["rate"] for row in rows if row.id == "nginx"), 0.0):
+        said.append(
+            f"The yardstick answers {yardstick:,.0f}/s here and {SET_ON:,}/s where the goals were set: a machine "
+            f"{SET_ON / yardstick:.1f} times as fast. Times and rates are to be read with that; ratios are not."
+        )
     missing = [name for name, found in (("nginx", nginx.NGINX), ("wrk", WRK)) if found is None]
     if missing:
         words = f"**{' and '.join(missing)} not installed: no ratio to nginx.**"
@@ -93,7 +102,7 @@ def main() -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = f"{folder}/bytecode"
         rows = uvloop.run(run(names, SMALLEST if options.smallest else Effort(), Path(folder)))
-    told = notes(before)
+    told = notes(before, rows)
     if options.json:
         document = {"schema": "nuts-pzp-bench/1", "machine": machine(), "load_before": before, "notes": told}
         print(json.dumps({**document, "rows": [asdict(row) for row in rows]}, ensure_ascii=False, indent=2))
