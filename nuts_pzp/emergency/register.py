@@ -143,7 +143,7 @@ class Register:
                     found.append(review)
             except StoreFailed as error:
                 _log.error("emergency.review-unreadable", error=str(error), alarm="operations")
-        for one in sorted(found, key=lambda review: review.alert.at):
+        for one in sorted(found, key=lambda review: (review.alert.at, review.alert.nth)):
             yield one
 
     async def judge(self, id: str, judgment: Judgment) -> Review:
