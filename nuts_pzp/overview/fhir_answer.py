@@ -19,6 +19,8 @@ from ..fhir.bundle import Resource
 from .shape import Item, Overview, SourceRow
 
 TAG = "urn:nuts-pzp:source"
+HISTORY = {"system": "urn:nuts-pzp:standing", "code": "history", "display": "Eerder vastgelegd"}
+"""The tag of a resource that no longer says what counts."""
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]{1,40})/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
 _PEOPLE = ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization")
@@ -28,17 +30,21 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def searchset(answers: Sequence[Answer], overview: Overview) -> bytes:
+def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = False) -> bytes:
     """Return the Bundle: a match per leading or conflicting resource, what it points at, one OperationOutcome.
 
-    `total` counts the matches. The same answers in another order give the same bytes.
+    `history`: a match, with a tag, for each resource that only stands in the history of an item. `total` counts the
+    matches. The same answers in another order give the same bytes.
     """
     old = {one.id for one in overview.sources if one.dialect == "stu3"}
     answers = [answer for answer in answers if answer.source.holder.ura.value not in old]
     held = {(one.url, answer.source.holder.ura.value): (answer, one) for answer in answers for one in answer.got.items}
     by_url = {url: (answer, one) for (url, _), (answer, one) in sorted(held.items(), key=lambda pair: pair[0])}
-    matches = sorted(url for url in _shown(overview) if url in by_url)
+    shown, earlier = _shown(overview), _earlier(overview) if history else set()
+    matches = sorted(url for url in shown | earlier if url in by_url)
     contents = {url: _at_source(*by_url[url]) for url in by_url}
+    for url in (earlier - shown).intersection(contents):
+        contents[url]["meta"]["tag"].append(HISTORY)
     included = sorted(_reached(matches, contents) - set(matches))
     entries = [_entry(url, contents[url], "match") for url in matches]
     entries += [_entry(url, contents[url], "include") for url in included]
@@ -63,6 +69,11 @@ def all_failed(overview: Overview) -> bool:
 def _shown(overview: Overview) -> set[str]:
     """The URL of each resource that leads, stands beside, or contradicts."""
     return {ref.partition("#")[0] for item in overview.items() for ref in _refs(item) if ref}
+
+
+def _earlier(overview: Overview) -> set[str]:
+    """The URL of each resource that stands in the history of an item."""
+    return {entry.ref.partition("#")[0] for item in overview.items() for entry in item.history}
 
 
 def _refs(item: Item) -> Iterator[str]:

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
@@ -19,6 +19,7 @@ import orjson
 import structlog
 
 from ..accounted import Shown
+from ..audit.heard import Heard
 from ..audit.port import NotRecorded
 from ..consult.flow import consult
 from ..exchange import Attempt, Caller
@@ -137,7 +138,9 @@ class Again:
             if seconds:
                 await while_listening(_ended(entry, seconds), call.receive)
             if not entry.ended:
-                return _started(call, key, entry)
+                await while_listening(entry.accounted(), call.receive)
+                if entry.recorded:
+                    return _started(call, key, entry)
         if media_type == EVENTS and entry.pieces:
             if not began:
                 await self._accounted(call, caller, key, entry)
@@ -220,7 +223,8 @@ class _Begun:
 
 async def _consulted(begun: _Begun) -> None:
     call, key, entry = begun.call, begun.key, begun.entry
-    flow = consult(call.house, call.presented, begun.manner.question.asked, begun.manner.now)
+    house = replace(call.house, audit=Heard(call.house.audit, entry.record))
+    flow = consult(house, call.presented, begun.manner.question.asked, begun.manner.now)
     async with aclosing(pieces(flow, begun.manner)) as told:
         async for piece in told:
             if piece.name == "problem" and piece.response is not None:

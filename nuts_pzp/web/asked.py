@@ -62,6 +62,8 @@ class Question:
 
     asked: Asked
     view: View = "overview"
+    history: bool = False
+    """As FHIR: earlier statements as well. The JSON always has them."""
 
 
 class _Twice(Exception):
@@ -189,7 +191,7 @@ def _question(body: _Part) -> Question | Wrong:
     context = body.one_of("context", CONTEXTS)
     targets, deadline = _targets(body), _deadline(body)
     localize = bool(body.take("localize", bool))
-    chosen = body.one_of("view", VIEWS)
+    chosen, history = body.one_of("view", VIEWS), bool(body.take("history", bool))
     body.ends()
     if body.faults or bsn is None or born is None:
         return Wrong(tuple(body.faults))
@@ -206,7 +208,7 @@ def _question(body: _Part) -> Question | Wrong:
         context=context,
         localize=localize,
     )
-    return Question(asked, next((view for view in VIEWS if view == chosen), VIEWS[0]))
+    return Question(asked, next((view for view in VIEWS if view == chosen), VIEWS[0]), history)
 
 
 def _patient(body: _Part) -> tuple[Bsn | None, datetime.date | None]:

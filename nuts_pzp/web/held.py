@@ -70,6 +70,8 @@ class Entry:
     fhir: tuple[int, bytes] | None = field(default=None, repr=False)
     """Status and sealed body of the FHIR answer, when that was asked for."""
     problem: Response | None = None
+    recorded: bool = False
+    """Whether the log holds anything of it yet: until then nobody is told that it runs."""
     ended: bool = False
     size: int = 0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -81,6 +83,12 @@ class Entry:
         self.size += len(sealed)
         self._wake()
 
+    def record(self) -> None:
+        """Its first record is durable."""
+        if not self.recorded:
+            self.recorded = True
+            self._wake()
+
     def end(self) -> None:
         """Nothing more comes."""
         self.ended = True
@@ -89,6 +97,11 @@ class Entry:
     def _wake(self) -> None:
         waking, self._changed = self._changed, asyncio.Event()
         waking.set()
+
+    async def accounted(self) -> None:
+        """Wait until the log holds something of it, or nothing will."""
+        while not self.recorded and not self.ended:
+            await self._changed.wait()
 
     async def begun(self) -> None:
         """Wait until there is something to tell."""

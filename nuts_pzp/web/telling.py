@@ -152,7 +152,7 @@ def _shown(overview: Overview, given: list[Answer], manner: Manner) -> door.Resp
     if manner.media_type == FHIR_JSON:
         if all_failed(overview):
             return door.Response(502, failure(overview))
-        return door.Response(200, searchset(given, overview))
+        return door.Response(200, searchset(given, overview, history=manner.question.history))
     return door.Response(200, _as_json(overview, given, manner), media_type=JSON)
 
 

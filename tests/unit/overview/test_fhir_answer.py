@@ -78,6 +78,25 @@ def test_the_newest_leads_and_the_older_stays_home() -> None:
     assert content["total"] == 1
 
 
+def test_history_comes_when_it_is_asked_for_and_says_that_it_is() -> None:
+    answers = [
+        answer("90000111", patient(), directive("permit", "2023-05-09")),
+        answer("90000222", patient(), directive("deny", "2026-10-21")),
+    ]
+    content = orjson.loads(searchset(answers, merge(answers, (), now=NOW, asked=ASKED), history=True))
+    Bundle.model_validate(content)
+    matches = {
+        one["fullUrl"]: [tag["code"] for tag in one["resource"]["meta"]["tag"]]
+        for one in content["entry"]
+        if one["search"]["mode"] == "match"
+    }
+    assert matches == {
+        "https://90000111.example/fhir/Consent/c1": ["90000111", "history"],
+        "https://90000222.example/fhir/Consent/c1": ["90000222"],
+    }
+    assert content["total"] == 2
+
+
 def test_each_resource_says_where_it_came_from_and_nothing_else_changed() -> None:
     content = bundle_of(answer("90000222", patient(), directive("deny", "2026-10-21")))
     [consent] = [one["resource"] for one in content["entry"] if one["resource"]["resourceType"] == "Consent"]

@@ -114,6 +114,30 @@ async def test_later_is_a_202_with_a_place_and_the_result_is_there(region: Any, 
     assert seen.json["meldcode"] == begun.json["meldcode"] == begun.headers["x-meldcode"] != seen.headers["x-meldcode"]
 
 
+async def test_a_202_leaves_only_after_something_of_it_is_on_record(region: Any, ask: Any) -> None:
+    region.source("90000111", Slow())
+    writes, durable = region.append, asyncio.Event()
+
+    async def slowly(event: Any) -> Any:
+        await durable.wait()
+        return await writes(event)
+
+    region.append = slowly
+    asking = asyncio.create_task(ask(headers=LATER))
+    await asyncio.sleep(0.05)
+    assert not asking.done()
+    durable.set()
+    begun = await asking
+    assert (begun.status, kinds(region)[0]) == (202, "Intended")
+
+
+async def test_what_is_not_recorded_is_never_said_to_run(region: Any, ask: Any) -> None:
+    region.source("90000111", Slow())
+    region.fail_at = 1
+    refused = await ask(headers=LATER)
+    assert (refused.status, refused.json["code"]) == (503, "PZP-AUDIT-001")
+
+
 async def test_who_waits_a_little_gets_it_at_once_when_it_is_quick(region: Any, ask: Any) -> None:
     region.source("90000111", knows)
     seen = await ask(headers={"prefer": "wait=5, respond-async"})
