@@ -61,11 +61,14 @@ from .settings import (
     in_words,
     read_tenant,
 )
+from .state_settings import PostgresState
 from .store.once import Once
 from .store.outbox import Outbox
 from .store.patients import Patients
+from .store.port import State
 from .store.port import StoreFailed as StateFailed
 from .store.sqlite import SqliteStore
+from .store.turn import Turn
 from .store.vault import STORE_KEY, Vault
 from .web.operations import Check
 from .web.server import App
@@ -131,16 +134,23 @@ RELATION: Slot[Grounds] = Slot("relation")
 ALERT: Slot[Alarm] = Slot("alert")
 
 
-def open_store(deployment: Deployment, folder: Path) -> SqliteStore:
+def open_store(deployment: Deployment, folder: Path) -> State:
     """Open this deployment's small state; SettingsError when it cannot be used. The command line opens it too."""
+    chosen = deployment.state
     try:
-        return SqliteStore(folder / deployment.state / "store.sqlite")
-    except StateFailed as error:
+        if isinstance(chosen, PostgresState):
+            from .store.postgres import PostgresStore  # only who has the extra `postgres` can import it
+
+            return PostgresStore(chosen.dsn(folder), folder / chosen.roots_file if chosen.roots_file else None)
+        return SqliteStore(folder / chosen / "store.sqlite")
+    except ImportError:
+        raise SettingsError("state.kind: postgres needs the extra nuts-pzp[postgres]") from None
+    except (StateFailed, BadKeyFile) as error:
         raise SettingsError(f"state: {error}") from None
 
 
 def surroundings(
-    deployment: Deployment, folder: Path, settings: TenantSettings, store: SqliteStore, *, quiet: bool = False
+    deployment: Deployment, folder: Path, settings: TenantSettings, store: State, *, quiet: bool = False
 ) -> Surroundings:
     """Return what the adapters of one tenant are given; makes the tenant's folder under `state`."""
     tenant = settings.tenant()
@@ -148,7 +158,7 @@ def surroundings(
         tenant=tenant,
         outbound=deployment.outbound.outbound(),
         folder=folder / deployment.tenants,
-        state=folder / deployment.state / tenant.id,
+        state=folder / deployment.state_folder / tenant.id,
         store=store.of(tenant),
         quiet=quiet,
     )
@@ -161,16 +171,22 @@ class _Furnishing:
 
     def __init__(
         self, settings: TenantSettings, around: Surroundings, audit: Audit, listed: frozenset[str], accounts: bool,
-        memory: Memory,
+        memory: Memory, replica: str | None,
     ) -> None:  # fmt: skip
+        """`replica`: what this one is called among those that share the state; None when nobody shares it."""
         self._settings, self._around, self._audit, self._listed = settings, around, audit, listed
-        self._accounts, self._memory = accounts, memory
+        self._accounts, self._memory, self._replica = accounts, memory, replica
         self._living: dict[str, Living] = {}
         self._vault = (
             Vault(around.store, secret_or_new(around.state / STORE_KEY), around.tenant.id) if around.store else None
         )
         self._patients = Patients(self._vault) if self._vault else None
         self._letters: Correspondence | None = None
+
+    async def prove(self) -> None:
+        """Raise StateFailed when this tenant's state lies under another key than ours."""
+        if self._vault is not None:
+            await self._vault.prove()
 
     def build(self, network_url: str, *, mutual: bool = False) -> Furnished:
         """`network_url` is where others reach the network door; `mutual`: it asks for client certificates."""
@@ -270,7 +286,8 @@ class _Furnishing:
         )
         self._living[LEGAL] = LegalBasis(self._around.tenant.id, chosen)
         if patients is not None and self._accounts:
-            self._living[BOOKS] = Bookkeeping(Outbox(patients.vault), audit, patients.advance)
+            turn = Turn(patients.vault, BOOKS, self._replica) if self._replica else None
+            self._living[BOOKS] = Bookkeeping(Outbox(patients.vault), audit, patients.advance, turn)
         return consent
 
     def _desk(self, chosen: ConsentSettings, vault: Vault | None) -> Desk | None:
@@ -301,7 +318,7 @@ class Estate:
     def __init__(self, deployment: Deployment, folder: Path, ledger: Logs, *, accounts: bool = True) -> None:
         """`accounts`: do what is done once per deployment, such as bringing into the ledger what commands did."""
         self._deployment, self._folder, self._ledger, self._accounts = deployment, folder, ledger, accounts
-        self._store: SqliteStore | None = None
+        self._store: State | None = None
         self._houses: dict[str, Furnished] = {}
         self._memories: dict[str, Memory] = {}
         self._named: dict[str, list[tuple[str, Path]]] = {}
@@ -414,12 +431,14 @@ class Estate:
         try:
             audit = await self._ledger.enter(around.tenant)
             listed = frozenset(self._deployment.adapters)
-            furnishing = _Furnishing(settings, around, audit, listed, self._accounts, memory)
+            replica = self._deployment.name if isinstance(self._deployment.state, PostgresState) else None
+            furnishing = _Furnishing(settings, around, audit, listed, self._accounts, memory, replica)
+            await furnishing.prove()
             mutual = network is not None and network.client_roots_file is not None
             return furnishing.build(network.url if network else "", mutual=mutual)
         except SettingsError as error:
             raise SettingsError(f"{file.name}: {error}") from None
-        except (ValueError, Damaged, StoreFailed, BadKeyFile, NotRecorded) as error:
+        except (ValueError, Damaged, StoreFailed, StateFailed, BadKeyFile, NotRecorded) as error:
             raise SettingsError(f"{file.name}: {error}") from None
 
     def _certificate_files(self) -> Iterable[tuple[str, Path]]:

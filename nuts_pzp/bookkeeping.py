@@ -18,6 +18,7 @@ from .outcome import Outcome, Unavailable
 from .reasons import Reason
 from .store.outbox import Outbox
 from .store.port import StoreFailed
+from .store.turn import Turn
 
 PAUSE = 0.25
 """Seconds between two looks into the outbox: how long a permission may wait for its record."""
@@ -29,8 +30,14 @@ _log = structlog.get_logger("nuts_pzp.bookkeeping")
 class Bookkeeping:
     """One tenant's. Living: it looks once before the doors open, then every quarter of a second."""
 
-    def __init__(self, outbox: Outbox, audit: Audit, purge: Callable[[Bsn], Awaitable[object]]) -> None:
-        """`purge` makes every verdict about a patient worthless, in every process; StoreFailed."""
+    def __init__(
+        self, outbox: Outbox, audit: Audit, purge: Callable[[Bsn], Awaitable[object]], turn: Turn | None = None
+    ) -> None:
+        """`purge` makes every verdict about a patient worthless, in every process; StoreFailed.
+
+        `turn`: several replicas share the outbox, and one at a time brings it into its ledger.
+        """
+        self._turn = turn
         self._outbox, self._audit, self._purge = outbox, audit, purge
         self._task: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -58,6 +65,9 @@ class Bookkeeping:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self._turn is not None:
+            with contextlib.suppress(StoreFailed):
+                await self._turn.let_go()
 
     async def health(self) -> Outcome[str]:
         """Say whether what is done outside reaches the ledger."""
@@ -70,7 +80,8 @@ class Bookkeeping:
 
     async def _look(self) -> None:
         try:
-            await self.sweep()
+            if self._turn is None or await self._turn.mine():
+                await self.sweep()
             self._trouble = ""
         except (NotRecorded, StoreFailed) as error:
             self._tell(str(error))

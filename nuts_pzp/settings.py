@@ -26,6 +26,7 @@ from .decision_settings import DecisionSettings
 from .identity import NotAnIdentifier, Organization, Tenant, Ura
 from .outside import Outbound
 from .protection.settings import ProtectionSettings
+from .state_settings import PostgresState, StateSettings
 from .web.server import ServerTls
 
 
@@ -132,7 +133,7 @@ class Deployment(Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,60}$")]
     listeners: Listeners
     audit: AuditSettings
-    state: Path
+    state: StateSettings
     tenants: Path
     outbound: OutboundSettings = OutboundSettings()
     decision_api: DecisionApiSettings | None = None
@@ -142,6 +143,11 @@ class Deployment(Strict):
     log: LogSettings = LogSettings()
     workers: Annotated[int, Field(ge=1, le=32)] = 1
     """Processes that answer. With more than one, another writes the ledger and one more keeps them."""
+
+    @property
+    def state_folder(self) -> Path:
+        """Where this machine keeps what is its own, wherever the small state lies."""
+        return self.state.folder if isinstance(self.state, PostgresState) else self.state
 
     @model_validator(mode="after")
     def _decisions_are_guarded(self) -> Deployment:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-pytest_plugins = ("staging",)
+pytest_plugins = ("staging", "databases")
 
 
 class OutsideCall(AssertionError):

@@ -79,6 +79,7 @@ def tenancy(config: Path, tenant: str) -> Iterator[Tenancy]:
             around = surroundings(deployment, folder, settings, store)
             assert around.store is not None
             vault = Vault(around.store, secret_or_new(around.state / STORE_KEY), settings.id)
+            asyncio.run(vault.prove())
             yield Tenancy(deployment, settings, around, vault)
         finally:
             store.close()

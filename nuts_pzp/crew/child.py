@@ -39,7 +39,7 @@ class Post:
     @property
     def audit_socket(self) -> Path:
         """Where the audit writer listens."""
-        return self.folder / self.deployment.state / "audit.sock"
+        return self.folder / self.deployment.state_folder / "audit.sock"
 
 
 class Duty(Protocol):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from ..identity import Tenant
+
 
 class StoreFailed(Exception):
     """The state could not be read or written. Says what kind of trouble; whoever asks turns it into an Unavailable."""
@@ -23,7 +25,8 @@ class Store(Protocol):
     async def put(self, kind: str, key: str, value: bytes | None, was: int, /) -> bool:
         """Put the value, or remove with None, if the version is still `was`; False when it is not; raise StoreFailed.
 
-        Durable once it returns True. No version comes twice, also not after a removal.
+        Durable once it returns True. After StoreFailed it may have been put or not: who cares reads again. No version
+        comes twice, also not after a removal; versions are compared for being the same, never for order.
         """
         ...
 
@@ -39,4 +42,16 @@ class Store(Protocol):
 
         What is put or removed meanwhile may or may not be seen; nothing is seen twice.
         """
+        ...
+
+
+class State(Protocol):
+    """The small state of a whole deployment, as it is opened at the start."""
+
+    def of(self, tenant: Tenant, /) -> Store:
+        """Return the part of one tenant: the only one it can see."""
+        ...
+
+    def close(self) -> None:
+        """Finish what runs and let go; idempotent. Blocks for some seconds at most."""
         ...

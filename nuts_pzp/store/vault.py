@@ -21,6 +21,8 @@ from .port import Store, StoreFailed
 STORE_KEY = "store.key"
 """Name of the key file under the tenant's own state."""
 _NONCE_BYTES = 12
+_PROOF = "key-proof"
+_TRIES = 3
 
 
 class Vault:
@@ -35,6 +37,22 @@ class Vault:
 
     def __repr__(self) -> str:
         return f"Vault({self._tenant})"
+
+    async def prove(self) -> None:
+        """Raise StoreFailed unless this is the key that everything here lies under; the first to come says which.
+
+        With another key no patient would be found under their pseudonym, and so no objection either.
+        """
+        for _ in range(_TRIES):
+            found, _version = await self._store.get(_PROOF, _PROOF)
+            if found:
+                try:
+                    self._open(_PROOF, _PROOF, found)
+                except StoreFailed:
+                    raise StoreFailed(f"{STORE_KEY} is not the key that this tenant's state lies under") from None
+                return
+            await self.put(_PROOF, _PROOF, {"of": self._tenant}, 0)
+        raise StoreFailed("the key cannot be proved")
 
     def pseudonym(self, bsn: Bsn) -> str:
         """Return the key under which this patient's documents lie: 64 hexadecimal digits."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from nuts_pzp.identity import Organization, Tenant, Ura
-from nuts_pzp.store.port import Store, StoreFailed
+from nuts_pzp.store.port import State, Store, StoreFailed
+from nuts_pzp.store.postgres import PostgresStore
 from nuts_pzp.store.sqlite import SqliteStore
 
 OURS = Tenant("meerwijck", Organization(Ura("90000222"), "V6", "Ziekenhuis Meerwijck"))
@@ -19,13 +20,14 @@ THEIRS = Tenant("wilgenhof", Organization(Ura("90000111"), "Z3", "Huisartsenprak
 Opening = Callable[[], Any]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
     """Opens the same deployment's store once more, as another process would."""
-    opened: list[SqliteStore] = []
+    opened: list[State] = []
+    dsn = request.getfixturevalue("cluster").fresh("contract") if request.param == "postgres" else ""
 
-    def another() -> SqliteStore:
-        opened.append(SqliteStore(tmp_path / "state" / "store.sqlite"))
+    def another() -> State:
+        opened.append(PostgresStore(dsn) if dsn else SqliteStore(tmp_path / "state" / "store.sqlite"))
         return opened[-1]
 
     yield another
