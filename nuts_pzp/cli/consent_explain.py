@@ -19,7 +19,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ..accounted import Administered
-from ..assembly import CONSENT, RECORDS, RELATION
 from ..consent.notice import Corresponding
 from ..consent.port import Bounded, Presuming
 from ..consent.profile import Ranked, SharingConsent
@@ -31,6 +30,7 @@ from ..outcome import Deny, Evidence, Outcome, Permit, Stop
 from ..outside import Living
 from ..reasons import Reason
 from ..settings import MITZ, TOLD, DiscloseSettings, SettingsError
+from ..slots import CONSENT, RECORDS, RELATION
 from ..store.outbox import Outbox
 from ..systems.local_consent.record import Choice
 from ..systems.local_consent.registry import Registry

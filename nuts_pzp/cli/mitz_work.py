@@ -10,10 +10,10 @@ from enum import Enum
 from typing import Any, cast
 
 from ..accounted import Administered
-from ..assembly import CONSENT
 from ..identity import Bsn, Professional
 from ..outcome import Outcome
 from ..settings import MITZ, SettingsError
+from ..slots import CONSENT
 from ..store.outbox import Outbox
 from ..store.port import StoreFailed
 from ..systems.mitz.consent import MitzConsent

@@ -16,10 +16,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import telemetry
-from ..assembly import open_store, surroundings
 from ..identity import Bsn, NotAnIdentifier, Professional
 from ..keys import BadKeyFile, secret_or_new
 from ..outside import Surroundings
+from ..premises import open_store, surroundings
 from ..settings import ConsentSourceSettings, Deployment, SettingsError, TenantSettings, read_deployment, read_tenant
 from ..store.outbox import Outbox
 from ..store.port import StoreFailed

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.assembly import Estate, Furnished
+from nuts_pzp.assembly import Estate
+from nuts_pzp.furnished import Furnished
 from nuts_pzp.house import House
 from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.settings import read_deployment

@@ -23,12 +23,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from nuts_pzp import settings
-from nuts_pzp.assembly import Estate, Slot
+from nuts_pzp.assembly import Estate
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
 from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.sandbox.authority import Authority
+from nuts_pzp.slots import Slot
 from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.systems.cover_table.source import CoverSettings
 from nuts_pzp.systems.cover_table.table import Table as CoverTable

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp import assembly
+from nuts_pzp import slots
 
 
 @pytest.fixture(autouse=True)
 def unread() -> Iterator[None]:
-    assembly._installed.cache_clear()
+    slots._installed.cache_clear()
     yield
-    assembly._installed.cache_clear()
+    slots._installed.cache_clear()
 
 
 def test_what_is_installed_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,9 +26,9 @@ def test_what_is_installed_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None
         readings.append(params)
         return entry_points(**params)
 
-    monkeypatch.setattr(assembly, "entry_points", counted)
-    assert {"regorus", "opa"} <= set(assembly._adapters("nuts_pzp.policy", frozenset()))
-    assert "mitz" in assembly._adapters("nuts_pzp.consent", frozenset())
+    monkeypatch.setattr(slots, "entry_points", counted)
+    assert {"regorus", "opa"} <= set(slots._adapters("nuts_pzp.policy", frozenset()))
+    assert "mitz" in slots._adapters("nuts_pzp.consent", frozenset())
     assert len(readings) == 1
 
 
@@ -40,6 +40,6 @@ def test_another_distribution_is_used_only_when_it_is_listed(monkeypatch: pytest
         def select(self, group: str) -> list[Any]:
             return [theirs, orphan] if group == "nuts_pzp.policy" else []
 
-    monkeypatch.setattr(assembly, "entry_points", Installed)
-    assert assembly._adapters("nuts_pzp.policy", frozenset()) == {}
-    assert set(assembly._adapters("nuts_pzp.policy", frozenset({"a-region"}))) == {"theirs"}
+    monkeypatch.setattr(slots, "entry_points", Installed)
+    assert slots._adapters("nuts_pzp.policy", frozenset()) == {}
+    assert set(slots._adapters("nuts_pzp.policy", frozenset({"a-region"}))) == {"theirs"}
