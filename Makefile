@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check test-long bench mutation interop-nuts interop-fhir interop-opa interop-nginx lock clean
+.PHONY: setup demo test check test-long bench mutation interop-nuts interop-fhir interop-whole interop-opa interop-nginx lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,7 +15,7 @@ help:
 	@echo "make bench       the benchmark table"
 	@echo "make mutation    changes the program in many small ways and counts what the tests notice (an hour)"
 	@echo "make interop-nginx   docs/how-to/nginx.md before the simulated region, with the nginx that is installed"
-	@echo "make interop-nuts | interop-fhir | interop-opa   against counterparts named by environment variables"
+	@echo "make interop-nuts | interop-fhir | interop-whole | interop-opa   against counterparts named by environment variables"
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) tools/setup.py "$(VENV)"
@@ -51,7 +51,10 @@ interop-nuts: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_nuts_node.py
 
 interop-fhir: setup
-	@$(BIN)/python -m pytest -rs tests/interop/test_fhir_server.py
+	@$(BIN)/python -m pytest -rs tests/interop/test_fhir_server.py tests/interop/test_fhir_stu3_server.py
+
+interop-whole: setup
+	@$(BIN)/python -m pytest -rs tests/interop/test_whole.py
 
 interop-nginx: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_nginx.py

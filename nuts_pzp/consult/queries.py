@@ -21,12 +21,16 @@ _OBSERVATIONS = ("153851000146100", "395091006", "340171000146104", "247751003",
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One wording of a query. `after_empty`: also made when the try before was answered but found nothing."""
+    """One wording of a query. `after_empty`: also made when the try before was answered but found nothing.
+
+    `beyond`: not a wording of the guide, so who refuses it holds nothing back of what the guide asks.
+    """
 
     resource_type: str
     params: tuple[Parameter, ...]
     subject: str = "patient"
     after_empty: bool = True
+    beyond: bool = False
 
     def about(self, patient_id: str) -> FhirRequest:
         """Return the request for the patient with this logical id at the source."""

@@ -12,7 +12,10 @@ from .queries import PZP, Query, Try
 _SCT = "http://snomed.info/sct"
 _ACP = ("code", (f"{_SCT}|713603004",))
 _ICD = ("72506001", "465460004", "468542000", "704707009", "1263462004", "1236894001")
-_FORM = ("questionnaire", ("https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017",))
+_CANONICAL = "https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017"
+_FORM = ("questionnaire", (_CANONICAL,))
+_FORM_AS_PUBLISHED = ("questionnaire", (f"{_CANONICAL}|1.0.0-rc2",))
+"""In STU3 a form is named by a Reference, which a server compares whole: without its version it is not found."""
 _DEVICE = ("_include", ("DeviceUseStatement:device",))
 
 _SAME = {query.name: query for query in PZP}
@@ -56,6 +59,7 @@ PZP_STU3: tuple[Query, ...] = (
         (
             Try("QuestionnaireResponse", (_FORM,), subject="subject"),
             Try("QuestionnaireResponse", (_FORM,), after_empty=False),
+            Try("QuestionnaireResponse", (_FORM_AS_PUBLISHED,), subject="subject", beyond=True),
         ),
     ),
 )

@@ -19,7 +19,7 @@ from ..reasons import Reason
 from .harvest import Harvest
 from .issues import trouble
 from .patient import patients_in
-from .queries import PZP, RESOLVED, Query, patient_by_bsn, read
+from .queries import PZP, RESOLVED, Query, Try, patient_by_bsn, read
 from .queries_stu3 import PZP_STU3, capabilities
 from .references import unresolved
 
@@ -108,6 +108,11 @@ async def _server(house: Consulting, source: Source, inquiry: Inquiry, trace: st
     return house.connector.to(source.base, _Traced(signer, trace))
 
 
+def _asked_too_much(attempt: Try, stop: Stop) -> bool:
+    """True for a refusal that leaves nothing open where another wording was answered."""
+    return stop.reason is Reason.SOURCE_QUERY or (attempt.beyond and isinstance(stop, Deny))
+
+
 class _Calls:
     """The requests of one visit, so many at once."""
 
@@ -135,7 +140,7 @@ class _Calls:
             answered = answered or stop is None
             if found.items or (stop is not None and stop.reason is not Reason.SOURCE_QUERY):
                 break
-        if stop is not None and not (answered and stop.reason is Reason.SOURCE_QUERY):
+        if stop is not None and not (answered and _asked_too_much(attempt, stop)):
             harvest.gap(query.name, stop)
         harvest.open.discard(query.name)
 

@@ -6,9 +6,7 @@ Our own client for a tenant's server is tried on it too.
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,23 +15,27 @@ from typing import Any
 
 import httpx
 import pytest
+from peers import LOOPBACK, moved, real_fhir, transaction
 
 from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.identity import Organization, Tenant, Ura
-from nuts_pzp.outside import Living, Outbound, Surroundings
+from nuts_pzp.outcome import Deny, Unavailable
+from nuts_pzp.outside import Surroundings
+from nuts_pzp.reasons import Reason
 from nuts_pzp.sandbox.fhir_server import FhirServerTwin
 from nuts_pzp.sandbox.organizations import Dialect
 from nuts_pzp.sandbox.people import by_slug
 from nuts_pzp.systems.fhir_server import build_records
+from nuts_pzp.systems.fhir_server.server import Records
 
 pytestmark = pytest.mark.interop
 
-VARIABLE = "NUTS_PZP_INTEROP_FHIR_URL"
 SCT = "http://snomed.info/sct"
 SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
 ACD = "http://terminology.hl7.org/CodeSystem/consentcategorycodes|acd"
 OBSERVATIONS = "153851000146100", "395091006", "340171000146104", "247751003", "570801000146104"
+VALUE_SETS = "https://fhir.iknl.nl/fhir/ValueSet"
 FORM = "https://fhir.iknl.nl/fhir/Questionnaire/ACP-zib2020"
 
 LOADED: tuple[tuple[str, str, Dialect], ...] = (
@@ -42,13 +44,6 @@ LOADED: tuple[tuple[str, str, Dialect], ...] = (
     ("postma", "lindezicht", "form"),
     ("hendriks", "wilgenhof", "r4-beta3"),
 )
-
-
-def moved(resource: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Give a resource an id, and its references, that no other source on the same server has."""
-    text = json.dumps(resource)
-    found: dict[str, Any] = json.loads(re.sub(r'"reference": "(\w+)/([^"]+)"', rf'"reference": "\1/{prefix}\2"', text))
-    return found | {"id": prefix + found["id"]}
 
 
 def prefix(slug: str, organization: str) -> str:
@@ -83,17 +78,13 @@ def references(bundle: dict[str, Any], mode: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def base() -> str:
-    url = os.environ.get(VARIABLE, "").rstrip("/")
-    if not url:
-        pytest.skip(f"{VARIABLE} is not set")
-    entries = []
-    for slug, organization, _ in LOADED:
-        for one in by_slug(slug).records[organization]:
-            resource = moved(one, prefix(slug, organization))
-            target = f"{resource['resourceType']}/{resource['id']}"
-            entries.append({"resource": resource, "request": {"method": "PUT", "url": target}})
-    # One transaction: an Encounter and its Procedure refer to each other.
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    url = real_fhir()
+    resources = [
+        moved(one, prefix(slug, organization))
+        for slug, organization, _ in LOADED
+        for one in by_slug(slug).records[organization]
+    ]
+    bundle = transaction(resources)
     answer = httpx.post(url, json=bundle, headers={"content-type": "application/fhir+json"}, timeout=60)
     assert answer.status_code == 200, answer.text[:500]
     return url
@@ -248,24 +239,63 @@ async def test_a_body_of_another_media_type_is_ignored_by_both(both: Both) -> No
         assert len(subjects) > 1
 
 
-@pytest.mark.parametrize("via", ["GET", "POST"])
-async def test_our_client_reads_all_pages(base: str, tmp_path: Path, via: Any) -> None:
-    outbound = Outbound((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
+@pytest.fixture
+async def records(base: str, tmp_path: Path) -> AsyncIterator[Records]:
     tenant = Tenant("wilgenhof", Organization(Ura("90000111"), "Z3", "De Wilgenhof"))
-    records = build_records({"base": base}, Surroundings(tenant, outbound, tmp_path, tmp_path))
-    assert isinstance(records, Living)
-    await records.start()
-    try:
-        wanted = (f"Patient/{prefix('hendriks', 'wilgenhof')}10",)
-        request = FhirRequest("search-type", "Consent", params=(("patient", wanted),), via=via)
-        found: list[str] = []
-        for _ in range(4):
-            answer = await records.send(request)
-            assert isinstance(answer, FhirAnswer), answer
-            found += references(json.loads(answer.body), "match")
-            if answer.next is None:
-                break
-            request = FhirRequest("search-type", "Consent", continuation=answer.next)
-        assert len(set(found)) == 44
-    finally:
-        await records.stop()
+    made = build_records({"base": base}, Surroundings(tenant, LOOPBACK, tmp_path, tmp_path))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+WANTED = (("patient", (f"Patient/{prefix('hendriks', 'wilgenhof')}10",)),)
+
+
+@pytest.mark.parametrize("via", ["GET", "POST"])
+async def test_our_client_reads_all_pages(records: Records, via: Any) -> None:
+    request = FhirRequest("search-type", "Consent", params=WANTED, via=via)
+    found: list[str] = []
+    for _ in range(4):
+        answer = await records.send(request)
+        assert isinstance(answer, FhirAnswer), answer
+        found += references(json.loads(answer.body), "match")
+        if answer.next is None:
+            break
+        request = FhirRequest("search-type", "Consent", continuation=answer.next)
+    assert len(set(found)) == 44
+
+
+async def test_our_client_learns_the_version_and_is_content(records: Records) -> None:
+    assert await records.health() == "answers"
+
+
+@pytest.mark.parametrize("lost", ["00000000-0000-4000-8000-000000000000", "x"])
+async def test_a_page_that_is_no_longer_there_is_an_answer_that_could_not_be_had(records: Records, lost: str) -> None:
+    """The server forgets a search after an hour (410): never an empty page, and never the end."""
+    first = await records.send(FhirRequest("search-type", "Consent", params=WANTED))
+    assert isinstance(first, FhirAnswer)
+    assert first.next is not None
+    further = re.sub(r"_getpages=[^&]+", f"_getpages={lost}", first.next)
+    assert further != first.next
+    gone = await records.send(FhirRequest("search-type", "Consent", continuation=further))
+    assert isinstance(gone, Unavailable), gone
+    assert gone.detail == "HTTP 410"
+
+
+@pytest.mark.parametrize(("kind", "asked", "status"), [
+    ("DeviceUseStatement", ("device.type:in", f"{VALUE_SETS}/ACP-MedicalDeviceProductType-ICD"), 404),
+    ("Goal", ("description:in", f"{VALUE_SETS}/ACP-MedicalPolicyGoal"), 400),
+    ("Consent", ("mood", "good"), 400),
+])  # fmt: skip
+async def test_what_the_server_does_not_know_is_told_apart_from_a_no(
+    records: Records, kind: str, asked: tuple[str, str], status: int
+) -> None:
+    """A value set is missing with 404: a search of something that is not there, not a resource that is not."""
+    request = FhirRequest("search-type", kind, params=(*WANTED, (asked[0], (asked[1],))))
+    stop = await records.send(request)
+    assert stop == Unavailable(Reason.SOURCE_QUERY, detail=f"HTTP {status}")
+
+
+async def test_what_is_not_there_to_read_is_a_no(records: Records) -> None:
+    stop = await records.send(FhirRequest("read", "Consent", "nobody"))
+    assert stop == Deny(Reason.NOT_FOUND, detail="HTTP 404")

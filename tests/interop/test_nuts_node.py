@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from peers import LOOPBACK, Nodes, real_nodes
 
-from nuts_pzp.exchange import Caller, Inquiry, Presented, Source
-from nuts_pzp.identity import Bsn, Organization, Professional, Purpose, Tenant, Ura
+from nuts_pzp.exchange import Caller, Inquiry, Presented
+from nuts_pzp.identity import Bsn, Professional, Purpose, Tenant
 from nuts_pzp.outcome import Deny, Unavailable
-from nuts_pzp.outside import Outbound, Surroundings
+from nuts_pzp.outside import Surroundings
 from nuts_pzp.reasons import Reason
 from nuts_pzp.systems.nuts_node import credentials, gatekeeper
+from nuts_pzp.systems.nuts_node.employee import request_body
 
 pytestmark = pytest.mark.interop
 
-VARIABLES = {
-    "user": "NUTS_PZP_INTEROP_NUTS_USER",
-    "subject": "NUTS_PZP_INTEROP_NUTS_USER_SUBJECT",
-    "holder": "NUTS_PZP_INTEROP_NUTS_HOLDER",
-    "issuer": "NUTS_PZP_INTEROP_NUTS_HOLDER_ISSUER",
-    "ura": "NUTS_PZP_INTEROP_NUTS_URA",
-    "type": "NUTS_PZP_INTEROP_NUTS_TYPE",
-}
-LOOPBACK = Outbound((ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
 GOAL = "https://pep.example.org/fhir/Goal"
 FORM = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True)
-class Nodes:
-    """What the environment says of the two nodes."""
-
-    user: str
-    subject: str
-    holder: str
-    issuer: str
-    ura: str
-    type: str
-
-    @property
-    def organization(self) -> Organization:
-        return Organization(Ura(self.ura), self.type, "")
-
-    def source(self, server: str | None = None) -> Source:
-        return Source(Organization(Ura("90000222"), "V6", ""), "https://pep.example.org/fhir", server or self.issuer)
-
-
 @pytest.fixture(scope="module")
 def nodes() -> Nodes:
-    missing = [name for name in VARIABLES.values() if not os.environ.get(name)]
-    if missing:
-        pytest.skip(f"NOT RUN against real Nuts nodes: set {', '.join(missing)}")
-    return Nodes(**{key: os.environ[name] for key, name in VARIABLES.items()})
+    return real_nodes()
 
 
 def around(nodes: Nodes) -> Surroundings:
@@ -227,3 +196,113 @@ async def test_a_malformed_url_in_a_proof_makes_the_node_drop_the_connection(nod
             await client.post("/internal/auth/v2/dpop/validate", json={**asked, "url": "http://[::1"})
         answer = await client.post("/internal/auth/v2/dpop/validate", json={**asked, "url": GOAL})
     assert answer.json() == {"valid": True}
+
+
+# Emergencies (spoedinzage): scope pzp-spoed, as policies/nuts/pzp-spoed.json words it
+
+
+SCOPES = {"pzp-gf": "TREAT", "pzp-spoed": "ETREAT"}
+
+
+@pytest.fixture(params=["Bearer", "DPoP"])
+async def claiming(nodes: Nodes, request: pytest.FixtureRequest) -> AsyncIterator[credentials.NutsCredentials]:
+    """The user's side, with both scopes."""
+    settings = {"node": nodes.user, "subject": nodes.subject, "token_type": request.param}
+    made = credentials.build(settings | {"scopes": {"TREAT": "pzp-gf", "ETREAT": "pzp-spoed"}}, around(nodes))
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def hospital(nodes: Nodes) -> AsyncIterator[gatekeeper.NutsGatekeeper]:
+    """A holder that takes emergencies."""
+    settings = {"node": nodes.holder, "issuer": nodes.issuer, "remember": 0, "scopes": SCOPES}
+    made = gatekeeper.build(settings, around(nodes))
+    yield made
+    await made.stop()
+
+
+def emergency(nodes: Nodes, identifier: str, reason: str | None = "no-time", text: str = "") -> Inquiry:
+    asked = inquiry(nodes, identifier)
+    return replace(asked, purpose=Purpose.EMERGENCY, emergency_reason=reason, emergency_text=text)
+
+
+@pytest.mark.parametrize("text", ["", "gevallen in de badkamer, geen contact mogelijk"])
+async def test_an_emergency_says_who_why_and_for_what(nodes: Nodes, claiming: Any, hospital: Any, text: str) -> None:
+    signer = await claiming.grant(nodes.source(), emergency(nodes, f"e-{len(text)}", text=text))
+    caller = await hospital.verify(shown(await signer("GET", GOAL)))
+    assert isinstance(caller, Caller), caller
+    assert (caller.scopes, caller.purpose) == ({"pzp-spoed"}, Purpose.EMERGENCY)
+    assert (caller.emergency_reason, caller.emergency_text) == ("no-time", text)
+    assert caller.professional == Professional(f"e-{len(text)}", "Verpleegkundige", "C. van Loon")
+    assert (caller.organization.ura.value, caller.organization.type) == (nodes.ura, nodes.type)
+    assert text not in caller.claims.values() or not text
+
+
+async def test_treatment_and_emergency_are_two_tokens_of_the_same_person(
+    nodes: Nodes, claiming: Any, hospital: Any
+) -> None:
+    treating = await claiming.grant(nodes.source(), inquiry(nodes, "e-2"))
+    pressed = await claiming.grant(nodes.source(), emergency(nodes, "e-2"))
+    seen = [await hospital.verify(shown(await signer("GET", GOAL))) for signer in (treating, pressed, treating)]
+    assert [one.purpose for one in seen] == [Purpose.TREATMENT, Purpose.EMERGENCY, Purpose.TREATMENT]
+    assert [one.emergency_reason for one in seen] == [None, "no-time", None]
+
+
+async def claim(nodes: Nodes, said: dict[str, Any]) -> httpx.Response:
+    """Ask for a token of the emergency scope with an employee credential of our own making."""
+    employee = {
+        "@context": ["https://www.w3.org/2018/credentials/v1", "https://nuts.nl/credentials/v1"],
+        "type": ["VerifiableCredential", "NutsEmployeeCredential"],
+        "credentialSubject": {"identifier": "e-3", "name": "C. van Loon", "roleName": "Verpleegkundige", **said},
+    }
+    asked = {"authorization_server": nodes.issuer, "scope": "pzp-spoed", "token_type": "Bearer"}
+    path = f"/internal/auth/v2/{nodes.subject}/request-service-access-token"
+    async with httpx.AsyncClient(base_url=nodes.user, trust_env=False) as client:
+        return await client.post(path, json=asked | {"credentials": [employee]})
+
+
+@pytest.mark.parametrize("said", [
+    {},
+    {"purposeOfUse": "ETREAT"},
+    {"emergencyReason": "no-time"},
+    {"purposeOfUse": "TREAT", "emergencyReason": "no-time"},
+    {"purposeOfUse": "ETREAT", "emergencyReason": "curious"},
+    {"purposeOfUse": "ETREAT", "emergencyReason": "no-time "},
+    {"purposeOfUse": "ETREAT", "emergencyReason": "no-time\n"},
+    {"purposeOfUse": "ETREAT", "emergencyReason": "no-time", "emergencyText": "x" * 401},
+    {"purposeOfUse": "ETREAT", "emergencyReason": "no-time", "name": ""},
+])  # fmt: skip
+async def test_the_node_gives_no_token_for_an_emergency_without_purpose_code_or_name(
+    nodes: Nodes, said: dict[str, Any]
+) -> None:
+    answer = await claim(nodes, said)
+    assert answer.status_code == 412, answer.text
+    assert "access_token" not in answer.text
+
+
+@pytest.mark.parametrize("said", [
+    {"purposeOfUse": "ETREAT", "emergencyReason": ["curious", "no-time"]},
+    {"purposeOfUse": ["TREAT", "ETREAT"], "emergencyReason": "no-time"},
+    {"purposeOfUse": "ETREAT", "emergencyReason": "no-time", "roleName": ["tuinman", "huisarts"]},
+])  # fmt: skip
+async def test_a_list_satisfies_the_node_and_not_the_door(nodes: Nodes, hospital: Any, said: dict[str, Any]) -> None:
+    """One element that fits is enough for a definition, and the claim is then the whole list: two answers in one."""
+    answer = await claim(nodes, said)
+    assert answer.status_code == 200, answer.text
+    outcome = await hospital.verify(shown({"authorization": f"Bearer {answer.json()['access_token']}"}))
+    assert outcome.reason is Reason.TOKEN_CLAIMS
+
+
+async def test_a_holder_that_takes_no_emergencies_refuses_their_token(nodes: Nodes, claiming: Any, door: Any) -> None:
+    signer = await claiming.grant(nodes.source(), emergency(nodes, "e-4"))
+    outcome = await door.verify(shown(await signer("GET", GOAL)))
+    assert outcome.reason is Reason.TOKEN_SCOPE
+
+
+async def test_two_scopes_at_once_are_had_from_no_node(nodes: Nodes) -> None:
+    body = request_body(emergency(nodes, "e-5"), server=nodes.issuer, scope="pzp-gf pzp-spoed", token_type="Bearer")
+    path = f"/internal/auth/v2/{nodes.subject}/request-service-access-token"
+    async with httpx.AsyncClient(base_url=nodes.user, trust_env=False) as client:
+        answer = await client.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 502, answer.text

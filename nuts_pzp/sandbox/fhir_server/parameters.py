@@ -115,8 +115,9 @@ _STU3 = _R4 | {
         "context": _CONTEXT,
         "requester": _reference("requester.agent", *_ROLES),
     },
+    # A Reference in STU3: compared whole, so a version after the address makes it another form.
     "QuestionnaireResponse": _OF_SUBJECT
-    | {"status": _STATUS, "questionnaire": Parameter("uri", ("questionnaire.reference",))},
+    | {"status": _STATUS, "questionnaire": _reference("questionnaire", "Questionnaire")},
 }
 
 _BETA3 = {"Goal": {"description": _token("description")}, "Communication": {"reason-code": _token("reasonCode")}}

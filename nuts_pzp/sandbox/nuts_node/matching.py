@@ -143,9 +143,12 @@ def _filter(rule: Mapping[str, Any], value: Any) -> tuple[bool, Any]:
 
 
 def _pattern(pattern: str, value: str) -> tuple[bool, Any]:
-    """Search, not anchored; one capture group gives the claim, two or more are an error."""
+    """Search, not anchored; one capture group gives the claim, two or more are an error.
+
+    `$` is the very end in the node, not also the place before a last line break.
+    """
     try:
-        hit = re.search(pattern, value, re.ASCII)
+        hit = re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), value, re.ASCII)
     except re.error:
         raise BadDefinition("invalid pattern") from None
     if hit is None:

@@ -125,3 +125,50 @@ def test_every_query_for_stu3_is_written_as_the_guide_has_it() -> None:
         f"/QuestionnaireResponse?subject=Patient/p1&{form}",
         f"/QuestionnaireResponse?patient=Patient/p1&{form}",
     } <= written
+
+
+def forms(further: Any, log: list[str]) -> Any:
+    """A source that speaks STU3 and answers every question, but the form with its version as `further`."""
+
+    def answering(request: FhirRequest) -> Any:
+        if request.interaction == "capabilities":
+            return {"resourceType": "CapabilityStatement", "fhirVersion": "3.0.2"}
+        named = [value for values in request.values("questionnaire") for value in values]
+        log.extend(named)
+        if any("|" in one for one in named):
+            return further
+        return bundle(patient() if request.resource_type == "Patient" else {"resourceType": "Bundle"})
+
+    return answering
+
+
+@pytest.mark.parametrize(
+    ("further", "complete"),
+    [
+        (bundle({"resourceType": "QuestionnaireResponse", "id": "f", "status": "completed"}), True),
+        (REFUSED, True),
+        (Unavailable(Reason.SOURCE_QUERY), True),
+        (Unavailable(Reason.SOURCE_DOWN), False),
+    ],
+)
+async def test_an_stu3_form_is_also_asked_as_it_was_published_and_a_refusal_of_that_hides_nothing(
+    region: Any, question: Any, presented: Any, further: Any, complete: bool
+) -> None:
+    """A Reference is compared whole. What the guide itself asks was answered; only silence leaves it open."""
+    asked: list[str] = []
+    region.source(S, forms(further, asked))
+    overview = await run(region.house(), presented, question)
+    canonical = "https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017"
+    assert asked == [canonical, f"{canonical}|1.0.0-rc2"]
+    assert overview.complete is complete
+
+
+async def test_a_refusal_of_the_guides_own_question_is_a_gap(region: Any, question: Any, presented: Any) -> None:
+    plain = forms(REFUSED, [])
+
+    def refusing(request: FhirRequest) -> Any:
+        return REFUSED if request.resource_type == "QuestionnaireResponse" else plain(request)
+
+    region.source(S, refusing)
+    overview = await run(region.house(), presented, question)
+    assert [gap.where for gap in overview.sources[0].gaps] == ["QuestionnaireResponse"]
