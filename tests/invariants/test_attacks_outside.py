@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from yarl import URL
 
 from nuts_pzp.exchange import Presented
@@ -24,7 +26,7 @@ from nuts_pzp.settings import SettingsError, read_deployment
 from nuts_pzp.systems.ehr_mtls.gatekeeper import EhrGatekeeper
 from nuts_pzp.systems.fhir_server.answer import relative
 from nuts_pzp.systems.nuts_node.flights import Flights
-from nuts_pzp.systems.nuts_node.proof import Call, objection
+from nuts_pzp.systems.nuts_node.proof import Call, judged
 from nuts_pzp.web import asked
 
 # --- proofs of possession
@@ -32,21 +34,36 @@ from nuts_pzp.web import asked
 NOW = 1_790_000_000.0
 TOKEN = "kVJw4c5J0yC1yCq2rWv5bP8Hq0oXz3mXQk0v2p1b9cE"
 URL_ASKED = "https://pep.example/wilgenhof/fhir/Goal"
-CALL = Call("GET", URL_ASKED, TOKEN, NOW, 60.0)
-JWK = {"kty": "EC", "crv": "P-256", "x": "eA", "y": "eQ"}
+KEY = ec.generate_private_key(ec.SECP256R1())
+JWK = {
+    name: value
+    for name, value in ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True).items()
+    if name in ("kty", "crv", "x", "y")
+}
 
 
 def coded(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
+THUMBPRINT = coded(sha256(json.dumps(dict(sorted(JWK.items())), separators=(",", ":")).encode()).digest())
+CALL = Call("GET", URL_ASKED, TOKEN, NOW, 60.0, THUMBPRINT)
+
+
+def objection(text: str, call: Call) -> str | None:
+    """What is said against a proof; None for one that holds."""
+    found = judged(text, call)
+    return found if isinstance(found, str) else None
+
+
 def proof(header: dict[str, Any] | None = None, raw: str = "", **claims: Any) -> str:
-    """A proof of `CALL`; a member of the header that is None is left out."""
+    """A proof of `CALL`, signed with its own key; a member of the header that is None is left out."""
     head = {"typ": "dpop+jwt", "alg": "ES256", "jwk": JWK} | (header or {})
     head = {name: value for name, value in head.items() if value is not None}
     ath = coded(sha256(TOKEN.encode()).digest())
     body = {"htm": "GET", "htu": URL_ASKED, "jti": "j-1", "iat": int(NOW), "ath": ath} | claims
-    return f"{coded(json.dumps(head).encode())}.{coded(raw.encode() or json.dumps(body).encode())}.c2ln"
+    signed = f"{coded(json.dumps(head).encode())}.{coded(raw.encode() or json.dumps(body).encode())}"
+    return f"{signed}.{coded(ECAlgorithm(ECAlgorithm.SHA256).sign(signed.encode(), KEY))}"
 
 
 def test_the_proof_that_is_changed_below_is_good() -> None:
