@@ -101,7 +101,10 @@ class Consulted:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """consult.shown: the result of an earlier consultation leaves once more, for who asked it. `of` is its meldcode."""
+    """consult.shown: the result of an earlier consultation leaves once more, for who asked it. `of` is its meldcode.
+
+    At the FHIR facade the attempt has the search or read that it leaves in answer to.
+    """
 
     attempt: Attempt
     bsn: Bsn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from .addressing.phones import Listed, PhoneList
@@ -107,13 +108,12 @@ class Furnishing:
         tenant = self._around.tenant
         if not network_url and own.decision is None:
             raise SettingsError("listeners.network.url: is needed by a tenant that discloses")
-        key_file = self._around.path(own.page_key_file) if own.page_key_file else None
         patients = self._patients
         consent = self._consent(own.consent, self._audit, patients)
         return Holding(
             tenant=tenant,
             base=f"{network_url.rstrip('/')}/{tenant.id}/fhir",
-            page_key=secret(key_file) if key_file else secret_or_new(self._around.state / "page.key"),
+            page_key=self._key(own.page_key_file, "page.key"),
             network=self._network(own, mutual),
             directory=directory,
             records=self._put("records", RECORDS, own.records),
@@ -148,7 +148,12 @@ class Furnishing:
             phones=PhoneList(Listed(Ura(one.ura), one.name, one.phone, one.usual) for one in user.phones),
             turns=Turns(user.at_once),
             once=Once(self._vault, "ehr-idempotency") if self._vault else None,
+            facade_key=self._key(user.facade_key_file, "facade.key"),
         )
+
+    def _key(self, named: Path | None, otherwise: str) -> bytes:
+        """Return a key of this tenant: from the file that is named, else one of its own below its state."""
+        return secret(self._around.path(named)) if named else secret_or_new(self._around.state / otherwise)
 
     def _deciding(self, own: DiscloseSettings, holding: Holding) -> Deciding | None:
         if own.decision is None:

@@ -80,6 +80,8 @@ class Consulting:
     """Gives the tenant's own EHR its tokens, where the EHR door takes those."""
     once: Once | None = field(default=None, repr=False)
     """Which idempotency keys were taken; without it none is."""
+    facade_key: bytes = field(default=b"", repr=False)
+    """Seals the ids of the FHIR facade (32 bytes), alike in all processes; without it there is no facade."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,6 +247,8 @@ class ConsultSettings(Strict):
     """The roles of the region's role table, as far as the tenant wants its EHR to be told of others."""
     records: SlotSettings | None = None
     phones: Annotated[tuple[PhoneSettings, ...], Field(max_length=500)] = ()
+    facade_key_file: Path | None = None
+    """Seals the ids of the FHIR facade; made under the tenant's state when absent."""
 
 
 class TenantSettings(Strict):

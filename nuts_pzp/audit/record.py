@@ -238,7 +238,7 @@ def _shown(event: Shown, members: Members, page: Page, own: Members | None) -> N
     members |= page.patient(event.bsn)
     members |= {
         "event": event_field("consult.shown", "R", None),
-        "object": {"consultation": event.of},
+        "object": object_field(event.attempt.request) | {"consultation": event.of},
         "org": {"requester": own} if own else {},
         "outcome": outcome_field(None),
         "user": page.person(event.professional),

@@ -6,6 +6,7 @@ Trusts the capability of the policy bundle, nothing else. Spec decision-api 3.3,
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 
 from ..identity import BSN_SYSTEM, eleven_test
@@ -27,9 +28,10 @@ _ID = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9.-]{1,64}"
 ID = re.compile(_ID)
 _PATIENT = re.compile(rf"Patient/({_ID})")
 _SOME_PATIENT = re.compile(r"(?:^|[/|])Patient/", re.IGNORECASE)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
 _SEEN_BY_OTHER_NAMES = ("patient", "subject", "identifier", "individual", "_id")
-_SINGLE = frozenset({"patient", "subject", "identifier", "questionnaire", "_count", "_format", "_id"})
+_SINGLE = frozenset({"patient", "subject", "identifier", "birthdate", "questionnaire", "_count", "_format", "_id"})
 
 
 def drop_format(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -49,12 +51,15 @@ def drop_format(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return kept
 
 
-def patient_search(given: list[tuple[str, str]]) -> tuple[Parameter, ...]:
-    """A Patient is searched by exactly one BSN identifier, and nothing else but `_count`."""
+def patient_search(given: list[tuple[str, str]], *, born: bool = False) -> tuple[Parameter, ...]:
+    """A Patient is searched by exactly one BSN identifier, and nothing else but `_count`; `born`: and a birth date."""
     params: list[Parameter] = []
     for name, value in given:
         if name == "_count":
             params.append((name, (_count(value),)))
+            continue
+        if born and name == "birthdate":
+            params.append((name, (_birth_date(value),)))
             continue
         if name != "identifier":
             raise Refused(Reason.REQUEST_BSN, "a Patient is searched by BSN identifier only")
@@ -64,7 +69,18 @@ def patient_search(given: list[tuple[str, str]]) -> tuple[Parameter, ...]:
         params.append((name, (value,)))
     if not any(name == "identifier" for name, _ in params):
         raise Refused(Reason.REQUEST_BSN, "no BSN identifier")
+    if born and not any(name == "birthdate" for name, _ in params):
+        raise Refused(Reason.REQUEST_BIRTH_DATE, "birthdate: is missing")
     return tuple(params)
+
+
+def _birth_date(value: str) -> str:
+    try:
+        if not _DATE.fullmatch(value):
+            raise ValueError("another form")
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise Refused(Reason.REQUEST_BIRTH_DATE, "birthdate: a date that exists, as YYYY-MM-DD") from None
 
 
 def patient_bound_search(given: list[tuple[str, str]], listed: ResourceCapability, base: str) -> tuple[Parameter, ...]:

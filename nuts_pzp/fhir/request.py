@@ -49,6 +49,9 @@ class Capability:
 
     resources: dict[str, ResourceCapability]
     sha256: str
+    sealed_ids: bool = False
+    """Every id was made here and is bound to one patient and one caller, as at the facade (ADR 0088): types without a
+    patient may be read by it, and a Patient is searched by BSN and birth date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _CONTINUATION = re.compile(r"(?:/[A-Za-z0-9._~!$'()*,:@=+-]+)*/?(?:\?[A-Za-z0-9._~!$'()*,;:@/?%&=+|-]*)?")
 
 _POSTED = (("content-type", envelope.FORM),)
-_MASKED = frozenset({"identifier", "patient", "subject", "_id"})
+_MASKED = frozenset({"identifier", "birthdate", "patient", "subject", "_id"})
 
 _NEVER = frozenset({"List", "Composition", "Bundle"})
 _WITHOUT_PATIENT = frozenset(
@@ -109,6 +112,8 @@ def _parse(raw: RawRequest, capability: Capability, base: str) -> FhirRequest:
     listed = _listed(steps, capability)
     if len(steps) == 2 and not search:
         return _read(steps, given, listed)
+    if steps[0] == "Patient":
+        return _patient(given, listed, "POST" if search else "GET", born=capability.sealed_ids)
     return _search(steps[0], given, listed, base, "POST" if search else "GET")
 
 
@@ -125,7 +130,7 @@ def _listed(steps: list[str], capability: Capability) -> ResourceCapability:
     resource_type = steps[0]
     if len(steps) > 2 or not _TYPE.fullmatch(resource_type):
         raise Refused(Reason.REQUEST_UNSUPPORTED, "neither a search nor a read")
-    if resource_type in _NEVER or resource_type in _WITHOUT_PATIENT:
+    if resource_type in _NEVER or (resource_type in _WITHOUT_PATIENT and not capability.sealed_ids):
         raise Refused(Reason.RESOURCE_REFUSED, "a type that is never released by itself")
     listed = capability.resources.get(resource_type)
     if listed is None:
@@ -148,13 +153,17 @@ def _search(
 ) -> FhirRequest:
     if "search-type" not in listed.interactions:
         raise Refused(Reason.RESOURCE_REFUSED, "a type that is not searched")
-    if via == "GET" and (listed.post_only or resource_type == "Patient"):
+    if via == "GET" and listed.post_only:
         raise Refused(Reason.REQUEST_METHOD, "a search that is posted only")
-    if resource_type == "Patient":
-        params = patient_search(given)
-    else:
-        params = patient_bound_search(given, listed, base)
-    return FhirRequest("search-type", resource_type, params=params, via=via)
+    return FhirRequest("search-type", resource_type, params=patient_bound_search(given, listed, base), via=via)
+
+
+def _patient(given: list[tuple[str, str]], listed: ResourceCapability, via: Via, *, born: bool) -> FhirRequest:
+    if "search-type" not in listed.interactions:
+        raise Refused(Reason.RESOURCE_REFUSED, "a type that is not searched")
+    if via == "GET":
+        raise Refused(Reason.REQUEST_METHOD, "a search that is posted only")
+    return FhirRequest("search-type", "Patient", params=patient_search(given, born=born), via=via)
 
 
 def _expect_none(given: list[tuple[str, str]]) -> None:

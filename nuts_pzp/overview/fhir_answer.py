@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ..exchange import Answer
+from ..exchange import Answer, Source
 from ..fhir.bundle import Resource
 from .shape import Item, Overview, SourceRow
 
@@ -26,8 +26,9 @@ _LOCAL = re.compile(r"([A-Z][A-Za-z]{1,40})/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-
 _PEOPLE = ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization")
 _INCLUDED = frozenset((*_PEOPLE, "Encounter", "Procedure", "Device"))
 _CODES = {"timeout": "timeout", "not-released": "forbidden", "unreachable": "transient", "incomplete": "incomplete"}
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-_encoder = msgspec.json.Encoder(decimal_format="number")
+DECODER = msgspec.json.Decoder(float_hook=Decimal)
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+"""Decimals stay as they were written."""
 
 
 def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = False) -> bytes:
@@ -48,17 +49,21 @@ def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = 
     included = sorted(_reached(matches, contents) - set(matches))
     entries = [_entry(url, contents[url], "match") for url in matches]
     entries += [_entry(url, contents[url], "include") for url in included]
-    issues = [*_source_issues(overview.sources), *_old_issues(overview.sources), *_conflict_issues(overview)]
+    issues = [
+        *source_issues(overview.sources),
+        *old_issues(overview.sources),
+        *(one for one, _ in conflict_issues(overview)),
+    ]
     if issues:
         outcome = {"resourceType": "OperationOutcome", "issue": issues}
         entries.append({"resource": outcome, "search": {"mode": "outcome"}})
     bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(matches), "entry": entries}
-    return _encoder.encode(bundle if entries else {key: value for key, value in bundle.items() if key != "entry"})
+    return ENCODER.encode(bundle if entries else {key: value for key, value in bundle.items() if key != "entry"})
 
 
 def failure(overview: Overview) -> bytes:
     """Return the OperationOutcome of a consultation in which every source failed."""
-    return _encoder.encode({"resourceType": "OperationOutcome", "issue": list(_source_issues(overview.sources))})
+    return ENCODER.encode({"resourceType": "OperationOutcome", "issue": list(source_issues(overview.sources))})
 
 
 def all_failed(overview: Overview) -> bool:
@@ -90,12 +95,16 @@ def _refs(item: Item) -> Iterator[str]:
 
 def _at_source(answer: Answer, resource: Resource) -> dict[str, Any]:
     """The resource with absolute references, its origin in `meta.source` and the source's URA as a tag."""
-    content: dict[str, Any] = _absolute(_decoder.decode(resource.raw), answer.source.base)
+    return tagged(_absolute(DECODER.decode(resource.raw), answer.source.base), answer.source, resource.url)
+
+
+def tagged(content: dict[str, Any], source: Source, url: str) -> dict[str, Any]:
+    """Return the resource with its address in `meta.source` and its source's URA as a tag."""
     meta = content.get("meta")
     meta = dict(meta) if isinstance(meta, dict) else {}
     tags = meta.get("tag")
-    tag = {"system": TAG, "code": answer.source.holder.ura.value, "display": answer.source.holder.name}
-    meta["source"] = resource.url
+    tag = {"system": TAG, "code": source.holder.ura.value, "display": source.holder.name}
+    meta["source"] = url
     meta["tag"] = [*(tags if isinstance(tags, list) else []), tag]
     named: dict[str, Any] = {key: content[key] for key in ("resourceType", "id") if key in content}
     rest = {key: value for key, value in content.items() if key not in ("resourceType", "id", "meta")}
@@ -141,32 +150,30 @@ def _entry(url: str, content: dict[str, Any], mode: str) -> dict[str, Any]:
     return {"fullUrl": url, "resource": content, "search": {"mode": mode}}
 
 
-def _source_issues(rows: Iterable[SourceRow]) -> Iterator[dict[str, Any]]:
+def issue(code: str, text: str, diagnostics: str) -> dict[str, Any]:
+    """Return a warning: what is missing or contradicts, as a clinician reads it."""
+    return {"severity": "warning", "code": code, "details": {"text": text}, "diagnostics": diagnostics}
+
+
+def source_issues(rows: Iterable[SourceRow]) -> Iterator[dict[str, Any]]:
+    """Yield an issue per source that did not tell everything."""
     for one in rows:
         if one.status != "ok":
             code = "incomplete" if one.status == "partial" else _CODES.get(one.reason or "", "exception")
-            yield {
-                "severity": "warning",
-                "code": code,
-                "details": {"text": one.notice},
-                "diagnostics": f"source {one.id}",
-            }
+            yield issue(code, one.notice, f"source {one.id}")
 
 
-def _old_issues(rows: Iterable[SourceRow]) -> Iterator[dict[str, Any]]:
+def old_issues(rows: Iterable[SourceRow]) -> Iterator[dict[str, Any]]:
+    """Yield an issue per source whose STU3 cannot stand in an R4 Bundle."""
     for one in rows:
         if one.dialect == "stu3" and one.statements:
             text = f"{one.name} levert FHIR STU3: staat in het overzicht, niet in dit antwoord"
-            yield {
-                "severity": "warning",
-                "code": "not-supported",
-                "details": {"text": text},
-                "diagnostics": f"source {one.id}",
-            }
+            yield issue("not-supported", text, f"source {one.id}")
 
 
-def _conflict_issues(overview: Overview) -> Iterator[dict[str, Any]]:
+def conflict_issues(overview: Overview) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """Yield an issue per conflict, with the addresses of what contradicts."""
     for item in overview.items():
         if item.conflict is not None:
-            text = f"{item.label}: {item.display}"
-            yield {"severity": "warning", "code": "conflict", "details": {"text": text}, "diagnostics": item.key}
+            about = tuple(sorted({one.ref.partition("#")[0] for one in item.conflict.candidates}))
+            yield issue("conflict", f"{item.label}: {item.display}", item.key), about

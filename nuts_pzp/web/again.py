@@ -31,7 +31,7 @@ from ..store.once import Full
 from ..store.port import StoreFailed
 from . import door
 from .asked import Fault, Wrong
-from .call import Call, Stream, refused, while_listening
+from .call import Call, Stream, client_of, refused, while_listening
 from .held import KEPT_SECONDS, Asker, Entry, Held, Key
 from .problem import problem
 from .telling import EVENTS, JSON, Events, Manner, pieces, wanted
@@ -56,10 +56,6 @@ def preference(call: Call) -> float | None:
     return next((float(found[1]) for part in said if (found := _WAIT.fullmatch(part))), 0.0)
 
 
-def _client(caller: Caller) -> str:
-    return caller.claims.get("client_id") or caller.certificate or caller.means
-
-
 class Again:
     """What the EHR door does with a consultation that is kept for a while."""
 
@@ -78,7 +74,7 @@ class Again:
             await refused(call.house.audit, call.presented, wrong.stop, caller)
             return problem(wrong.stop, call.code, call.language, wrong.faults)
         question = manner.question.asked
-        asker = Asker(call.house.tenant.id, _client(caller), question.professional)
+        asker = Asker(call.house.tenant.id, client_of(caller), question.professional)
         body = sha256(content).hexdigest()
         mine = (asker.client, question.professional.id, word[1]) if word else ()
         key = self._held.key_of(asker.tenant, *mine, body) if word else self._held.new_key()
@@ -239,7 +235,7 @@ async def _consulted(begun: _Begun) -> None:
 def _belongs(entry: Entry, tenant: str, caller: Caller) -> bool:
     """Say whether it is this caller's: the same tenant and client, and the same person when the caller names one."""
     asker = entry.asker
-    same = (asker.tenant, asker.client) == (tenant, _client(caller))
+    same = (asker.tenant, asker.client) == (tenant, client_of(caller))
     return same and (caller.professional is None or caller.professional.id == asker.professional.id)
 
 

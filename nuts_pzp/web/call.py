@@ -15,8 +15,9 @@ from ..audit.port import Audit, NotRecorded
 from ..exchange import Attempt, Caller, Presented
 from ..house import Consulting
 from ..outcome import Stop, Unavailable
-from ..reasons import Language, Reason
+from ..reasons import Face, Language, Reason
 from . import door
+from .asked import Fault
 from .problem import problem
 from .telling import EVENTS, Events
 
@@ -42,6 +43,8 @@ class Call:
     presented: Presented
     house: Consulting
     language: Language
+    say: Callable[..., door.Response] = problem
+    """How a refusal is worded: as a problem, or at the facade as an OperationOutcome."""
 
     @property
     def code(self) -> str:
@@ -57,10 +60,18 @@ class Call:
         """Return a header as text; empty when absent."""
         return door.header(self.scope, name)
 
-    async def refuse(self, stop: Stop, caller: Caller | None = None, *, allow: str = "") -> door.Response:
-        """Record a refusal, then say it."""
+    async def refuse(
+        self, stop: Stop, caller: Caller | None = None, *, allow: str = "", faults: tuple[Fault, ...] = ()
+    ) -> door.Response:
+        """Record a refusal, then say it. `allow` is told where the method was wrong."""
         await refused(self.house.audit, self.presented, stop, caller)
-        return problem(stop, self.code, self.language, allow=allow)
+        told = allow if stop.reason.face is Face.METHOD else ""
+        return self.say(stop, self.code, self.language, faults, allow=told)
+
+
+def client_of(caller: Caller) -> str:
+    """Return which of the tenant's clients it is: by name, else by certificate, else by how it proved itself."""
+    return caller.claims.get("client_id") or caller.certificate or caller.means
 
 
 async def refused(audit: Audit, presented: Presented, stop: Stop, caller: Caller | None = None) -> None:

@@ -22,13 +22,15 @@ from ..fhir.operation_outcome import FHIR_JSON
 from ..house import House
 from ..outcome import Deny, Unavailable
 from ..reasons import Language, Reason
-from . import asked, door, oauth, published
+from . import asked, door, facade, oauth, published
 from .again import Again, preference
 from .asked import Fault, Question, Wrong
 from .call import Call, Stream, refused, send_stream, while_listening
+from .facade import Facade
 from .held import Held
 from .language import preferred
 from .meter import Meter
+from .outcome import outcome
 from .problem import problem
 from .telling import EVENTS, JSON, Manner, told_as_it_comes, told_refused, told_whole, wanted
 
@@ -48,6 +50,7 @@ class EhrDoor:
         self._house, self._system, self._url, self._meter = house, system, url.rstrip("/"), meter
         self._held = Held()
         self._again = Again(self._held)
+        self._facade = Facade(self._held)
 
     async def stop(self) -> None:
         """Cancel what goes on without its asker, and forget every result."""
@@ -68,7 +71,7 @@ class EhrDoor:
         except NotRecorded:
             _log.error("audit.not-recorded", meldcode=presented.correlation)
             self._meter.not_recorded()
-            response = problem(Unavailable(Reason.NOT_RECORDED), presented.correlation, language)
+            response = _saying(path)(Unavailable(Reason.NOT_RECORDED), presented.correlation, language)
         if isinstance(response, door.Response):
             response = replace(response, headers=(*response.headers, code))
             await door.reply(send, response, head=scope["method"] == "HEAD")
@@ -82,16 +85,17 @@ class EhrDoor:
         slug, _, below = path.removeprefix("/").partition("/")
         house = self._house(slug)
         found = house.consulting if house else None
+        at_facade = f"/{below}".startswith(facade.PREFIX) and found is not None and bool(found.facade_key)
         allowed = _allowed(f"/{below}", tokens=found is not None and found.issuer is not None)
-        if found is None or not allowed:
+        if found is None or not (allowed or at_facade):
             stop = Deny(Reason.TENANT_UNKNOWN)
             await refused(self._system, presented, stop)
-            return problem(stop, presented.correlation, language)
-        call = Call(scope, receive, presented, found, language)
-        allow = ", ".join((*allowed, "OPTIONS"))
+            return _saying(path)(stop, presented.correlation, language)
+        call = Call(scope, receive, presented, found, language, _saying(path))
+        allow = facade.allowed(f"/{below}") if at_facade else ", ".join((*allowed, "OPTIONS"))
         if scope["method"] == "OPTIONS":
             return door.Response(204, b"", ((b"allow", allow.encode()),), "text/plain")
-        if scope["method"] not in allowed:
+        if scope["method"] not in allowed and not at_facade:
             return await call.refuse(Deny(Reason.REQUEST_METHOD), allow=allow)
         try:
             return await self._served(call, f"/{below}")
@@ -106,6 +110,8 @@ class EhrDoor:
             return await self._asked(call)
         if below in oauth.METHODS and call.house.issuer is not None:
             return await oauth.served(call, call.house.issuer, below)
+        if below.startswith(facade.PREFIX):
+            return await self._facade.served(call, below.removeprefix(facade.ROOT))
         if below.startswith(f"{PATH}/"):
             again = self._again.drop if call.scope["method"] == "DELETE" else self._again.look
             return await again(call, below.removeprefix(f"{PATH}/"))
@@ -133,6 +139,11 @@ class EhrDoor:
             begun = await while_listening(told_as_it_comes(flow, manner), call.receive)
             return begun if isinstance(begun, door.Response) else Stream(begun)
         return await while_listening(told_whole(flow, manner), call.receive)
+
+
+def _saying(path: str) -> Callable[..., door.Response]:
+    """How a refusal is worded at this path."""
+    return outcome if f"/{path.removeprefix('/').partition('/')[2]}".startswith(facade.PREFIX) else problem
 
 
 def _allowed(below: str, *, tokens: bool) -> tuple[str, ...]:
