@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "sandbox": "Run a simulated region: every outside system, on loopback",
     "demo": "Run the main job in a sandbox region and show it",
     "consult": "Ask for one patient from the command line",
+    "conformance": "Try another party's PZP endpoint rule by rule, with a test patient",
     "report": "Figures about consultations, from the audit ledger",
     "trace": "Explain a request by its meldcode, without patient data",
     "overview": "Merge answers into one overview, offline",

@@ -25,11 +25,14 @@ SCHEMAS: dict[str, str] = {
 }
 """Each schema file, and its name in the API document."""
 
+PRINTED: dict[str, str] = {"conformance-1.json": "Conformance"}
+"""What commands print for other programs; no listener serves it."""
+
 
 @cache
 def schema(name: str) -> dict[str, Any]:
     """Return one schema by its file name; KeyError when there is none."""
-    if name not in SCHEMAS:
+    if name not in SCHEMAS | PRINTED:
         raise KeyError(name)
     found: dict[str, Any] = json.loads(files(__name__).joinpath(name).read_text("utf-8"))
     return found

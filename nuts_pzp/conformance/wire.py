@@ -1,0 +1,179 @@
+"""One polite conversation with the target: a request at a time, not too many a second, bounded in bytes and in time.
+
+Nothing is logged and no redirect is followed. What was asked is remembered as `METHOD Type`, never with its values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from .tokens import NoToken, Tokens, Untold
+
+FHIR_JSON = "application/fhir+json"
+FORM = "application/x-www-form-urlencoded"
+MOST_BYTES = 8 * 1024 * 1024
+OWN = "own"
+
+
+class OutOfTime(Exception):
+    """The time for the whole run is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """An answer. Status 0: there was none, and `why` says in fixed words what happened instead."""
+
+    label: str
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    why: str = ""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The JSON object of the body; empty when it is none."""
+        try:
+            read = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return read if isinstance(read, dict) else {}
+
+    @property
+    def kind(self) -> str:
+        """The resourceType of the body; empty when there is none."""
+        kind = self.content.get("resourceType")
+        return kind if isinstance(kind, str) else ""
+
+    @property
+    def media(self) -> str:
+        """The media type without its parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def refused(self) -> bool:
+        """True for a refusal: any 4xx."""
+        return 400 <= self.status < 500
+
+    @property
+    def searchset(self) -> bool:
+        """True for an answered search."""
+        return self.status == 200 and self.kind == "Bundle" and self.content.get("type") == "searchset"
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.status or self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`rate` requests a second at most; seconds for one answer and for the whole run."""
+
+    rate: float = 10.0
+    answer_seconds: float = 15.0
+    run_seconds: float = 180.0
+
+
+class Wire:
+    """Speaks to one base. `history` is every answer, oldest first."""
+
+    def __init__(
+        self,
+        base: str,
+        client: httpx.AsyncClient,
+        tokens: Tokens | None = None,
+        limits: Limits | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`base` without trailing slash; `clock` counts seconds."""
+        self.base, self.tokens, self.limits = base.rstrip("/"), tokens or NoToken(), limits or Limits()
+        self.history: list[Got] = []
+        self._client, self._clock, self._pause = client, clock, pause
+        self._ends, self._last = clock() + self.limits.run_seconds, clock() - 60
+
+    async def ask(self, path: str, query: str = "", **how: Any) -> Got:
+        """GET below the base; `query` is sent as it stands, with bars encoded."""
+        url = f"{self.base}{path}" + (f"?{query.replace('|', '%7C')}" if query else "")
+        return await self.send("GET", url, **how)
+
+    async def search(self, kind: str, form: str, **how: Any) -> Got:
+        """POST `_search` with this form body."""
+        headers = {"content-type": FORM} | how.pop("headers", {})
+        content = form.replace("|", "%7C").encode()
+        return await self.send("POST", f"{self.base}/{kind}/_search", headers=headers, content=content, **how)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        token: str | None = OWN,
+        client: httpx.AsyncClient | None = None,
+    ) -> Got:
+        """Send one request: with our own token, with none (None), or with the Authorization header given as `token`."""
+        await self._wait()
+        label = f"{method} {self._named(url)}"
+        asked = {"accept": FHIR_JSON} | dict(headers or {})
+        try:
+            asked |= await self._authorization(method, url, token)
+            through = client or self._client
+            request = through.build_request(method, url, headers=asked, content=content)
+            got = await asyncio.wait_for(self._exchange(through, request, label), self._seconds())
+        except Untold as error:
+            got = Got(label, 0, why=str(error))
+        except TimeoutError:
+            got = Got(label, 0, why="no answer in time")
+        except (ssl.SSLError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            got = Got(label, 0, why=f"no answer ({type(error).__name__})")
+        self.history.append(got)
+        return got
+
+    @staticmethod
+    async def _exchange(client: httpx.AsyncClient, request: httpx.Request, label: str) -> Got:
+        answer = await client.send(request, stream=True)
+        body = bytearray()
+        try:
+            async for part in answer.aiter_bytes():
+                body += part
+                if len(body) > MOST_BYTES:
+                    return Got(label, 0, why="an answer above 8 MiB")
+        finally:
+            await answer.aclose()
+        return Got(label, answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, bytes(body))
+
+    async def _authorization(self, method: str, url: str, token: str | None) -> dict[str, str]:
+        if token is None:
+            return {}
+        if token != OWN:
+            return {"authorization": token}
+        return dict(await self.tokens.headers(method, urlsplit(url)._replace(query="", fragment="").geturl()))
+
+    async def _wait(self) -> None:
+        if self._clock() >= self._ends:
+            raise OutOfTime
+        early = self._last + 1 / self.limits.rate - self._clock()
+        if early > 0:
+            await self._pause(early)
+        self._last = self._clock()
+
+    def _seconds(self) -> float:
+        return max(0.1, min(self.limits.answer_seconds, self._ends - self._clock()))
+
+    def _named(self, url: str) -> str:
+        """The type that a URL is about, and no id: for people who read a report."""
+        if not url.startswith(self.base):
+            return "another address"
+        steps = urlsplit(url[len(self.base) :]).path.strip("/").split("/")
+        known = steps[0] if steps[0].isalpha() else ""
+        return f"{known}/_search" if steps[-1] == "_search" else known or "the base"
