@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 
 from ..exchange import Asked, Caller, Inquiry, Relation
-from ..identity import Assurance, EmergencyReason, Purpose, eleven_test
+from ..identity import Assurance, Bsn, EmergencyReason, Professional, Purpose, eleven_test
 from ..outcome import Deny, Outcome
 from ..reasons import Reason
 
 LONGEST_TEXT = 400
 _CODES = ", ".join(one.value for one in EmergencyReason)
+_NINE = re.compile(r"(?<![0-9])[0-9](?:[ .-]?[0-9]){8}(?![0-9])")
+"""Nine digits, written together or in groups; a telephone number has ten."""
 
 
 def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome[Inquiry]:
@@ -21,20 +24,17 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
     names the professional itself, recorded as self-attested. `emergency`: whether this tenant lets its people claim
     one, which needs a coded reason.
     """
-    professional = asked.professional
-    if caller.professional is not None:
-        named = caller.professional
-        if (named.id, named.role) != (professional.id, professional.role):
-            return Deny(Reason.PROFESSIONAL_MISMATCH)
-        professional = named
-    elif professional.assurance is not Assurance.SELF_ATTESTED:
+    if not may_speak_for(caller, asked.professional):
         return Deny(Reason.PROFESSIONAL_MISMATCH)
+    professional = caller.professional or asked.professional
+    if any(_names(text, asked.bsn) for text in (professional.id, professional.role, professional.name)):
+        return Deny(Reason.BODY_MALFORMED, detail="professional: it travels to every holder, so not the patient's BSN")
     if asked.purpose is not Purpose.TREATMENT and not (emergency and asked.purpose is Purpose.EMERGENCY):
         return Deny(Reason.PURPOSE_NOT_ALLOWED, detail="only treatment is offered")
     claimed = asked.purpose is Purpose.EMERGENCY
     if claimed and asked.reason not in {one.value for one in EmergencyReason}:
         return Deny(Reason.BODY_MALFORMED, detail=f"reason: one of: {_CODES}")
-    if claimed and any(eleven_test(part) for part in re.findall(r"[0-9]{9}", asked.explanation)):
+    if claimed and (_names(asked.explanation, asked.bsn) or _may_name_somebody(asked.explanation)):
         return Deny(Reason.BODY_MALFORMED, detail="explanation: it travels to every holder, so no BSN in it")
     return Inquiry(
         caller=caller,
@@ -50,6 +50,28 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
         context=asked.context,
         localize=asked.localize,
     )
+
+
+def may_speak_for(caller: Caller, professional: Professional) -> bool:
+    """Say whether this caller may ask in that professional's name: its own, or, for a certificate, whom it attests."""
+    own = caller.professional
+    if own is None:
+        return professional.assurance is Assurance.SELF_ATTESTED
+    return (own.id, own.role) == (professional.id, professional.role)
+
+
+def _names(text: str, bsn: Bsn) -> bool:
+    """Say whether the patient's number is in a text, however it is written."""
+    return bsn.value.lstrip("0") in re.sub(r"[^0-9]", "", _plain(text))
+
+
+def _may_name_somebody(text: str) -> bool:
+    return any(eleven_test(re.sub(r"[^0-9]", "", part)) for part in _NINE.findall(_plain(text)))
+
+
+def _plain(text: str) -> str:
+    """Return the text with the digits of every script as ASCII."""
+    return "".join(str(unicodedata.decimal(letter, letter)) for letter in text)
 
 
 def _one_line(text: str) -> str:

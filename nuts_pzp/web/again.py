@@ -22,6 +22,7 @@ from ..accounted import Shown
 from ..audit.heard import Heard
 from ..audit.port import NotRecorded
 from ..consult.flow import consult
+from ..consult.inquiry import may_speak_for
 from ..exchange import Attempt, Caller
 from ..fhir.operation_outcome import FHIR_JSON
 from ..identity import Bsn
@@ -74,6 +75,9 @@ class Again:
             await refused(call.house.audit, call.presented, wrong.stop, caller)
             return problem(wrong.stop, call.code, call.language, wrong.faults)
         question = manner.question.asked
+        if not may_speak_for(caller, question.professional):
+            # Before a key is looked up or taken: neither the result nor the key of a colleague is his.
+            return await call.refuse(Deny(Reason.PROFESSIONAL_MISMATCH), caller)
         asker = Asker(call.house.tenant.id, client_of(caller), question.professional)
         body = sha256(content).hexdigest()
         mine = (asker.client, question.professional.id, word[1]) if word else ()
@@ -233,10 +237,10 @@ async def _consulted(begun: _Begun) -> None:
 
 
 def _belongs(entry: Entry, tenant: str, caller: Caller) -> bool:
-    """Say whether it is this caller's: the same tenant and client, and the same person when the caller names one."""
+    """Say whether it is this caller's: the same tenant and client, and the same person and role when it names one."""
     asker = entry.asker
     same = (asker.tenant, asker.client) == (tenant, client_of(caller))
-    return same and (caller.professional is None or caller.professional.id == asker.professional.id)
+    return same and (caller.professional is None or may_speak_for(caller, asker.professional))
 
 
 async def _ended(entry: Entry, seconds: float) -> None:

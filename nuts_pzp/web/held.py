@@ -11,6 +11,7 @@ import hmac
 import os
 import secrets
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -125,8 +126,15 @@ class Entry:
             await self._changed.wait()
 
 
+def _over(entry: Entry, tenant: str) -> bool:
+    return entry.ended and entry.asker.tenant == tenant
+
+
 class Held:
-    """The table of one process. Bounded per tenant and in all; what ended longest ago goes first."""
+    """The table of one process. Bounded per tenant and in all; what ended longest ago goes first.
+
+    When all is full, who holds the most makes way for who holds less: no tenant is kept out by others.
+    """
 
     def __init__(self, seconds: float = KEPT_SECONDS) -> None:
         self.mark = secrets.token_hex(4)
@@ -153,6 +161,7 @@ class Held:
     def begin(self, key: Key, asker: Asker, code: str, bsn: str) -> Entry | None:
         """Take a place; None when this tenant, or all of them together, have taken theirs."""
         self._make_room(asker.tenant, coming=1)
+        self._make_way(asker.tenant)
         mine = [one for one in self._entries.values() if one.asker.tenant == asker.tenant]
         running = sum(not one.ended for one in mine)
         everything = sum(one.size for one in self._entries.values())
@@ -163,7 +172,7 @@ class Held:
         return entry
 
     def _make_room(self, tenant: str, *, coming: int) -> None:
-        """Let go of the tenant's own oldest results; another tenant's are not ours to drop."""
+        """Let go of the tenant's own oldest results."""
         ended = [(name, one) for name, one in self._entries.items() if one.asker.tenant == tenant and one.ended]
         mine = [one for one in self._entries.values() if one.asker.tenant == tenant]
         count, size = len(mine), sum(one.size for one in mine)
@@ -172,6 +181,23 @@ class Held:
                 return
             del self._entries[name]
             count, size = count - 1, size - one.size
+
+    def _make_way(self, tenant: str) -> None:
+        """While the table is full, let go of the oldest result of whoever holds the most, and more than this one."""
+        while True:
+            counts, sizes = Counter[str](), Counter[str]()
+            for one in self._entries.values():
+                counts[one.asker.tenant] += 1
+                sizes[one.asker.tenant] += one.size
+            if counts.total() < MOST and sizes.total() < BYTES:
+                return
+            share = sizes if sizes.total() >= BYTES else counts
+            larger = [held for held, much in share.most_common() if much > share[tenant]]
+            ended = (name for held in larger for name, one in self._entries.items() if _over(one, held))
+            oldest = next(ended, None)
+            if oldest is None:
+                return
+            del self._entries[oldest]
 
     def ended(self, key: Key, entry: Entry, *, keep: bool = True) -> None:
         """Note the end; the result is kept for some minutes, or goes as soon as those who wait for it have it."""

@@ -49,11 +49,39 @@ def test_free_text_is_no_reason(reason: str | None) -> None:
     assert (found.reason, found.detail) == (Reason.BODY_MALFORMED, "reason: one of: unresponsive, incapable, no-time")
 
 
-def test_a_bsn_does_not_travel_in_an_explanation() -> None:
-    found = inquire(CALLER, replace(ASKED, explanation="patiënt 999912008 is gevallen"), emergency=True)
+@pytest.mark.parametrize("text", [
+    "patiënt 999912008 is gevallen",
+    "patiënt 9999.12.008 is gevallen",
+    "999 912 008",
+    "9999-12008.",
+    "nr1999912008",
+    "\uff19\uff19\uff19\uff19\uff11\uff12\uff10\uff10\uff18",
+    "\u0669\u0669\u0669\u0669\u0661\u0662\u0660\u0660\u0668",
+    "dochter is 900010009",
+    "dochter is 900.010.009",
+])  # fmt: skip
+def test_a_bsn_does_not_travel_in_an_explanation_however_it_is_written(text: str) -> None:
+    found = inquire(CALLER, replace(ASKED, explanation=text), emergency=True)
+    assert isinstance(found, Deny), text
+    assert (found.reason, "999912008" in str(found)) == (Reason.BODY_MALFORMED, False)
+
+
+@pytest.mark.parametrize("text", ["bel 057055511", "bel 0999912001", "28-11-2026 09:00", "0612 34 56 78", "kamer 12"])
+def test_a_telephone_number_or_a_moment_stops_no_emergency(text: str) -> None:
+    assert isinstance(inquire(CALLER, replace(ASKED, explanation=text), emergency=True), Inquiry)
+
+
+@pytest.mark.parametrize("professional", [
+    Professional("999912008", "huisarts", "M. Okker"),
+    Professional("k-17", "999912008", "M. Okker"),
+    Professional("k-17", "huisarts", "M. Okker (9999 12 008)"),
+])  # fmt: skip
+@pytest.mark.parametrize("purpose", [Purpose.TREATMENT, Purpose.EMERGENCY])
+def test_the_patients_number_does_not_travel_as_a_professional(professional: Professional, purpose: Purpose) -> None:
+    """An EHR that mixes up its fields: a professional's id stands in tokens, and in logs, in clear."""
+    found = inquire(CALLER, replace(ASKED, professional=professional, purpose=purpose), emergency=True)
     assert isinstance(found, Deny)
-    assert "999912008" not in str(found)
-    assert isinstance(inquire(CALLER, replace(ASKED, explanation="bel 057055511"), emergency=True), Inquiry)
+    assert (found.reason, "999912008" in str(found)) == (Reason.BODY_MALFORMED, False)
 
 
 def test_what_a_treatment_adds_stays_at_home() -> None:

@@ -414,3 +414,45 @@ async def test_a_token_client_is_told_by_its_id_and_not_by_its_certificate(regio
     region.caller = dataclasses.replace(region.caller, certificate="ee")
     assert (await ask(begun.json["id"])).status == 200
     assert any(isinstance(event, Intended) for event in region.events)
+
+
+async def test_a_colleague_with_the_same_key_and_body_gets_neither_the_result_nor_the_key(
+    region: Any, ask: Any
+) -> None:
+    """The body names another than the token does: that is told before a key is looked up or taken."""
+    region.source("90000111", knows)
+    mine = await region.verify(None)
+
+    def of(id: str, role: str) -> Caller:
+        claims = {"client_id": "his"}
+        person = Professional(id, role, "P. Vos")
+        return Caller(mine.organization, person, mine.scopes, Purpose.TREATMENT, None, claims, "ehr-token")
+
+    intruders = of("k-18", "huisarts"), of("k-17", "assistent")
+    for intruder in intruders:
+        region.caller = intruder
+        seen = await ask(headers=KEY)
+        assert (seen.status, seen.json["code"]) == (403, Reason.PROFESSIONAL_MISMATCH.code)
+    region.caller = of("k-17", "huisarts")
+    own = await ask(headers=KEY)
+    assert own.status == 200, "nobody took the key before"
+    for intruder in intruders:
+        region.caller = intruder
+        seen = await ask(headers=KEY)
+        assert (seen.status, seen.json["code"]) == (403, Reason.PROFESSIONAL_MISMATCH.code)
+    assert kinds(region).count("Intended") == 1
+    assert kinds(region).count("Shown") == 0
+
+
+async def test_a_result_is_not_the_same_persons_in_another_role(region: Any, ask: Any) -> None:
+    region.source("90000111", knows)
+    mine = await region.verify(None)
+    person = Professional("k-17", "huisarts", "M. Okker")
+    region.caller = Caller(
+        mine.organization, person, mine.scopes, Purpose.TREATMENT, None, {"client_id": "his"}, "ehr-token"
+    )
+    begun = await ask(headers=LATER)
+    await ended(region)
+    region.caller = dataclasses.replace(region.caller, professional=Professional("k-17", "assistent", "M. Okker"))
+    assert (await ask(begun.json["id"])).status == 404
+    assert (await ask(begun.json["id"], method="DELETE")).status == 404
