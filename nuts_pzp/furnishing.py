@@ -21,7 +21,8 @@ from .consent.profile import Ranked, SharingConsent
 from .consenting import LEGAL, LegalBasis, glass
 from .emergency.desk import Desk
 from .emergency.register import Register
-from .forwarding.port import FhirServer
+from .fhir.version import NAMES, Speech
+from .forwarding.port import FhirServer, spoken_by
 from .forwarding.turns import Turns
 from .furnished import ALERTS, BOOKS, Furnished
 from .house import Consulting, Deciding, Holding, House
@@ -110,15 +111,16 @@ class Furnishing:
             raise SettingsError("listeners.network.url: is needed by a tenant that discloses")
         patients = self._patients
         consent = self._consent(own.consent, self._audit, patients)
+        records = self._put("records", RECORDS, own.records)
         return Holding(
             tenant=tenant,
             base=f"{network_url.rstrip('/')}/{tenant.id}/fhir",
             page_key=self._key(own.page_key_file, "page.key"),
             network=self._network(own, mutual),
             directory=directory,
-            records=self._put("records", RECORDS, own.records),
+            records=records,
             consent=consent,
-            policies=self._policies(own),
+            policies=self._policies(own, spoken_by(records)),
             audit=self._audit,
             generations=patients or SINGLE,
             correspondence=self._letters,
@@ -172,9 +174,16 @@ class Furnishing:
             raise SettingsError("disclose.client_certificates: needs client_roots_file of listeners.network")
         return Certified(self._put("client_certificates", CLIENT_CERTIFICATES, own.client_certificates), keeper)
 
-    def _policies(self, own: DiscloseSettings) -> Policies:
+    def _policies(self, own: DiscloseSettings, records: Speech) -> Policies:
+        """A holder's server and the policy for it speak of the same resources (ADR 0038)."""
         named = {name: self._put(f"policy.{name}", POLICY, slot) for name, slot in own.named_policies.items()}
-        return Policies(named, own.scopes)
+        policies = Policies(named, own.scopes)
+        if records != policies.capability.version:
+            raise SettingsError(
+                f"disclose: records speak {NAMES[records]} and policy {NAMES[policies.capability.version]}; "
+                "fhir_version: STU3 of records and bundle: pzp_stu3 of policy belong together"
+            )
+        return policies
 
     def _consent(self, chosen: ConsentSettings, audit: Audit, patients: Patients | None) -> SharingConsent:
         sources = [Ranked(self._put(f"consent.{one.kind}", CONSENT, one), *weight) for one, weight in chosen.weighed]

@@ -24,6 +24,9 @@ from .capability import joined
 
 OWN = "pzp"
 """The project's own policy."""
+SHIPPED = (OWN, "pzp_stu3")
+"""The policies that come with the project: for a holder whose server speaks R4, and for one that speaks STU3."""
+Shipped = Literal["pzp", "pzp_stu3"]
 
 _LARGEST = 1_048_576
 _MANIFESTS = ("manifest.yaml", "manifest.yml", "manifest.json")

@@ -13,11 +13,14 @@ RESULT_PARAMETERS = frozenset({"_include", "_revinclude", "_format", "_pretty", 
 
 
 def joined(first: Capability, second: Capability) -> Capability:
-    """Return what either lists: the grammar for a policy that judges capability itself. POST-only stays POST-only."""
+    """Return what either lists: the grammar for a policy that judges capability itself. POST-only stays POST-only.
+
+    The first says in which FHIR that is.
+    """
     resources = dict(first.resources)
     for name, listed in second.resources.items():
         resources[name] = _union(resources[name], listed) if name in resources else listed
-    return Capability(resources, second.sha256)
+    return Capability(resources, second.sha256, first.version)
 
 
 def _union(known: ResourceCapability, more: ResourceCapability) -> ResourceCapability:

@@ -28,9 +28,11 @@ class Policies:
     """The policies of one tenant, by name, and which token scope chooses which. At least one."""
 
     def __init__(self, named: Mapping[str, Policy], scopes: Mapping[str, str] = DEFAULT_SCOPES) -> None:
-        """Raise ValueError for a scope that means a policy which is not there."""
+        """Raise ValueError for a scope that means a policy which is not there, or policies of two FHIR versions."""
         if missing := sorted(set(scopes.values()) - set(named)):
             raise ValueError(f"a scope means policy {missing[0]}, which is not there")
+        if len({policy.capability.version for policy in named.values()}) > 1:
+            raise ValueError("policies of two FHIR versions: a tenant's own server speaks one")
         self._named, self._scopes = dict(named), dict(scopes)
         self._capability = reduce(joined, [policy.capability for policy in self._named.values()])
 

@@ -7,6 +7,7 @@ is not JSON, cannot be read, or the policy cannot be loaded. No BSN is printed: 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import sys
 from collections.abc import Mapping
@@ -15,11 +16,15 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ..authorization.bundle import NotABundle, load, shipped
+from ..authorization.bundle import SHIPPED, Bundle, NotABundle, load, shipped
 from ..authorization.knooppunt import LARGEST, Unparsable
 from ..authorization.offline import Loaded, decide
 from ..authorization.policies import DEFAULT_SCOPES
+from ..fhir.version import NAMES, Speech
 from ..systems.regorus import EngineAbsent, RegorusJudge, TestsFailed, run_tests
+
+_MODELS: Mapping[Speech, str] = {"r4": "R4B", "stu3": "STU3"}
+"""Where the FHIR models of a version are."""
 
 app = typer.Typer(no_args_is_help=True, help="Access policies: decide offline, run their tests.")
 
@@ -28,7 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the de
 Policies = Annotated[list[Path] | None, typer.Option("--policy", help="Another policy folder; may be repeated.")]
 Scopes = Annotated[list[str] | None, typer.Option("--scope", help="SCOPE=POLICY, before pzp-gf=pzp; may be repeated.")]
 Roles = Annotated[Path | None, typer.Option("--roles", help="A role table instead of the default one.")]
-Folder = Annotated[Path | None, typer.Argument(help="A policy folder; the project's own without one.")]
+Folder = Annotated[Path | None, typer.Argument(help="A policy folder, or one of our own: pzp (default), pzp_stu3.")]
 
 
 @app.command("decide")
@@ -61,9 +66,10 @@ def run_decide(
 def run_test(folder: Folder = None, roles: Roles = None) -> None:
     """Run the tests of a policy and print a line for each; one that is not true fails."""
     try:
-        bundle = load(folder or shipped(), roles)
+        place = _place(folder)
+        bundle = load(place, roles)
         tests = list(run_tests(bundle))
-        results = [*_statement(folder or shipped(), bundle.enforce), *tests]
+        results = [*_statement(place, bundle), *tests]
     except (NotABundle, TestsFailed, EngineAbsent) as error:
         _stop(str(error))
     except OSError as error:
@@ -76,30 +82,37 @@ def run_test(folder: Folder = None, roles: Roles = None) -> None:
         raise typer.Exit(1)
 
 
-def _statement(folder: Path, enforce: bool) -> list[tuple[str, bool]]:
+def _place(folder: Path | None) -> Path:
+    """Return the folder that is named; a name of our own that is no folder here means that which we ship."""
+    if folder is None:
+        return shipped()
+    return shipped(str(folder)) if str(folder) in SHIPPED and not folder.is_dir() else folder
+
+
+def _statement(folder: Path, bundle: Bundle) -> list[tuple[str, bool]]:
     """Say whether the bundle's CapabilityStatement is one by the FHIR models; nothing when it has none.
 
     One that is only reported to the policy may be of another FHIR version, and fails nothing.
     """
-    from fhir.resources.R4B.capabilitystatement import CapabilityStatement
-
+    spoken = bundle.stated.version if bundle.enforce and bundle.stated else "r4"
+    model = importlib.import_module(f"fhir.resources.{_MODELS[spoken]}.capabilitystatement").CapabilityStatement
     found = []
     for file in sorted(folder.glob("*capability*.json")):
         try:
-            CapabilityStatement.model_validate_json(file.read_bytes())
+            model.model_validate_json(file.read_bytes())
         except ValueError:
-            if enforce:
-                found.append((f"{file.name} is a FHIR R4 CapabilityStatement", False))
+            if bundle.enforce:
+                found.append((f"{file.name} is a FHIR {NAMES[spoken]} CapabilityStatement", False))
             else:
                 print(f"NOTE  {file.name} is no valid FHIR R4 CapabilityStatement; it is read as far as it lists")
         else:
-            found.append((f"{file.name} is a FHIR R4 CapabilityStatement", True))
+            found.append((f"{file.name} is a FHIR {NAMES[spoken]} CapabilityStatement", True))
     return found
 
 
 def _loaded(folders: list[Path], roles: Path | None) -> dict[str, Loaded]:
-    """Load our own policy and the folders given; a later one replaces an earlier one of the same name."""
-    bundles = [load(shipped(), roles), *(load(folder) for folder in folders)]
+    """Load our own policies and the folders given; a later one replaces an earlier one of the same name."""
+    bundles = [*(load(shipped(name), roles) for name in SHIPPED), *(load(folder) for folder in folders)]
     return {bundle.name: Loaded(bundle, RegorusJudge(bundle, memo=0)) for bundle in bundles}
 
 

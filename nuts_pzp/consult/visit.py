@@ -10,7 +10,7 @@ from ..exchange import Inquiry, Signer, Source
 from ..fhir.bundle import Resource, read_bundle
 from ..fhir.request import FhirRequest
 from ..fhir.version import Version, fhir_version
-from ..forwarding.port import FhirAnswer, FhirServer
+from ..forwarding.port import FhirAnswer, FhirServer, Speaking
 from ..forwarding.turns import Turn
 from ..house import Consulting
 from ..outcome import Deny, Gap, Gathered, Outcome, Stop, Unavailable, Unknown
@@ -79,7 +79,7 @@ async def visit(house: Consulting, source: Source, inquiry: Inquiry, harvest: Ha
 
     if patients:
         await call.listen()
-    queries = _queries(turn.spoken.version, patients)
+    queries = _queries(turn.spoken.version or _named(server), patients)
     if isinstance(queries, Unavailable):
         harvest.gap("version", queries)
         return
@@ -96,6 +96,11 @@ def _queries(version: Version | None, patients: tuple[Resource, ...]) -> tuple[Q
     if version == "stu3" or (version is None and any(is_stu3(one.type, one.raw) for one in patients)):
         return PZP_STU3
     return PZP
+
+
+def _named(server: FhirServer) -> Version | None:
+    """What the operator says of our own server, where it does not say so itself."""
+    return server.speaks if isinstance(server, Speaking) else None
 
 
 async def _server(house: Consulting, source: Source, inquiry: Inquiry, trace: str) -> Outcome[FhirServer]:

@@ -80,6 +80,7 @@ class Head(msgspec.Struct):
     category: _Unread = msgspec.UNSET
     scope: _Unread = msgspec.UNSET
     reasonCode: _Unread = msgspec.UNSET
+    reason: _Unread = msgspec.UNSET
     questionnaire: _Unread = msgspec.UNSET
 
     @property

@@ -1,8 +1,8 @@
 """Page tokens: a further page is asked for by an opaque token, and decided about anew (design D2).
 
 Trusts only what this tenant's key sealed. A token is AES-256-GCM, lives five minutes, and opens for one tenant, one
-caller (organisation, professional and access token) and one resource type; it holds the request and where the own
-server's next page is.
+caller (organisation, professional and access token), one resource type and one FHIR version; it holds the request and
+where the own server's next page is.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ..exchange import Access, Caller
 from ..fhir import envelope
 from ..fhir.request import Capability, FhirRequest, RawRequest, encode, parse, stays_below
+from ..fhir.version import Speech
 from ..house import Holding
 from ..identity import Tenant
 from ..outcome import Deny, Outcome, Stop
@@ -28,6 +29,8 @@ LIFETIME = 300
 """Seconds."""
 
 _NONCE = 12
+_FORMS: dict[Speech, int] = {"r4": 1, "stu3": 2}
+"""A page of a server that speaks one FHIR version does not open when the tenant's server speaks another."""
 _TOKEN = re.compile(r"_page=([A-Za-z0-9_-]{64,12288})")
 _PATH = re.compile(r"/([A-Z][A-Za-z]{1,63})")
 
@@ -66,7 +69,7 @@ def page_url(house: Holding, access: Access, further: str | None, now: float) ->
         return Deny(Reason.SOURCE_LINK, detail="the own server's next page is not below its base")
     asked = encode(replace(request, continuation=None))
     page = _Page(int(now) + LIFETIME, patient, asked.method, asked.query or asked.body.decode("ascii"), further)
-    bound = _bound_to(house.tenant, access.caller, request.resource_type)
+    bound = _bound_to(house.tenant, access.caller, request.resource_type, house.policies.capability.version)
     nonce = secrets.token_bytes(_NONCE)
     sealed = nonce + AESGCM(house.page_key).encrypt(nonce, msgspec.msgpack.encode(page), bound)
     token = urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
@@ -86,7 +89,7 @@ def open_page(house: Holding, caller: Caller, raw: RawRequest, capability: Capab
         return Deny(Reason.REQUEST_MALFORMED, detail="a page token stands alone behind a type")
     try:
         sealed = urlsafe_b64decode(token[1] + "=" * (-len(token[1]) % 4))
-        bound = _bound_to(house.tenant, caller, path[1])
+        bound = _bound_to(house.tenant, caller, path[1], capability.version)
         page = _PAGE.decode(AESGCM(house.page_key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound))
     except (ValueError, InvalidTag, msgspec.DecodeError):
         return refused
@@ -111,8 +114,10 @@ def _asked_again(
     return parse(RawRequest("POST", f"/{resource_type}/_search", "", form, page.query.encode()), capability, base)
 
 
-def _bound_to(tenant: Tenant, caller: Caller, resource_type: str) -> bytes:
+def _bound_to(tenant: Tenant, caller: Caller, resource_type: str, spoken: Speech) -> bytes:
     """What a token is bound to, unambiguously."""
     professional = caller.professional.id if caller.professional else None
     organization = caller.organization.ura.value
-    return msgspec.msgpack.encode([1, tenant.id, organization, professional, caller.token_digest, resource_type])
+    return msgspec.msgpack.encode(
+        [_FORMS[spoken], tenant.id, organization, professional, caller.token_digest, resource_type]
+    )

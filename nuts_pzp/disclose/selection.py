@@ -20,6 +20,7 @@ _ELEMENTS = {
     "category": "category",
     "scope": "scope",
     "reason-code": "reasonCode",
+    "reason": "reason",
     "questionnaire": "questionnaire",
 }
 """The parameters of a PZP search that select by a code or canonical of the resource itself, and its element."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 
 from .request import Capability, ResourceCapability
+from .version import Speech, fhir_version
 
 
 class NotACapability(ValueError):
@@ -20,7 +21,8 @@ def read_capability(statement: bytes, post_only: frozenset[str] = frozenset()) -
     """Return what a JSON CapabilityStatement lists under its one server `rest`, by resource type.
 
     A search parameter's name is as it is sent, modifier included (`description:in`). `post_only` names the types that
-    are searched by POST only; Patient always is (spec decision-api 3.8). Raises NotACapability on anything else.
+    are searched by POST only; Patient always is (spec decision-api 3.8). What says no `fhirVersion` of STU3 is R4.
+    Raises NotACapability on anything else.
     """
     posted = post_only | {"Patient"}
     try:
@@ -37,7 +39,8 @@ def read_capability(statement: bytes, post_only: frozenset[str] = frozenset()) -
         raise NotACapability(f"not a CapabilityStatement: {type(error).__name__}") from error
     if len({name for name, _ in resources}) != len(resources):
         raise NotACapability("a resource type listed twice")
-    return Capability(dict(resources), hashlib.sha256(statement).hexdigest())
+    spoken: Speech = "stu3" if fhir_version(statement) == "stu3" else "r4"
+    return Capability(dict(resources), hashlib.sha256(statement).hexdigest(), spoken)
 
 
 def _resource(resource: dict[str, object], posted: frozenset[str]) -> ResourceCapability:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..reasons import Reason
+from .version import RELEASES, Speech
 from .wire import Refused, pairs
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ def check(raw: RawRequest) -> None:
         _check_form(given.get("content-type", ""))
 
 
-def check_accept(raw: RawRequest) -> None:
-    """Refuse a request whose Accept headers leave no room for FHIR R4 in JSON; `_format` overrides them."""
+def check_accept(raw: RawRequest, spoken: Speech) -> None:
+    """Refuse a request whose Accept headers leave no room for this FHIR in JSON; `_format` overrides them."""
     accept = [value for name, value in raw.headers if name == "accept"]
-    if accept and not _accepts_json(",".join(accept)):
+    if accept and not _accepts_json(",".join(accept), RELEASES[spoken]):
         raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, "only JSON is spoken here")
 
 
@@ -103,10 +104,12 @@ def _check_form(content_type: str) -> None:
         raise Refused(Reason.REQUEST_MEDIA_TYPE, "only the charset utf-8")
 
 
-def _accepts_json(accept: str) -> bool:
+def _accepts_json(accept: str, release: str) -> bool:
     for one in accept.split(","):
         media, parameters = _media(one)
-        wanted = parameters.get("q", "1").strip("0.") != "" and parameters.get("fhirversion", "4.0").startswith("4.0")
+        wanted = parameters.get("q", "1").strip("0.") != "" and parameters.get("fhirversion", release).startswith(
+            release
+        )
         if wanted and media in _ACCEPTED:
             return True
     return False

@@ -11,6 +11,7 @@ from ..outcome import Outcome
 from ..reasons import Reason
 from . import envelope
 from .parameters import ID, drop_format, patient_bound_search, patient_search
+from .version import Speech, foreign, foreign_values
 from .wire import Refused, decode, written
 
 Interaction = Literal["search-type", "read", "capabilities"]
@@ -49,6 +50,8 @@ class Capability:
 
     resources: dict[str, ResourceCapability]
     sha256: str
+    version: Speech = "r4"
+    """In which FHIR is asked and answered: what belongs to another is refused by that name (ADR 0038)."""
     sealed_ids: bool = False
     """Every id was made here and is bound to one patient and one caller, as at the facade (ADR 0088): types without a
     patient may be read by it, and a Patient is searched by BSN and birth date."""
@@ -105,10 +108,24 @@ def _parse(raw: RawRequest, capability: Capability, base: str) -> FhirRequest:
     named = envelope.given_parameters(raw)
     given = drop_format(named)
     if len(given) == len(named):
-        envelope.check_accept(raw)
+        envelope.check_accept(raw, capability.version)
     if steps == ["metadata"]:
         _expect_none(given)
         return FhirRequest("capabilities", "CapabilityStatement")
+    try:
+        request = _request(steps, given, capability, base, search=search)
+    except Refused as refused:
+        if refused.stop.reason is Reason.REQUEST_UNSUPPORTED and foreign(capability.version, steps[0], given):
+            raise Refused(Reason.REQUEST_VERSION, "a question in another FHIR version than is spoken here") from None
+        raise
+    if foreign_values(capability.version, request.resource_type, request.params):
+        raise Refused(Reason.REQUEST_VERSION, "a code or form of another FHIR version than is spoken here")
+    return request
+
+
+def _request(
+    steps: list[str], given: list[tuple[str, str]], capability: Capability, base: str, *, search: bool
+) -> FhirRequest:
     listed = _listed(steps, capability)
     if len(steps) == 2 and not search:
         return _read(steps, given, listed)

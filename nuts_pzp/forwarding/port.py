@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..exchange import Signer
 from ..fhir.request import FhirRequest
+from ..fhir.version import Speech
 from ..outcome import Outcome
 
 
@@ -31,6 +32,21 @@ class FhirServer(Protocol):
     async def send(self, request: FhirRequest, /) -> Outcome[FhirAnswer]:
         """Non-2xx, an OperationOutcome body, wrong media type, oversize, timeout: each its own Stop, never a raise."""
         ...
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """A server whose FHIR version the operator named, or that is held to R4; a server that is not Speaking is R4."""
+
+    @property
+    def speaks(self) -> Speech:
+        """The version in which it may be asked; what it says itself is held against that before any data is asked."""
+        ...
+
+
+def spoken_by(server: FhirServer) -> Speech:
+    """Return the version in which a tenant's own server may be asked."""
+    return server.speaks if isinstance(server, Speaking) else "r4"
 
 
 class Connector(Protocol):

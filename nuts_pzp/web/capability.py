@@ -11,6 +11,7 @@ from ..house import Holding
 def statement(house: Holding) -> bytes:
     """Return the CapabilityStatement as FHIR JSON. It lists exactly what parsing enforces."""
     resources = []
+    stu3 = house.policies.capability.version == "stu3"
     for resource_type, offered in sorted(house.policies.capability.resources.items()):
         resources.append(
             {
@@ -28,7 +29,9 @@ def statement(house: Holding) -> bytes:
             "kind": "instance",
             "software": {"name": "nuts-pzp", "version": __version__},
             "implementation": {"description": house.tenant.organization.name, "url": house.base},
-            "fhirVersion": "4.0.1",
+            "fhirVersion": "3.0.2" if stu3 else "4.0.1",
+            # What STU3 demands and R4 no longer has.
+            **({"acceptUnknown": "no"} if stu3 else {}),
             "format": ["application/fhir+json"],
             "rest": [
                 {

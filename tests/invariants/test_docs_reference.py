@@ -128,10 +128,11 @@ def test_the_refusal_of_the_network_page_is_what_the_door_writes() -> None:
     assert json.loads(block) == json.loads(door.refused(Reason.POLICY_DENY, "Y9A2JA3D727Q").body)
 
 
-def test_every_request_of_our_policy_is_on_the_network_page() -> None:
-    stated = load(shipped()).stated
+@pytest.mark.parametrize(("policy", "heading"), [("pzp", "## Requests"), ("pzp_stu3", "### A holder that speaks STU3")])
+def test_every_request_of_our_policies_is_on_the_network_page(policy: str, heading: str) -> None:
+    stated = load(shipped(policy)).stated
     assert stated is not None
-    told = page("network").partition("## Requests")[2].partition("\n## ")[0].replace("\\|", "|")
+    told = re.split(r"\n##+ ", page("network").partition(heading)[2])[0].replace("\\|", "|")
     missing = []
     for kind, listed in stated.resources.items():
         lines = [line for line in told.splitlines() if re.search(rf"\b{kind}\b", line)]

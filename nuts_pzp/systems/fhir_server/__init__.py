@@ -58,7 +58,7 @@ class RecordsSettings(_Wire):
     base: str
     authorization_file: Path | None = None
     fhir_version: Named = "auto"
-    """What the server speaks; `auto` asks it. One that speaks STU3 is not asked for data."""
+    """What the server speaks; `auto` asks it, and takes R4 only. A server is asked in STU3 where this says STU3."""
 
 
 class ConnectorSettings(_Wire):

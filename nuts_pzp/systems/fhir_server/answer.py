@@ -6,11 +6,13 @@ Trusts nothing that a server says. A next link is followed only on the server's 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ...fhir.request import FhirRequest, stays_below
+from ...fhir.version import Speech
 from ...forwarding.port import FhirAnswer
 from ...outcome import Deny, Outcome, Unavailable
 from ...outside import Heard, Trouble
@@ -19,7 +21,11 @@ from ...reasons import Reason
 _JSON = frozenset({"application/fhir+json", "application/json", "application/json+fhir"})
 _GONE = frozenset({404, 410})
 _NOT_UNDERSTOOD = frozenset({400, 404, 410, 422})
-_R4 = re.compile(r"; *fhirversion=\"?4\.0")
+_LABELS: Mapping[Speech | None, re.Pattern[str]] = {
+    "r4": re.compile(r"; *fhirversion=\"?4\.0"),
+    "stu3": re.compile(r"; *fhirversion=\"?3\.0"),
+    None: re.compile(r"; *fhirversion=\"?[34]\.0"),
+}
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -50,13 +56,16 @@ _HEAD = msgspec.json.Decoder(_Head)
 _TYPE = msgspec.json.Decoder(_Type)
 
 
-def answered(request: FhirRequest, reply: Heard, base: str) -> Outcome[FhirAnswer]:
-    """Return the answer to a request, or the Stop that its status or content is. `base` has no trailing slash."""
+def answered(request: FhirRequest, reply: Heard, base: str, speaks: Speech | None = None) -> Outcome[FhirAnswer]:
+    """Return the answer to a request, or the Stop that its status or content is. `base` has no trailing slash.
+
+    `speaks`: the version that a label must name when there is one; None for either, where both are read.
+    """
     if not 200 <= reply.status < 300:
         return _refused(request, reply.status)
     if reply.media_type not in _JSON:
         return Unavailable(Reason.SOURCE_BROKEN, detail="not JSON by its media type")
-    if "fhirversion" in (kind := reply.headers["content-type"].lower()) and not _R4.search(kind):
+    if "fhirversion" in (kind := reply.headers["content-type"].lower()) and not _LABELS[speaks].search(kind):
         return Unavailable(Reason.SOURCE_VERSION, detail="an answer in another FHIR version")
     searched = request.interaction == "search-type"
     expected = "Bundle" if searched else request.resource_type

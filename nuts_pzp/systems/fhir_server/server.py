@@ -13,6 +13,7 @@ from yarl import URL
 
 from ...exchange import Signer
 from ...fhir.request import FhirRequest, encode
+from ...fhir.version import Speech
 from ...forwarding.port import FhirAnswer, FhirServer
 from ...outcome import Deny, Outcome, Unavailable, Unknown
 from ...outside import Heard, Line, Outbound, Trouble
@@ -40,11 +41,15 @@ class Server:
         signer: Signer | None = None,
         authorization: str = "",
         *,
+        speaks: Speech | None = None,
         budget: Budget | None = None,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        """With a `budget` a call that reached nobody, or a server that was busy (503), is made once more."""
-        self._base = base.rstrip("/")
+        """With a `budget` a call that reached nobody, or a server that was busy (503), is made once more.
+
+        `speaks`: the one FHIR version of its answers; None takes what is labelled as R4 or STU3.
+        """
+        self._base, self._only = base.rstrip("/"), speaks
         self._line, self._signer, self._budget, self._pause = line, signer, budget, pause
         self._static: Mapping[str, str] = {"authorization": authorization} if authorization else {}
 
@@ -60,7 +65,7 @@ class Server:
             reply = await self._call(request, fresh=True)
         if isinstance(reply, Deny | Unknown | Unavailable):
             return reply
-        return answered(request, reply, self._base)
+        return answered(request, reply, self._base, self._only)
 
     async def _call(self, request: FhirRequest, *, fresh: bool) -> Outcome[Heard]:
         try:
@@ -90,11 +95,18 @@ def _may_pass(reply: Outcome[Heard]) -> bool:
 
 
 class Records(Server):
-    """The tenant's own FHIR server, asked only when it speaks R4 (ADR 0037). Also `outside.Living`."""
+    """The tenant's own FHIR server, asked only when it speaks what it should (ADR 0037). Also `outside.Living`."""
 
     def __init__(self, base: str, line: Line, *, authorization: str = "", version: Named = "auto") -> None:
-        super().__init__(base, line, authorization=authorization)
+        """`version`: what the operator says it speaks; `auto` is R4, asked and not told."""
+        self._speaks: Speech = "stu3" if version == "STU3" else "r4"
+        super().__init__(base, line, authorization=authorization, speaks=self._speaks)
         self._version = Version(self._capabilities, version)
+
+    @property
+    def speaks(self) -> Speech:
+        """The version in which it is asked."""
+        return self._speaks
 
     async def send(self, request: FhirRequest, /) -> Outcome[FhirAnswer]:
         """Send; what speaks another FHIR, or does not say which, is SOURCE_VERSION and not asked."""

@@ -1,8 +1,8 @@
 """Which FHIR the tenant's own server speaks: known before anything is asked of it (ADR 0037).
 
 The resources of FHIR STU3 look like those of R4 and mean something else. So a server is asked for its
-CapabilityStatement once, at the start; what does not say R4 is not asked anything. The answer is kept until
-readiness asks again.
+CapabilityStatement once, at the start; what does not say R4, or STU3 where the operator says so, is not asked anything.
+The answer is kept until readiness asks again.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ class Version:
     def __init__(self, ask: Callable[[], Awaitable[Heard | Stop]], named: Named = "auto") -> None:
         """Nothing is asked yet."""
         self._ask, self._named = ask, named
-        self._told: str | None = {"R4": _R4, "STU3": _STU3}.get(named)
+        self._wanted = _STU3 if named == "STU3" else _R4
+        # One that is named R4 need not be asked first: that is what every question here is made for.
+        self._told: str | None = _R4 if named == "R4" else None
         self._asking: asyncio.Task[Stop | None] | None = None
 
     async def objection(self) -> Stop | None:
         """Say why this server may not be asked anything, or None. Whoever comes first asks; others wait along."""
         if self._told is not None:
-            return None if self._told.startswith(_R4) else _other(self._told)
+            return None if self._told.startswith(self._wanted) else self._other(self._told)
         stop = await self._learned()
         if stop is not None:
             return stop
@@ -91,14 +93,21 @@ class Version:
         if not isinstance(heard, Heard):
             return heard
         found = read_version(heard)
-        if isinstance(found, Unavailable):
-            # An operator who names the version says so for a server that does not.
-            return found if self._named == "auto" else None
-        if self._named == "auto":
+        if not isinstance(found, Unavailable):
             self._told = found
-        elif not found.startswith(str(self._told)):
-            return Unavailable(Reason.SOURCE_VERSION, detail=f"fhir_version is {self._named}, the server says {found}")
+            return None
+        if self._named == "auto" or (self._told is None and found.reason is Reason.SOURCE_DOWN):
+            return found
+        # An operator who names the version says so for a server that does not.
+        self._told = self._told or self._wanted
         return None
+
+    def _other(self, version: str) -> Unavailable:
+        if self._named != "auto":
+            said = f"fhir_version is {self._named}, the server says {version}"
+            return Unavailable(Reason.SOURCE_VERSION, detail=said)
+        speaks = "FHIR STU3" if version.startswith(_STU3) else f"FHIR {version}"
+        return Unavailable(Reason.SOURCE_VERSION, detail=f"the own server speaks {speaks}, not R4")
 
 
 def read_version(heard: Heard) -> str | Unavailable:
@@ -117,8 +126,3 @@ def read_version(heard: Heard) -> str | Unavailable:
     if statement.resource_type != "CapabilityStatement" or not version[:1].isdigit() or len(version) > 20:
         return Unavailable(Reason.SOURCE_VERSION, detail="a CapabilityStatement without a fhirVersion")
     return "".join(letter for letter in version if letter.isascii() and (letter.isalnum() or letter in ".-"))
-
-
-def _other(version: str) -> Unavailable:
-    speaks = "FHIR STU3" if version.startswith(_STU3) else f"FHIR {version}"
-    return Unavailable(Reason.SOURCE_VERSION, detail=f"the own server speaks {speaks}, not R4")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...authorization.bundle import OWN, load, shipped
+from ...authorization.bundle import OWN, Shipped, load, shipped
 from ...outside import Peer, Surroundings, TlsFiles
 from .server import OpaJudge, OpaPolicy
 
@@ -20,10 +20,14 @@ __all__ = ["OpaJudge", "OpaPolicy", "OpaSettings", "build"]
 
 
 class OpaSettings(BaseModel):
-    """`url`: the OPA server. `token_file`: its bearer token. `recheck_seconds`: how long a comparison holds."""
+    """`url`: the OPA server. `token_file`: its bearer token. `recheck_seconds`: how long a comparison holds.
+
+    `bundle`: which of our own policies; `bundle_folder`: a region's instead. `roles_file`: its role table.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     url: str
+    bundle: Shipped | None = None
     bundle_folder: Path | None = None
     roles_file: Path | None = None
     roots_file: Path | None = None
@@ -40,7 +44,9 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> OpaPolicy:
     The server need not be up: until it answers and holds this bundle, nothing is permitted.
     """
     chosen = OpaSettings.model_validate(dict(settings))
-    folder = around.path(chosen.bundle_folder) if chosen.bundle_folder else shipped(OWN)
+    if chosen.bundle and chosen.bundle_folder:
+        raise ValueError("bundle and bundle_folder: one of them")
+    folder = around.path(chosen.bundle_folder) if chosen.bundle_folder else shipped(chosen.bundle or OWN)
     bundle = load(folder, around.path(chosen.roles_file) if chosen.roles_file else None)
     files = (chosen.roots_file, chosen.certificate_file, chosen.key_file)
     peer = Peer(

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...authorization.bundle import OWN, Bundle, load, shipped
+from ...authorization.bundle import OWN, Bundle, Shipped, load, shipped
 from ...authorization.judgement import BundlePolicy
 from ...outside import Surroundings
 from .engine import EngineAbsent, RegorusJudge, TestsFailed, run_tests
@@ -20,9 +20,13 @@ __all__ = ["EngineAbsent", "RegorusJudge", "RegorusSettings", "TestsFailed", "bu
 
 
 class RegorusSettings(BaseModel):
-    """`bundle_folder`: a region's policy instead of our own. `roles_file`: its role table. `memo`: answers kept."""
+    """`bundle`: which of our own policies; `bundle_folder`: a region's instead. `roles_file`: its role table.
+
+    `memo`: answers kept.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    bundle: Shipped | None = None
     bundle_folder: Path | None = None
     roles_file: Path | None = None
     memo: Annotated[int, Field(ge=0, le=1_000_000)] = 4096
@@ -44,10 +48,12 @@ def _test(bundle: Bundle) -> None:
 def build(settings: Mapping[str, Any], around: Surroundings) -> BundlePolicy:
     """Load the bundle, run its tests, return the policy of one holder.
 
-    Raises EngineAbsent without the engine's wheel, NotABundle or TestsFailed for a bundle that may not be used.
+    Raises EngineAbsent without the engine's wheel; ValueError, NotABundle or TestsFailed for a bundle that is not used.
     """
     chosen = RegorusSettings.model_validate(dict(settings))
-    folder = around.path(chosen.bundle_folder) if chosen.bundle_folder else shipped(OWN)
+    if chosen.bundle and chosen.bundle_folder:
+        raise ValueError("bundle and bundle_folder: one of them")
+    folder = around.path(chosen.bundle_folder) if chosen.bundle_folder else shipped(chosen.bundle or OWN)
     bundle = load(folder, around.path(chosen.roles_file) if chosen.roles_file else None)
     _test(bundle)
     return BundlePolicy(bundle, around.tenant.organization, RegorusJudge(bundle, chosen.memo))

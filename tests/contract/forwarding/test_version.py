@@ -156,9 +156,55 @@ async def test_a_named_version_asks_nothing_first(records: Any, upstream: Any, r
     assert targets(upstream) == ["/fhir/Goal?patient=Patient/p1"]
 
 
-async def test_a_server_named_stu3_is_refused_unasked(records: Any, upstream: Any) -> None:
-    assert (await records(fhir_version="STU3").send(GOALS)).reason is Reason.SOURCE_VERSION
-    assert upstream.seen == []
+async def test_a_server_named_stu3_says_so_itself_before_it_is_asked(records: Any, upstream: Any, reply: Any) -> None:
+    upstream.script = [reply(statement("3.0.2")), reply()]
+    server = records(fhir_version="STU3")
+    for _ in range(3):
+        assert isinstance(await server.send(GOALS), FhirAnswer)
+    assert [target.partition("?")[0] for target in targets(upstream)] == ["/fhir/metadata"] + ["/fhir/Goal"] * 3
+    assert server.speaks == "stu3"
+
+
+@pytest.mark.parametrize("version", ["4.0.1", "1.0.2", "5.0.0"])
+async def test_a_server_named_stu3_that_says_another_version_is_asked_nothing(
+    version: str, records: Any, upstream: Any, reply: Any
+) -> None:
+    upstream.script = [reply(statement(version)), reply()]
+    server = records(fhir_version="STU3")
+    for _ in range(2):
+        stop = await server.send(GOALS)
+        assert (stop.reason, stop.detail) == (
+            Reason.SOURCE_VERSION,
+            f"fhir_version is STU3, the server says {version}",
+        )
+    assert targets(upstream) == ["/fhir/metadata"]
+    assert (await server.health()).reason is Reason.SOURCE_VERSION
+
+
+async def test_a_server_named_stu3_may_keep_its_metadata_to_itself(records: Any, upstream: Any, reply: Any) -> None:
+    upstream.script = [reply(status="401 No"), reply()]
+    assert isinstance(await records(fhir_version="STU3").send(GOALS), FhirAnswer)
+
+
+async def test_a_server_named_stu3_that_is_down_is_not_taken_at_its_name(
+    records: Any, upstream: Any, reply: Any
+) -> None:
+    upstream.script = [reply(status="503 Later"), reply(statement("4.0.1")), reply()]
+    server = records(fhir_version="STU3")
+    assert (await server.send(GOALS)).reason is Reason.SOURCE_DOWN
+    assert (await server.send(GOALS)).reason is Reason.SOURCE_VERSION
+
+
+async def test_a_server_found_to_say_otherwise_than_its_name_is_asked_no_more_until_it_is_mended(
+    records: Any, upstream: Any, reply: Any
+) -> None:
+    upstream.script = [reply(), reply(statement("3.0.2")), reply(statement("4.0.1")), reply()]
+    server = records(fhir_version="R4")
+    assert isinstance(await server.send(GOALS), FhirAnswer)
+    await server.health()
+    assert (await server.send(GOALS)).reason is Reason.SOURCE_VERSION
+    await server.health()
+    assert isinstance(await server.send(GOALS), FhirAnswer)
 
 
 async def test_a_server_that_says_otherwise_than_its_name_shows_in_check(
@@ -191,3 +237,11 @@ async def test_an_answer_in_another_version_is_not_read(
     assert isinstance(said, FhirAnswer) is good
     if not good:
         assert said.reason is Reason.SOURCE_VERSION
+
+
+@pytest.mark.parametrize(("label", "good"), [("3.0", True), ("4.0", False)])
+async def test_an_answer_of_a_stu3_server_is_labelled_stu3(
+    label: str, good: bool, records: Any, upstream: Any, reply: Any
+) -> None:
+    upstream.script = [reply(statement("3.0.2")), reply(media=f"application/fhir+json; fhirVersion={label}")]
+    assert isinstance(await records(fhir_version="STU3").send(GOALS), FhirAnswer) is good

@@ -158,3 +158,50 @@ async def test_a_second_policy_is_added_without_touching_the_first(place: Site) 
     await place.estate.reload()
     assert sorted(place.digests) == ["bgz", "pzp"]
     assert [(one["policy"], one["scopes"]) for one in place.activated] == [("pzp", "pzp-gf"), ("bgz", "bgz-gf")]
+
+
+async def test_a_tenant_becomes_a_stu3_holder_by_two_lines_that_agree(place: Site) -> None:
+    own = TENANT["disclose"]
+    stu3 = own["records"] | {"fhir_version": "STU3"}
+    place.write(TENANT | {"disclose": own | {"records": stu3, "policy": {"kind": "regorus", "bundle": "pzp_stu3"}}})
+    await place.estate.reload()
+    assert place.digests == {"pzp": load(shipped("pzp_stu3")).digest}
+    assert place.activated[-1]["bundle_sha256"] == load(shipped("pzp_stu3")).digest
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"records": {"kind": "fhir_server", "base": "http://127.0.0.1:9/fhir", "fhir_version": "STU3"}},
+        {"policy": {"kind": "regorus", "bundle": "pzp_stu3"}},
+        {
+            "records": {"kind": "fhir_server", "base": "http://127.0.0.1:9/fhir", "fhir_version": "STU3"},
+            "policies": {"other": {"kind": "regorus", "bundle": "pzp_stu3"}},
+        },
+    ],
+    ids=["records alone", "policy alone", "one policy of two"],
+)
+async def test_one_of_the_two_alone_is_refused_and_the_former_goes_on(place: Site, changed: dict[str, Any]) -> None:
+    former = place.digests
+    place.write(TENANT | {"disclose": TENANT["disclose"] | changed})
+    await place.estate.reload()
+    assert place.digests == former
+    ok, said = await place.says("meerwijck")
+    assert not ok
+    assert "fhir_version: STU3 of records and bundle: pzp_stu3" in said or "two FHIR versions" in said
+
+
+async def test_a_bundle_that_changes_its_version_is_refused_where_the_records_do_not(place: Site) -> None:
+    former = place.digests
+    shutil.rmtree(place.policy)
+    shutil.copytree(shipped("pzp_stu3"), place.policy)
+    await place.estate.reload()
+    assert place.digests == former
+    assert "policy STU3" in (await place.says("meerwijck"))[1]
+
+
+async def test_two_ways_to_name_a_bundle_are_one_too_many(place: Site) -> None:
+    own = TENANT["disclose"]
+    place.write(TENANT | {"disclose": own | {"policy": own["policy"] | {"bundle": "pzp"}}})
+    await place.estate.reload()
+    assert "bundle and bundle_folder: one of them" in (await place.says("meerwijck"))[1]

@@ -1,0 +1,233 @@
+# Who may ask what about proactieve zorgplanning (PZP) of a STU3 server, for one patient, with that patient's consent.
+#
+# Every search is compared as a whole: one parameter more, one value else, and no rule holds. Every value that names a
+# patient is held against the patient of the decision (input.context). The requests are those of the IKNL guide for FHIR
+# STU3 (zib2017). Roles come from data.pzp_roles (roles.yaml). All above the searches is as in pzp.rego, word for word.
+package pzp_stu3
+
+import rego.v1
+
+default allow := false
+
+allow if {
+	fhir
+	organization
+	role
+	purpose
+	consent
+	request
+}
+
+# Why not: words for the log of the data holder, never for the requester.
+reasons contains "fhir" if not fhir
+
+reasons contains "organization" if not organization
+
+reasons contains "role" if not role
+
+reasons contains "role-administrative" if data.pzp_roles.administrative[role_text]
+
+reasons contains "purpose" if not purpose
+
+reasons contains "consent" if not consent
+
+reasons contains "request" if not request
+
+fhir if {
+	input.action.connection_type_code == "hl7-fhir-rest"
+	input.action.fhir_rest.capability_checked == true
+}
+
+# A URA: one to eight digits.
+organization if {
+	is_string(input.subject.organization.ura)
+	input.subject.organization.ura != ""
+	count(input.subject.organization.ura) <= 8
+	trim(input.subject.organization.ura, "0123456789") == ""
+}
+
+# Lower case, one space between words, none around.
+role_text := lower(concat(" ", [word | some word in split(input.subject.user.role, " "); word != ""])) if {
+	is_string(input.subject.user.role)
+}
+
+role if {
+	data.pzp_roles.care[role_text]
+	not data.pzp_roles.administrative[role_text]
+}
+
+purpose if input.context.purpose_of_use in {"TREAT", "ETREAT"}
+
+consent if input.context.mitz_consent == true
+
+request if {
+	input.action.fhir_rest.interaction_type == "search-type"
+	input.action.fhir_rest.revinclude == []
+	search
+}
+
+request if {
+	input.action.fhir_rest.interaction_type == "read"
+	input.action.fhir_rest.search_params == {}
+	input.action.fhir_rest.include == []
+	input.action.fhir_rest.revinclude == []
+	read
+}
+
+params := input.action.fhir_rest.search_params
+
+# Undefined when the patient is not known by a logical id: then no rule that needs one holds.
+patient := concat("/", ["Patient", input.context.patient_id]) if {
+	is_string(input.context.patient_id)
+	input.context.patient_id != ""
+}
+
+includes_only(allowed) if {
+	every include in input.action.fhir_rest.include { include in allowed }
+}
+
+pzp_procedure := "http://snomed.info/sct|713603004"
+
+# The patient, by BSN, in the body of a POST.
+search if {
+	input.resource.type == "Patient"
+	input.action.request.method == "POST"
+	input.context.patient_bsn != ""
+	params == {"identifier": [[concat("|", ["http://fhir.nl/fhir/NamingSystem/bsn", input.context.patient_bsn])]]}
+	includes_only(set())
+}
+
+# 1a The conversation, by its procedure.
+search if {
+	input.resource.type == "Procedure"
+	params == {"patient": [[patient]], "code": [[pzp_procedure]]}
+	includes_only({"Procedure:encounter", "Procedure:context"})
+}
+
+# 1b The conversation, by its encounter.
+search if {
+	input.resource.type == "Encounter"
+	params == {"patient": [[patient]], "reason": [[pzp_procedure]]}
+	includes_only({"Encounter:diagnosis"})
+}
+
+# 2 Treatment directives, 3 advance directives: a category names each kind; STU3 has no scope.
+search if {
+	input.resource.type == "Consent"
+	some code in {"11291000146105", "11341000146107"}
+	params == {"patient": [[patient]], "category": [[concat("|", ["http://snomed.info/sct", code])]]}
+	includes_only({"Consent:actor", "Consent:consentor"})
+}
+
+# 4 The goal of the medical policy: by category, or all goals where a source cannot do that.
+search if {
+	input.resource.type == "Goal"
+	params == {"patient": [[patient]], "category": [[pzp_procedure]]}
+	includes_only(set())
+}
+
+search if {
+	input.resource.type == "Goal"
+	params == {"patient": [[patient]]}
+	includes_only(set())
+}
+
+# 5 Wishes and positions: any of the five codes. The first has its system; the guide's own text writes it only once.
+search if {
+	input.resource.type == "Observation"
+	object.keys(params) == {"patient", "code"}
+	params.patient == [[patient]]
+	count(params.code) == 1
+	startswith(params.code[0][0], "http://snomed.info/sct|")
+	every code in params.code[0] { trim_prefix(code, "http://snomed.info/sct|") in observation_codes }
+	includes_only(set())
+}
+
+# 6 The implanted defibrillator, by any of its codes; without where a source cannot search by one.
+search if {
+	input.resource.type == "DeviceUseStatement"
+	object.keys(params) == {"patient", "device.type"}
+	params.patient == [[patient]]
+	count(params["device.type"]) == 1
+	startswith(params["device.type"][0][0], "http://snomed.info/sct|")
+	every code in params["device.type"][0] { trim_prefix(code, "http://snomed.info/sct|") in device_codes }
+	includes_only({"DeviceUseStatement:device"})
+}
+
+search if {
+	input.resource.type == "DeviceUseStatement"
+	params == {"patient": [[patient]]}
+	includes_only({"DeviceUseStatement:device"})
+}
+
+# 7 Informing relatives: a request, never one about anything else.
+search if {
+	input.resource.type == "CommunicationRequest"
+	params == {"patient": [[patient]], "category": [["http://snomed.info/sct|223449006"]]}
+	includes_only(set())
+}
+
+# The form, by its canonical, with or without version; by subject or by patient.
+search if {
+	input.resource.type == "QuestionnaireResponse"
+	some name in {"subject", "patient"}
+	object.keys(params) == {name, "questionnaire"}
+	params[name] == [[patient]]
+	one_of_ours(params.questionnaire, questionnaires)
+	includes_only(set())
+}
+
+observation_codes := {
+	"153851000146100",
+	"395091006",
+	"340171000146104",
+	"247751003",
+	"570801000146104",
+}
+
+device_codes := {
+	"72506001",
+	"465460004",
+	"468542000",
+	"704707009",
+	"1263462004",
+	"1236894001",
+}
+
+questionnaires := {"https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017"}
+
+# One group of alternatives, not empty, each a known canonical, alone or followed by a version.
+one_of_ours(groups, canonicals) if {
+	count(groups) == 1
+	count(groups[0]) > 0
+	every value in groups[0] { regex.replace(value, `\|[A-Za-z0-9.+-]{1,40}$`, "") in canonicals }
+}
+
+# The patient's own record.
+read if {
+	input.resource.type == "Patient"
+	input.resource.id == input.context.patient_id
+	patient
+}
+
+# What an answer refers to. Whose it is, the gateway has looked up: that patient is the patient of the decision.
+read if {
+	input.resource.type in read_types
+	is_string(input.resource.id)
+	input.resource.id != ""
+	patient
+}
+
+# Types that always belong to a patient, and Device, which the gateway refuses when it belongs to none.
+read_types := {
+	"CommunicationRequest",
+	"Consent",
+	"Device",
+	"DeviceUseStatement",
+	"Encounter",
+	"Goal",
+	"Observation",
+	"Procedure",
+	"QuestionnaireResponse",
+	"RelatedPerson",
+}
