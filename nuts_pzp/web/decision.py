@@ -148,11 +148,11 @@ class _Call:
             return problem(enforcer, code)
         self._attempt = replace(self._attempt, enforced_by=enforcer.name)
         if scope["method"] != ("POST" if dialect else "GET"):
-            return problem(Deny(Reason.REQUEST_METHOD), code)
+            return await self._refused(Reason.REQUEST_METHOD)
         if dialect is None:
             return authorized(await self._authorize(scope, enforcer), code)
         if door.header(scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
-            return problem(Deny(Reason.REQUEST_MEDIA_TYPE), code)
+            return await self._refused(Reason.REQUEST_MEDIA_TYPE)
         try:
             question = dialect.read(await door.body(receive, LARGEST))
         except door.BodyTooBig:

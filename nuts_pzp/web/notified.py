@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from ..accounted import Denied, Notified
+from ..authentication.certificate import described
 from ..consent.notice import Correspondence, NotForUs, Notice, Unreadable
 from ..exchange import Attempt, Presented
 from ..house import Holding
@@ -36,7 +37,8 @@ async def notified(
     house: Holding, letters: Correspondence, presented: Presented, scope: door.Scope, receive: Any, meter: Meter
 ) -> door.Response:
     """Take one notice. Raises NotRecorded, and then it was not taken."""
-    attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace)
+    shown = described(presented.certificate)
+    attempt = Attempt(presented.correlation, address=presented.address, trace=presented.trace, certificate=shown)
     if not letters.informant.admits(presented.certificate):
         absent = presented.certificate is None
         reason = Reason.CERTIFICATE_ABSENT if absent else Reason.CERTIFICATE_UNLISTED
@@ -44,6 +46,8 @@ async def notified(
         await house.audit.append(Denied(attempt, Deny(reason, detail=f"a notification of {REGISTER}")))
         return door.refused(reason, presented.correlation)
     if scope["method"] != "POST":
+        meter.noticed(house.tenant.id, "unreadable")
+        await house.audit.append(Denied(attempt, Deny(Reason.REQUEST_METHOD, detail=f"a notification of {REGISTER}")))
         return door.refused(Reason.REQUEST_METHOD, presented.correlation)
     try:
         body = await door.body(receive, LIMIT)
