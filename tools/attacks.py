@@ -26,8 +26,8 @@ them together.
 
 *Look-up*: whose record it is about is asked at the holder's own server before the decision
 ([network](network.md#what-happens)); nothing of that leaves. No status: the connection ends without an answer, or by the
-client's hand when it promised more than it sent. The log is the tenant's own unless it says `system`. What has no reason
-is recorded as what it is, a disclosure or a notice that could not be read; OPTIONS and `metadata` leave no record. The
+client's hand when it promised more than it sent. The log is the tenant's own unless it says `system`. What has no
+reason is recorded as what it is, a disclosure or a notice that could not be read; OPTIONS and `metadata` leave no record. The
 decision API says no with status 200.
 """
 

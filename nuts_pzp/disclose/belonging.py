@@ -110,7 +110,8 @@ class _Person(msgspec.Struct):
 _HEAD = msgspec.json.Decoder(Head)
 _PERSON = msgspec.json.Decoder(_Person)
 _CONTAINED = msgspec.json.Decoder(list[msgspec.Raw])
-_CONTAINERS = frozenset({"Bundle", "List", "Composition", "Parameters"})
+_CONTAINERS = frozenset({"Bundle", "List", "Composition", "Parameters", "Group", "Person"})
+"""What holds others, or is somebody who need not be the patient."""
 
 
 def head(raw: bytes) -> Head:
@@ -245,7 +246,7 @@ class Whose:
                 return False
             if inner.resourceType == "Patient":
                 bsns = {mark.value for mark in _PERSON.decode(one).identifier or () if mark.is_bsn}
-                if not bsns <= {self._patient.bsn.value}:
+                if bsns != {self._patient.bsn.value}:
                     return False
             elif Belongs.OTHER in (self._of_reference(inner.patient), self._of_reference(inner.subject)):
                 return False

@@ -156,8 +156,14 @@ class _Searchset:
             and _counts(body, b'"subject"', [one.subject for one in heads])
             and _counts(body, b'"patient"', [one.patient for one in heads])
             and self._names_nobody_else()
+            and not self._holds_a_bsn()
             and all(entry.fullUrl is not None for entry in self._entries)
         )
+
+    def _holds_a_bsn(self) -> bool:
+        """True when a BSN may stand in it: as an owner's identifier it decides, and counting cannot tell it apart."""
+        body = self._body
+        return b'"identifier"' in body and (b"NamingSystem/bsn" in body or b"113883.2.4.6.3" in body)
 
     def _names_nobody_else(self) -> bool:
         """True when whoever the resources name is the patient. A search's own links name one too, and never leave."""

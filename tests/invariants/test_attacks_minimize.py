@@ -160,6 +160,14 @@ WITHIN: dict[str, Any] = {
     "another's relative": {"resourceType": "RelatedPerson", "id": "x", "patient": {"reference": "Patient/p2"}},
     "something that contains": {"resourceType": "Device", "id": "x", "contained": []},
     "no type": {"id": "x"},
+    "a patient without a number": {"resourceType": "Patient", "id": "x", "name": [{"family": "X"}]},
+    "a patient of another register": {
+        "resourceType": "Patient",
+        "id": "x",
+        "identifier": [{"system": "x", "value": "7"}],
+    },
+    "a person": {"resourceType": "Person", "id": "x", "identifier": [{"system": BSN_SYSTEM, "value": OTHER}]},
+    "a group": {"resourceType": "Group", "id": "x", "member": [{"entity": {"reference": "Patient/p2"}}]},
 }
 
 
@@ -204,6 +212,11 @@ SHAPES: dict[str, bytes] = {
     "owner named twice": written(
         b'"entry":[{"fullUrl":"%s","resource":{"resourceType":"Goal","id":"g1","subject":{"reference":"Patient/p2"},'
         b'"subject":{"reference":"Patient/p1"},"note":"%s"}}]' % (URL, SECRET.encode())
+    ),
+    "owner's number named twice": written(
+        b'"entry":[{"fullUrl":"%s","resource":{"resourceType":"Goal","id":"g1","subject":{"reference":"Patient/p1",'
+        b'"identifier":{"system":"%s","value":"%s"},"identifier":null},"note":"%s"}}]'
+        % (URL, BSN_SYSTEM.encode(), OTHER.encode(), SECRET.encode())
     ),
     "id named twice": written(
         b'"entry":[{"fullUrl":"%s","resource":{"resourceType":"Goal","id":"g9","id":"g1",'

@@ -147,7 +147,9 @@ def test_another_token_is_refused(ath: object) -> None:
     assert objection(proof(ath=ath), CALL) == "the proof is for another token"
 
 
-@pytest.mark.parametrize("iat", [int(NOW) - 61, int(NOW) + 61, ..., None, "1790000000", True, 10**400, -(10**400), 1e308])
+@pytest.mark.parametrize(
+    "iat", [int(NOW) - 61, int(NOW) + 61, ..., None, "1790000000", True, 10**400, -(10**400), 1e308]
+)
 def test_a_proof_not_made_just_now_is_refused(iat: object) -> None:
     assert objection(proof(iat=iat), CALL) == "the proof was not made just now"
 
