@@ -18,17 +18,17 @@ from hostile.table import TABLE  # noqa: E402
 _HEAD = """# Attacks
 
 {count} hostile requests, each with a name. `tests/hostile` sends every one of them, as bytes over TLS, to a gateway
-that runs as it does at a holder's, before simulated FHIR servers, Nuts nodes and Mitz; it is part of `make test`. For
-each it checks the status and the uniform face; that the holder's own server saw no more than stands under *reaches it* (by the
-server's own register), and for `nothing` that Mitz was not asked either; and that the answer has one record, under its
-meldcode, with the reason below. This page is made from the same tables by `python tools/attacks.py`; a test holds
-them together.
+that runs as it does at a holder's, before simulated FHIR servers, Nuts nodes and Mitz; it is part of `make test`.
+For each it checks the status and the uniform face; that the holder's own server saw no more than stands under
+*reaches it* (by the server's own register), and for `nothing` that Mitz was not asked either; and that the answer
+has one record, under its meldcode, with the reason below. This page is made from the same tables by `python
+tools/attacks.py`; a test holds them together.
 
 *Look-up*: whose record it is about is asked at the holder's own server before the decision
-([network](network.md#what-happens)); nothing of that leaves. No status: the connection ends without an answer, or by the
-client's hand when it promised more than it sent. The log is the tenant's own unless it says `system`. What has no
-reason is recorded as what it is, a disclosure or a notice that could not be read; OPTIONS and `metadata` leave no record. The
-decision API says no with status 200.
+([network](network.md#what-happens)); nothing of that leaves. No status: the connection ends without an answer, or
+by the client's hand when it promised more than it sent. The log is the tenant's own unless it says `system`. What
+has no reason is recorded as what it is, a disclosure or a notice that could not be read; OPTIONS and `metadata`
+leave no record. The decision API says no with status 200.
 """
 
 
