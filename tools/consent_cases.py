@@ -36,7 +36,7 @@ class Case(NamedTuple):
     note: str = ""
 
 
-NO_OPEN = "the open question is not built"
+OPEN = "integration/mitz/test_open_question.py"
 CASES = (
     Case(1, "closed_permit", f"{ANSWER}::test_closed_permit_in_another_layout_with_everything_echoed"),
     Case(2, "closed_deny", f"{ASKING}::test_anything_else_denies_with_the_highest_weight"),
@@ -164,7 +164,7 @@ CASES = (
         (125, "notification_persist_fails_5xx"), (126, "subscription_202_location"),
         (127, "subscription_422_no_retry"), (128, "subscription_429_backoff"), (129, "subscription_idempotent"),
         (130, "unsubscribe_on_death"))),
-    *(Case(number, name, "", NO_OPEN) for number, name in (
+    *(Case(number, name, f"{OPEN}::test_{name}") for number, name in (
         (131, "plq_two_holders"), (132, "plq_empty_is_not_error"), (133, "plq_other_patient_dropped"),
         (134, "plq_source_id_never_dialled"), (135, "plq_permit_still_needs_closed_question"),
         (136, "plq_relates_to_mismatch"))),
@@ -172,7 +172,9 @@ CASES = (
          "I1 to I8 in the same file"),
     Case(138, "breaker_open_unknown_and_known_patient_same_503",
          f"{DECIDE}::test_resting_consent_source_answers_alike_for_known_and_unknown"),
-    Case(139, "unknown_patient_latency_padded", "", "changed: no padding; the breaker is looked at before the patient"),
+    Case(139, "unknown_patient_latency_padded",
+         f"{DECIDE}::test_resting_consent_source_answers_alike_for_known_and_unknown",
+         "changed: no padding; the breaker is looked at before the patient"),
 )  # fmt: skip
 
 

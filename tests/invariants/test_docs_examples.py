@@ -42,6 +42,7 @@ from nuts_pzp.systems.local_consent.source import LocalSettings
 from nuts_pzp.systems.local_relation.source import LocalRelationSettings
 from nuts_pzp.systems.lrza.settings import LrzaSettings
 from nuts_pzp.systems.mitz.consent import MitzSettings
+from nuts_pzp.systems.mitz.open_settings import OpenSettings
 from nuts_pzp.systems.nuts_node.settings import CredentialsSettings, GatekeeperSettings
 from nuts_pzp.systems.nvi.settings import NviSettings
 from nuts_pzp.systems.officer_spool import SpoolSettings
@@ -74,6 +75,7 @@ MODELS: dict[tuple[str, str], type[BaseModel]] = {
     ("alert", "officer_spool"): SpoolSettings,
     ("policy", "regorus"): RegorusSettings,
     ("policy", "opa"): OpaSettings,
+    ("localization", "mitz"): OpenSettings,
     ("localization", "nvi"): NviSettings,
     ("localization", "regional_file"): RegionalSettings,
     ("addressing", "lrza"): LrzaSettings,
@@ -123,7 +125,7 @@ class _Files:
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self._folder, self._authority = folder, authority
-        self._leaf = authority.client("docs client", common_name="docs")
+        self._leaf = authority.uzi("docs client", organization="docs", locality="Almere", ura="90000111")
         self._owner = Ed25519PrivateKey.generate()
         self._region = yaml.safe_dump(_of("region")[0].content, allow_unicode=True).encode()
         self._cover = yaml.safe_dump(_of("cover")[0].content, allow_unicode=True).encode()

@@ -54,6 +54,18 @@ def control(twin: MitzTwin) -> Starlette:
             return JSONResponse({"error": "kind and its details make a fault; bsn is optional"}, 400)
         return Response(status_code=204)
 
+    async def open_questions(_: Request) -> Response:
+        return JSONResponse([asdict(one) for one in twin.open_questions])
+
+    async def open_faults(request: Request) -> Response:
+        twin.open_faults.clear()
+        if request.method == "POST":
+            try:
+                twin.open_faults.set(Fault(**await request.json()))
+            except (TypeError, ValueError):
+                return JSONResponse({"error": "kind and its details make a fault"}, 400)
+        return Response(status_code=204)
+
     async def switches(request: Request) -> Response:
         wanted = await request.json()
         if not wanted.keys() <= {field.name for field in fields(twin.switches)}:
@@ -99,6 +111,8 @@ def control(twin: MitzTwin) -> Starlette:
             Route("/questions", questions, methods=["GET", "DELETE"]),
             Route("/choices", choices, methods=["GET", "PUT", "POST"]),
             Route("/faults", faults, methods=["POST", "DELETE"]),
+            Route("/open-questions", open_questions, methods=["GET"]),
+            Route("/open-faults", open_faults, methods=["POST", "DELETE"]),
             Route("/switches", switches, methods=["PATCH"]),
             Route("/hostile", hostile, methods=["GET"]),
             Route("/subscriptions", subscriptions, methods=["GET", "PATCH"]),

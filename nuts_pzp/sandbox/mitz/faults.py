@@ -9,9 +9,11 @@ from typing import Any, Literal
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from . import open_hostile
 from .answers import fault as soap_fault
 from .codes import MEDIA_TYPE
 from .hostile import HOSTILE
+from .open_parts import OpenAsked
 from .request import Asked
 
 Kind = Literal[
@@ -38,7 +40,7 @@ class Fault:
     times: int = 1_000_000
 
     def __post_init__(self) -> None:
-        if self.kind == "hostile" and self.name not in HOSTILE:
+        if self.kind == "hostile" and self.name not in HOSTILE.keys() | open_hostile.HOSTILE.keys():
             raise ValueError("no hostile answer of that name")
 
 
@@ -75,7 +77,7 @@ class Faults:
         return found
 
 
-def faulty(fault: Fault, asked: Asked) -> Any:
+def faulty(fault: Fault, asked: Asked | OpenAsked) -> Any:
     """Return the ASGI response that this fault makes instead of an answer."""
     if fault.kind == "drop":
         return _drop
@@ -91,8 +93,10 @@ def faulty(fault: Fault, asked: Asked) -> Any:
     if fault.kind == "fault":
         body = soap_fault(fault.name, f"fout bij patiënt {asked.bsn}", asked.message_id).encode()
         return soap(body, fault.status)
-    if fault.kind == "hostile":
+    if fault.kind == "hostile" and isinstance(asked, Asked):
         return soap(HOSTILE[fault.name](asked))
+    if fault.kind == "hostile" and isinstance(asked, OpenAsked):
+        return soap(open_hostile.HOSTILE[fault.name](asked))
     if fault.kind == "gzip":
         return soap(b"\x1f\x8b\x08\x00" + b"\x00" * 64, headers={"content-encoding": "gzip"})
     return soap(b"" if fault.kind == "empty" else b" " * 4_000_000)

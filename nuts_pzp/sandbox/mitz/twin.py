@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..authority import Issued
-from . import codes
+from . import codes, open_parts
 from .answers import echo, envelope, fault, header, response, result, status
 from .channel import Delivered, NoticeChannel
 from .choices import Choice, decide
@@ -83,12 +84,18 @@ class MitzTwin:
         self.app: Any = Starlette(
             routes=[
                 Route(codes.PATH, self._closed, methods=["POST"]),
+                Route(open_parts.PATH, self._open, methods=["POST"]),
                 Route(PATH, self._subscribe, methods=["POST"]),
                 Route(PATH + "/$processingStatus", self._queued, methods=["GET"]),
                 Route(PATH + "/{id}", self._unsubscribe, methods=["DELETE"]),
             ]
         )
         self.control: Any = control(self)
+        self.signers: list[x509.Certificate] = []
+        """Certificates of the keys that assertions of open questions may be signed with."""
+        self.open_faults = Faults()
+        self.open_questions: deque[open_parts.OpenAsked] = deque(maxlen=10_000)
+        self._assertions: set[str] = set()
 
     async def _closed(self, request: Request) -> Any:
         """Answer one closed question."""
@@ -112,6 +119,37 @@ class MitzTwin:
         if injected is not None:
             await asyncio.sleep(injected.seconds)
         return self._answer(asked)
+
+    async def _open(self, request: Request) -> Any:
+        """Answer one open question."""
+        # What reads it needs the extra `sandbox`'s XML signatures, which take a while to load: only who asks pays.
+        from . import open
+
+        if self.switches.mutual_tls and not self._admits(request.scope.get("client_certificate")):
+            return Response(status_code=403)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != codes.MEDIA_TYPE:
+            return Response(status_code=415)
+        to = self.url + open_parts.PATH if self.switches.strict_to else None
+        desk = open.OpenDesk(tuple(self.signers), self._roots, self._assertions)
+        try:
+            asked = desk.read(await request.body(), request.headers, to)
+        except Broken as broken:
+            return soap(fault("Sender", str(broken), None).encode(), 400)
+        self.open_questions.append(asked)
+        injected = self.open_faults.take(asked.bsn)
+        if injected is not None and injected.kind not in ("delay", "late"):
+            return faulty(injected, asked)
+        if injected is not None:
+            await asyncio.sleep(injected.seconds)
+        named = [
+            open_parts.part(one.bsn, one.provider, one.gateway_system, one.source_system)
+            for one in open.located(asked, self.book.held.values(), self.choices)
+        ]
+        head = header(
+            asked.message_id if self.switches.relates_to else None,
+            open_parts.ANSWER_ACTION if self.switches.action else None,
+        )
+        return soap(envelope(head, open_parts.listing(*named)).encode())
 
     async def choose(self, *choices: Choice, deceased: str = "") -> list[Delivered]:
         """Let citizens choose anew, and tell whoever subscribed; return what came of the notifications that left."""

@@ -60,31 +60,34 @@ def read(body: bytes, question: Question, rules: Rules = DEFAULT_RULES) -> Decid
     """Read an answer's bytes against its question; at most 256 KiB, UTF-8, no DTD, no comments. Never raises."""
     try:
         document = parse(body)
-        content = _envelope(document, question, rules)
+        content = envelope(document, question.message_urn, rules, f"{_X}Response")
         return Decided(_decisions(content, question))
     except Refusal as refusal:
         return Refused(refusal.flaw)
 
 
-def _envelope(document: Document, question: Question, rules: Rules) -> Element:
-    """Return the Response: the only child of the only Body of a SOAP 1.2 envelope that answers this question."""
+def envelope(document: Document, urn: str, rules: Rules, expected: str) -> Element:
+    """Return what is expected: the only child of the only Body of a SOAP 1.2 envelope that answers this message.
+
+    `urn` is our MessageID, `expected` the name of the child; raises Refusal, also for a fault.
+    """
     root = document.root
     if root.tag != f"{_S}Envelope":
         raise Refusal(Flaw.NOT_SOAP12)
     tags = [child.tag for child in root]
-    if tags not in ([f"{_S}Body"], [f"{_S}Header", f"{_S}Body"]) or not _is_bare(root):
+    if tags not in ([f"{_S}Body"], [f"{_S}Header", f"{_S}Body"]) or not is_bare(root):
         raise Refusal(Flaw.ENVELOPE)
     body = root[-1]
-    if len(body) != 1 or not _is_bare(body):
+    if len(body) != 1 or not is_bare(body):
         raise Refusal(Flaw.BODY)
     content = body[0]
     if content.tag == f"{_S}Fault":
         raise Refusal(_fault(document, content))
     if len(root) == 2:
-        _header(root[0], question, rules)
+        _header(root[0], urn, rules)
     elif rules.require_relates_to:
         raise Refusal(Flaw.NO_RELATES_TO)
-    if content.tag != f"{_X}Response":
+    if content.tag != expected:
         raise Refusal(Flaw.BODY)
     return content
 
@@ -94,7 +97,7 @@ _UNDERSTOOD = frozenset(
 )
 
 
-def _header(header: Element, question: Question, rules: Rules) -> None:
+def _header(header: Element, urn: str, rules: Rules) -> None:
     """Check whose answer this is. Other header blocks are not read, unless they demand to be understood."""
     for block in header:
         if block.get(f"{_S}mustUnderstand", "0") not in ("0", "false") and block.tag not in _UNDERSTOOD:
@@ -112,7 +115,7 @@ def _header(header: Element, question: Question, rules: Rules) -> None:
         len(related) > 1
         or answered.tag != f"{_W}RelatesTo"
         or answered.get("RelationshipType", codes.REPLY) != codes.REPLY
-        or (_text(answered) or "").lower() != question.message_urn
+        or (_text(answered) or "").lower() != urn
     ):
         raise Refusal(Flaw.OTHER_QUESTION)
 
@@ -128,7 +131,7 @@ def _fault(document: Document, fault: Element) -> Flaw:
 
 
 def _decisions(response: Element, question: Question) -> tuple[tuple[str, Decision], ...]:
-    if len(response) == 0 or not _is_bare(response) or any(child.tag != f"{_X}Result" for child in response):
+    if len(response) == 0 or not is_bare(response) or any(child.tag != f"{_X}Result" for child in response):
         raise Refusal(Flaw.BODY)
     found: dict[str, Decision] = {}
     for result in response:
@@ -165,7 +168,7 @@ def _unremarkable(result: Element) -> None:
     if result.find(f"{_X}Obligations") is not None:
         raise Refusal(Flaw.OBLIGATION)
     tags = [child.tag for child in result if child.tag != f"{_X}Attributes"]
-    if len(set(tags)) != len(tags) or not _ONCE.issuperset(tags) or result.attrib or not _is_bare(result):
+    if len(set(tags)) != len(tags) or not _ONCE.issuperset(tags) or result.attrib or not is_bare(result):
         raise Refusal(Flaw.RESULT)
     status = result.find(f"{_X}Status")
     if status is not None:
@@ -215,7 +218,7 @@ def _echoes(result: Element, *, exact: bool) -> Iterator[tuple[str, Element]]:
             if name in ids:
                 raise Refusal(Flaw.DUPLICATE_ID)
             ids.add(name)
-        if exact and (not _is_bare(group) or any(child.tag != f"{_X}Attribute" for child in group)):
+        if exact and (not is_bare(group) or any(child.tag != f"{_X}Attribute" for child in group)):
             raise Refusal(Flaw.ECHO_MALFORMED)
         for attribute in group.findall(f"{_X}Attribute"):
             yield group.get("Category", ""), attribute
@@ -223,10 +226,10 @@ def _echoes(result: Element, *, exact: bool) -> Iterator[tuple[str, Element]]:
 
 def _value(attribute: Element) -> tuple[str, str, str]:
     """Return (data type, root or code system, extension or code) of an attribute with exactly one HL7 value."""
-    if len(attribute) != 1 or attribute[0].tag != f"{_X}AttributeValue" or not _is_bare(attribute):
+    if len(attribute) != 1 or attribute[0].tag != f"{_X}AttributeValue" or not is_bare(attribute):
         raise Refusal(Flaw.ECHO_MALFORMED)
     value = attribute[0]
-    if len(value) != 1 or len(value[0]) or not (_is_bare(value) and _is_bare(value[0])) or value[0].get("nullFlavor"):
+    if len(value) != 1 or len(value[0]) or not (is_bare(value) and is_bare(value[0])) or value[0].get("nullFlavor"):
         raise Refusal(Flaw.ECHO_MALFORMED)
     kind, inner = value.get("DataType", ""), value[0]
     if kind == codes.II and inner.tag == f"{_H}InstanceIdentifier":
@@ -240,7 +243,7 @@ def _is_id(name: str) -> bool:
     return name.rpartition("}")[2].lower() == "id"
 
 
-def _is_bare(element: Element) -> bool:
+def is_bare(element: Element) -> bool:
     """True when there is only white space between the children."""
     return not (element.text or "").strip(_SPACE) and not any((child.tail or "").strip(_SPACE) for child in element)
 

@@ -129,9 +129,9 @@ class ClosedQuestion:
         digest = hashlib.sha256(heard.body).hexdigest()
         if heard.status == 429 or (heard.status == 503 and "retry-after" in heard.headers):
             reason = Reason.MITZ_THROTTLED if heard.status == 429 else Reason.MITZ_UNAVAILABLE
-            self._held = (self._clock() + _seconds(heard.headers.get("retry-after", "")), reason)
+            self._held = (self._clock() + retry_after(heard.headers.get("retry-after", "")), reason)
             return _unavailable(reason, f"http-{heard.status}", question, digest)
-        found = read(heard.body, question, self._rules) if _is_soap(heard) else Refused(Flaw.MEDIA_TYPE)
+        found = read(heard.body, question, self._rules) if is_soap(heard) else Refused(Flaw.MEDIA_TYPE)
         if heard.status == 200 and isinstance(found, Decided):
             return Answered(found.decisions, Evidence("mitz", question.message_urn, digest))
         if isinstance(found, Refused) and found.flaw in _FAULTS and heard.status not in (401, 403):
@@ -164,10 +164,11 @@ def _was_not_heard(heard: Heard | Trouble) -> bool:
     """True when the question cannot have been registered: no connection, or a 503 of a door before the service."""
     if isinstance(heard, Trouble):
         return heard is Trouble.REFUSED
-    return heard.status == 503 and not _is_soap(heard) and "retry-after" not in heard.headers
+    return heard.status == 503 and not is_soap(heard) and "retry-after" not in heard.headers
 
 
-def _is_soap(heard: Heard) -> bool:
+def is_soap(heard: Heard) -> bool:
+    """True for the media type of SOAP 1.2, in UTF-8."""
     charset = [
         value.strip(' "').lower()
         for name, _, value in (part.partition("=") for part in heard.headers.get("content-type", "").split(";")[1:])
@@ -176,7 +177,7 @@ def _is_soap(heard: Heard) -> bool:
     return heard.media_type == codes.MEDIA_TYPE and all(name == "utf-8" for name in charset)
 
 
-def _seconds(text: str) -> float:
+def retry_after(text: str) -> float:
     """Retry-After in seconds, within 1 and 300; a date or nonsense counts as 30."""
     return min(max(float(text), 1.0), LONGEST_HOLD) if text.isascii() and text.isdigit() else REST
 

@@ -18,7 +18,7 @@ import structlog
 from ...consent.notice import Correspondence
 from ...consent.port import Verdict
 from ...exchange import Access
-from ...identity import Assurance, Organization, Professional, Purpose
+from ...identity import Organization, Professional, Purpose
 from ...outcome import Deny, Outcome, Permit, Unavailable
 from ...outside import Outbound, Peer, Surroundings, TlsFiles
 from ...reasons import Reason
@@ -28,8 +28,9 @@ from .client import ClosedQuestion, why_not
 from .correspondence import Letters
 from .corresponding import letters
 from .flaw import Flaw
-from .question import NotAQuestion, Party, Question, Responsible
+from .question import NotAQuestion, Party, Question
 from .settings import MitzSettings
+from .who import Roster
 
 PERMIT_SERVES = 60.0
 DENY_SERVES = 30.0
@@ -56,8 +57,7 @@ class MitzConsent:
         """Raise NotAQuestion when the holder itself cannot be named in a question."""
         self.letters = letters
         self._holder = Party(holder.ura, holder.type)
-        self._roles = {_plain(text): code for text, code in settings.roles.items()}
-        self._root = settings.professional_id_root
+        self._roster = Roster(settings.roles, settings.professional_id_root)
         self._types = codes.ORGANIZATION_TYPES | settings.user_types
         self._url, self._client, self._tls, self._outbound = settings.url, client, tls, out
 
@@ -121,7 +121,7 @@ class MitzConsent:
         if caller.organization.type not in self._types:
             return Deny(Reason.CONSENT_CATEGORY)
         try:
-            who = self._responsible(caller.professional)
+            who = self._roster.responsible(caller.professional)
             if isinstance(who, Deny):
                 return who
             user = Party(caller.organization.ura, caller.organization.type)
@@ -130,24 +130,6 @@ class MitzConsent:
             return Question(uuid.uuid4(), access.patient.bsn, self._holder, user, who, purpose)
         except NotAQuestion as error:
             return Deny(Reason.CONSENT_ATTRIBUTES, detail=str(error))
-
-    def _responsible(self, professional: Professional) -> Responsible | Deny:
-        """Under a mandate the one who gave it is responsible, and both are named (spec consent 1.4)."""
-        responsible = professional.mandated_by or professional
-        if not responsible.id or not responsible.role or not professional.id or responsible.mandated_by:
-            return Deny(Reason.CONSENT_ATTRIBUTES)
-        role = self._roles.get(_plain(responsible.role))
-        if role is None:
-            return Deny(Reason.CONSENT_ROLE_UNMAPPED)
-        mandated = professional.id if responsible is not professional else None
-        if (responsible.assurance is Assurance.UZI) is not (professional.assurance is Assurance.UZI):
-            return Deny(Reason.CONSENT_ATTRIBUTES, detail="mandate between professionals of two registers")
-        if responsible.assurance is Assurance.UZI:
-            return Responsible(responsible.id, role, mandated)
-        if self._root is None:
-            return Deny(Reason.CONSENT_ATTRIBUTES, detail="no professional_id_root for ids outside the UZI register")
-        authority = codes.UZI_AUTHORITY if self._root == codes.UZI_ROOT else ""
-        return Responsible(responsible.id, role, mandated, self._root, authority)
 
     @property
     def correspondence(self) -> Correspondence | None:
@@ -214,10 +196,6 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> MitzConsent:
 
 def _fields(who: Professional) -> tuple[str, str, str]:
     return who.id, who.role, who.assurance.value
-
-
-def _plain(role: str) -> str:
-    return " ".join(role.split()).casefold()
 
 
 def _tell(stop: Unavailable) -> None:

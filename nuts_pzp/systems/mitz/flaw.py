@@ -55,6 +55,7 @@ class Flaw(Enum):
     UNASKED_CATEGORY = "unasked-category"
     DUPLICATE_CATEGORY = "duplicate-category"
     MISSING_CATEGORY = "missing-category"
+    TOO_MANY_HOLDERS = "too-many-holders"
 
     # A notification
     JSON = "not-json"

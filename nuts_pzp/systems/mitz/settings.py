@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 from . import codes
 
-_RoleCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{3}$")]
-_TypeCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,10}$")]
-_Oid = Annotated[str, StringConstraints(pattern=r"^[0-2](\.(0|[1-9][0-9]{0,15})){1,30}$")]
+RoleCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}\.[0-9]{3}$")]
+TypeCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,10}$")]
+Oid = Annotated[str, StringConstraints(pattern=r"^[0-2](\.(0|[1-9][0-9]{0,15})){1,30}$")]
 _Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _UserCategory = Annotated[str, StringConstraints(pattern=r"^RPZAC[0-9]{3}$")]
 
@@ -53,8 +53,8 @@ class SubscriptionSettings(_Strict):
     """At the first disclosure of a patient's data from here, by command only, or not at all."""
     endpoint: str
     """Where Mitz notifies: our network listener's `url`, then `/<tenant>/mitz/notifications`. Admitted by VZVZ."""
-    gateway_system: _Oid
-    source_system: _Oid
+    gateway_system: Oid
+    source_system: Oid
     format: Literal["json", "xml"] = "json"
     birth_dates_verified: bool = False
     """The holder's birth dates were checked with the BRP: then, and only then, they are told."""
@@ -77,17 +77,17 @@ class MitzSettings(_Strict):
     roots_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
-    roles: dict[str, _RoleCode] = Field(min_length=1)
+    roles: dict[str, RoleCode] = Field(min_length=1)
     """Role text as the users of this region word it -> UZI role code. Case and outer spaces do not matter."""
-    professional_id_root: _Oid | None = None
+    professional_id_root: Oid | None = None
     """The OID that makes the ids of professionals without a UZI number unique. Without it: not asked."""
-    user_types: frozenset[_TypeCode] = frozenset()
+    user_types: frozenset[TypeCode] = frozenset()
     """Organization types that may ask besides the national list, such as the region's code for ambulance services."""
     expect_action: str | None = codes.ANSWER_ACTION
     require_relates_to: bool = False
     notifications: NotificationSettings | None = None
     subscriptions: SubscriptionSettings | None = None
-    user_categories: dict[_TypeCode, _UserCategory] = {}
+    user_categories: dict[TypeCode, _UserCategory] = {}
     """Type -> category of users for types of which that is not known; without it every refusal covers them."""
 
     @model_validator(mode="after")
