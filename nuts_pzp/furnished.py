@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from .accounted import Kept
+from .authentication.port import Scoped
 from .house import Holding, House
+from .identity import Purpose
 from .outcome import Deny, Unavailable, Unknown
 from .outside import Living
 from .web.operations import Check
@@ -92,7 +94,7 @@ class Furnished:
     async def checks(self) -> list[Check]:
         """Ask each how it is, all at once: some wait a moment for what should not come."""
         asked = (_check(f"{self.house.tenant.id}: {slot}", one) for slot, one in self.living.items())
-        return [*await asyncio.gather(*asked)]
+        return [*await asyncio.gather(*asked), *_claiming(self.house)]
 
 
 async def _account_for_policies(holding: Holding | None, former: Holding | None) -> None:
@@ -102,6 +104,17 @@ async def _account_for_policies(holding: Holding | None, former: Holding | None)
             detail = (("policy", name), ("bundle_sha256", policy.digest), ("scopes", " ".join(scopes)))
             await holding.audit.append(Kept("policy.activated", detail))
             _log.info("policy.activated", tenant=holding.tenant.id, policy=name, bundle=policy.digest)
+
+
+def _claiming(house: House) -> list[Check]:
+    """Say whether who offers emergencies to its EHR can claim one: without a scope every one is asked as treatment."""
+    user = house.consulting
+    if user is None or not user.emergency or not isinstance(user.credentials, Scoped):
+        return []
+    what = f"{house.tenant.id}: consult.emergency"
+    if Purpose.EMERGENCY in user.credentials.purposes:
+        return [Check(what, True, "credentials have a scope for it")]
+    return [Check(what, False, "credentials.scopes has none for ETREAT: an emergency is asked as treatment")]
 
 
 async def _check(what: str, one: Living) -> Check:

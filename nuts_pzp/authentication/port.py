@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from ..exchange import Caller, ClientCertificate, Inquiry, Presented, Signer, Source
-from ..identity import Professional
+from ..identity import Professional, Purpose
 from ..outcome import Outcome
 
 
@@ -55,6 +55,16 @@ class Credentials(Protocol):
 
     async def grant(self, source: Source, inquiry: Inquiry, /) -> Outcome[Signer]:
         """Return a signer for calls to that source. Deny: that server said no; Unavailable: it could not be asked."""
+        ...
+
+
+@runtime_checkable
+class Scoped(Protocol):
+    """What credentials may also do: say for which purposes they have a scope to ask."""
+
+    @property
+    def purposes(self) -> frozenset[Purpose]:
+        """The purposes that a token can be asked for."""
         ...
 
 

@@ -16,11 +16,15 @@ import msgspec
 import typer
 from rich.console import Console
 
-from ..identity import Bsn, NotAnIdentifier
+from ..consult.inquiry import LONGEST_TEXT
+from ..identity import Bsn, EmergencyReason, NotAnIdentifier
 from ..overview.shape import Overview
+from ..web.asked import CONTEXTS
 from . import matrix
 from .asking import Door, NoAnswer, Person, Question, ask, ask_fhir, listen
 from .overview_table import harmless, overview_table
+
+_REASONS = tuple(one.value for one in EmergencyReason)
 
 
 def run(
@@ -34,6 +38,12 @@ def run(
     role: Annotated[str, typer.Option(help="Your role, such as huisarts")],
     bsn_file: Annotated[Path | None, typer.Option(help="File with the BSN; without it you are asked")] = None,
     source: Annotated[list[str] | None, typer.Option(help="URA of a source to ask; several allowed")] = None,
+    localize: Annotated[bool, typer.Option("--localize", help="With --source: ask the registers as well")] = False,
+    context: Annotated[str, typer.Option(help=f"One of {', '.join(CONTEXTS)}")] = "",
+    emergency: Annotated[str, typer.Option(help=f"Claim an emergency: {', '.join(_REASONS)}")] = "",
+    explanation_file: Annotated[
+        Path | None, typer.Option(help="With --emergency: a file with what is added, at most 400 characters, no BSN")
+    ] = None,
     deadline_ms: Annotated[int | None, typer.Option(help="For the whole consultation")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The overview as data")] = False,
     as_fhir: Annotated[bool, typer.Option("--fhir", help="The searchset behind the overview, as FHIR JSON")] = False,
@@ -43,14 +53,14 @@ def run(
 ) -> None:
     """Ask for one patient and show the overview."""
     if as_fhir and (as_json or as_matrix):
-        typer.echo("--fhir: not together with --json or --matrix", err=True)
-        raise typer.Exit(2)
+        raise _wrong("--fhir: not together with --json or --matrix")
     question = Question(
         bsn=_bsn(bsn_file),
         birth_date=birth_date,
         professional=Person(employee, name, role),
         sources=tuple(source or ()),
         deadline_ms=deadline_ms,
+        extra=_context(context) | _localize(localize, source) | _emergency(emergency, explanation_file),
     )
     door = Door(url, roots, certificate, key)
     try:
@@ -66,6 +76,43 @@ def run(
         raise typer.Exit(4) from None
     _show(overview, as_json=as_json, as_matrix=as_matrix)
     raise typer.Exit(0 if overview.get("complete") is True else 1)
+
+
+def _context(context: str) -> dict[str, Any]:
+    if context and context not in CONTEXTS:
+        raise _wrong(f"--context: one of {', '.join(CONTEXTS)}")
+    return {"context": context} if context else {}
+
+
+def _localize(localize: bool, source: list[str] | None) -> dict[str, Any]:
+    if localize and not source:
+        raise _wrong("--localize: says something with --source only; without it the registers are asked")
+    return {"localize": True} if localize else {}
+
+
+def _emergency(reason: str, file: Path | None) -> dict[str, Any]:
+    """Return the claim, as the EHR makes it; the explanation is read from a file, for an argument is seen by all."""
+    if not reason:
+        if file is not None:
+            raise _wrong("--explanation-file: belongs to --emergency")
+        return {}
+    if reason not in _REASONS:
+        raise _wrong(f"--emergency: one of {', '.join(_REASONS)}")
+    claim = {"purpose": "emergency", "reason": reason}
+    if file is None:
+        return claim
+    try:
+        text = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise _wrong("--explanation-file: cannot be read") from None
+    if not text or len(text) > LONGEST_TEXT:
+        raise _wrong(f"--explanation-file: 1 to {LONGEST_TEXT} characters of text")
+    return claim | {"explanation": text}
+
+
+def _wrong(words: str) -> typer.Exit:
+    typer.echo(words, err=True)
+    return typer.Exit(2)
 
 
 async def _watched(door: Door, question: Question) -> dict[str, Any]:

@@ -13,5 +13,8 @@ class Locator(Protocol):
     """Asks a register by pseudonym. Takes the receipt, so nothing is asked unaccounted."""
 
     async def locate(self, intended: Receipt[Intended], /) -> Gathered[Holder]:
-        """Return each holder once. A register that could not be asked is a gap at `localization`, never nothing."""
+        """Return each holder once, the asking organization too where it is one: what becomes of it is the flow's.
+
+        A register that could not be asked is a gap at `localization`, never nothing.
+        """
         ...

@@ -1,14 +1,17 @@
 """The overview as a FHIR searchset (spec pzp-fhir 4): the resources behind what leads, each at its own source. Pure.
 
 The gateway adds `meta.source` and a tag with the source's URA, and makes relative references absolute, because ids of
-two sources collide. Nothing else of a resource changes; decimals stay as they were written. Resources are not merged.
+two sources collide. A resource that its source names by a `urn:` only gets one of our own, made of the source and that
+name, because two sources may use the same. Nothing else of a resource changes; decimals stay as they were written.
+Resources are not merged.
 A source that speaks STU3 cannot be part of an R4 Bundle: an issue says that what it told is in the overview only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +19,7 @@ import msgspec
 
 from ..exchange import Answer, Source
 from ..fhir.bundle import Resource
+from .dossier import reference_of
 from .shape import Item, Overview, SourceRow
 
 TAG = "urn:nuts-pzp:source"
@@ -39,11 +43,16 @@ def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = 
     """
     old = {one.id for one in overview.sources if one.dialect == "stu3"}
     answers = [answer for answer in answers if answer.source.holder.ura.value not in old]
-    held = {(one.url, answer.source.holder.ura.value): (answer, one) for answer in answers for one in answer.got.items}
-    by_url = {url: (answer, one) for (url, _), (answer, one) in sorted(held.items(), key=lambda pair: pair[0])}
-    shown, earlier = _shown(overview), _earlier(overview) if history else set()
-    matches = sorted(url for url in shown | earlier if url in by_url)
-    contents = {url: _at_source(*by_url[url]) for url in by_url}
+    contents: dict[str, dict[str, Any]] = {}
+    addresses: dict[tuple[str, str], str] = {}
+    for answer in sorted(answers, key=lambda one: one.source.holder.ura.value):
+        named = _named(answer)
+        for one in answer.got.items:
+            contents[named.get(one.url, one.url)] = _at_source(answer, one, named)
+            addresses[answer.source.holder.ura.value, reference_of(one)] = named.get(one.url, one.url)
+    shown = {addresses.get(one, one[1]) for one in _shown(overview)}
+    earlier = {addresses.get(one, one[1]) for one in _earlier(overview)} if history else set()
+    matches = sorted((shown | earlier).intersection(contents))
     for url in (earlier - shown).intersection(contents):
         contents[url]["meta"]["tag"].append(HISTORY)
     included = sorted(_reached(matches, contents) - set(matches))
@@ -71,31 +80,43 @@ def all_failed(overview: Overview) -> bool:
     return bool(overview.sources) and all(one.status not in ("ok", "partial") for one in overview.sources)
 
 
-def _shown(overview: Overview) -> set[str]:
-    """The URL of each resource that leads, stands beside, or contradicts."""
-    return {ref.partition("#")[0] for item in overview.items() for ref in _refs(item) if ref}
+def _shown(overview: Overview) -> set[tuple[str, str]]:
+    """Source and reference of each resource that leads, stands beside, or contradicts."""
+    return {(source, ref.partition("#")[0]) for item in overview.items() for source, ref in _refs(item) if ref}
 
 
-def _earlier(overview: Overview) -> set[str]:
-    """The URL of each resource that stands in the history of an item."""
-    return {entry.ref.partition("#")[0] for item in overview.items() for entry in item.history}
+def _earlier(overview: Overview) -> set[tuple[str, str]]:
+    """Source and reference of each resource that stands in the history of an item."""
+    return {(entry.source.id, entry.ref.partition("#")[0]) for item in overview.items() for entry in item.history}
 
 
-def _refs(item: Item) -> Iterator[str]:
+def _refs(item: Item) -> Iterator[tuple[str, str]]:
     if item.state in ("current", "ended") and item.ref:
-        yield item.ref
+        yield item.source.id if item.source else "", item.ref
     beside = item.parallel if item.conflict is None else item.conflict.candidates
     for entry in beside:
-        yield entry.ref
+        yield entry.source.id, entry.ref
     documents = item.value.documents if item.value is not None else msgspec.UNSET
     if documents is not msgspec.UNSET:
         for one in documents:
-            yield one.ref
+            yield one.source.id, one.ref
 
 
-def _at_source(answer: Answer, resource: Resource) -> dict[str, Any]:
+def _named(answer: Answer) -> dict[str, str]:
+    """Return, for each resource of a source that has no address there, what it is called here, by all its names."""
+    named: dict[str, str] = {}
+    for one in answer.got.items:
+        if not one.url.startswith(("http://", "https://")):
+            ours = uuid.uuid5(uuid.NAMESPACE_URL, f"{answer.source.holder.ura.value} {one.url} {reference_of(one)}").urn
+            named[one.url] = ours
+            named.setdefault(f"{answer.source.base}/{one.type}/{one.id}", ours)
+    return named
+
+
+def _at_source(answer: Answer, resource: Resource, called: Mapping[str, str]) -> dict[str, Any]:
     """The resource with absolute references, its origin in `meta.source` and the source's URA as a tag."""
-    return tagged(_absolute(DECODER.decode(resource.raw), answer.source.base), answer.source, resource.url)
+    content = _absolute(DECODER.decode(resource.raw), answer.source.base, called)
+    return tagged(content, answer.source, resource.url or answer.source.base)
 
 
 def tagged(content: dict[str, Any], source: Source, url: str) -> dict[str, Any]:
@@ -111,15 +132,20 @@ def tagged(content: dict[str, Any], source: Source, url: str) -> dict[str, Any]:
     return {**named, "meta": meta, **rest}
 
 
-def _absolute(node: Any, base: str) -> Any:
+def _absolute(node: Any, base: str, called: Mapping[str, str]) -> Any:
     if isinstance(node, dict):
         return {
-            key: f"{base}/{value}"
-            if key == "reference" and isinstance(value, str) and _LOCAL.fullmatch(value)
-            else _absolute(value, base)
+            key: _pointing(value, base, called)
+            if key == "reference" and isinstance(value, str)
+            else _absolute(value, base, called)
             for key, value in node.items()
         }
-    return [_absolute(one, base) for one in node] if isinstance(node, list) else node
+    return [_absolute(one, base, called) for one in node] if isinstance(node, list) else node
+
+
+def _pointing(reference: str, base: str, called: Mapping[str, str]) -> str:
+    absolute = f"{base}/{reference}" if _LOCAL.fullmatch(reference) else reference
+    return called.get(absolute.partition("/_history/")[0], absolute)
 
 
 def _reached(matches: Iterable[str], contents: dict[str, dict[str, Any]]) -> set[str]:

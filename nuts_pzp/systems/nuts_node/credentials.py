@@ -102,6 +102,11 @@ class NutsCredentials:
                 break
         return failed.stop
 
+    @property
+    def purposes(self) -> frozenset[Purpose]:
+        """The purposes that have a scope in the settings."""
+        return frozenset(self._settings.scopes)
+
     async def start(self) -> None:
         """Nothing to begin: connections are made when needed."""
 

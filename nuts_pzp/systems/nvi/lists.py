@@ -24,8 +24,8 @@ _CATEGORIES = "/nl-gf-data-categories-cs"
 _SKIPPED = frozenset({"retired", "entered-in-error"})
 
 
-def read_searchset(body: bytes, own: Ura, codes: frozenset[str]) -> Gathered[Holder]:
-    """Return each custodian but `own` once, of Lists that are current and, where they say so, about one of `codes`."""
+def read_searchset(body: bytes, codes: frozenset[str]) -> Gathered[Holder]:
+    """Return each custodian once, our own too, of current Lists that are about one of `codes`, where they say so."""
     bundle = _decoded(body)
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         return Gathered(gaps=(_gap("not a Bundle"),))
@@ -42,7 +42,7 @@ def read_searchset(body: bytes, own: Ura, codes: frozenset[str]) -> Gathered[Hol
             ura = _custodian(resource)
             if ura is None:
                 gaps.append(_gap("an entry without a readable custodian"))
-            elif ura != own:
+            else:
                 found.setdefault(ura.value, Holder(ura, FOUND_BY))
     holders = tuple(found.values())
     if len(holders) > MOST:

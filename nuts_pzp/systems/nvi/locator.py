@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ...accounted import Intended, Receipt
 from ...exchange import Holder
-from ...identity import Bsn, Ura
+from ...identity import Bsn
 from ...outcome import Deny, Gap, Gathered, Outcome, Stop, Unavailable, Unknown
 from ...outside import Heard, Peer, Surroundings, Trouble
 from ...reasons import Reason
@@ -27,12 +27,12 @@ _ANSWER_LIMIT = 1_048_576
 class Nvi:
     """Asks the national register which organisations registered this patient."""
 
-    def __init__(self, settings: NviSettings, own: Ura, nvi: Authorized, prs: Authorized) -> None:
-        self._settings, self._own, self._nvi, self._prs = settings, own, nvi, prs
+    def __init__(self, settings: NviSettings, nvi: Authorized, prs: Authorized) -> None:
+        self._settings, self._nvi, self._prs = settings, nvi, prs
         self._pseudonyms = PseudonymSource(prs, settings.pseudonyms)
 
     async def locate(self, intended: Receipt[Intended], /) -> Gathered[Holder]:
-        """Return each other organisation once; every failure is a gap at `localization`."""
+        """Return each organisation once, our own too; every failure is a gap at `localization`."""
         inquiry = intended.event.inquiry
         try:
             async with asyncio.timeout(min(self._settings.timeout_seconds, inquiry.deadline)):
@@ -64,7 +64,7 @@ class Nvi:
             return _missing(Unavailable(Reason.LOCALIZATION_DOWN, detail=f"NVI: {heard.value}"))
         if heard.status != 200:
             return _missing(_refused(heard))
-        return read_searchset(heard.body, self._own, frozenset(self._settings.codes))
+        return read_searchset(heard.body, frozenset(self._settings.codes))
 
     async def _compose(self, bsn: Bsn) -> Outcome[Call]:
         token = await self._pseudonyms.token(bsn)
@@ -100,7 +100,6 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> Nvi:
 
     return Nvi(
         checked,
-        own,
         Authorized(
             peer(checked.url, _ANSWER_LIMIT),
             Grants(peer(checked.token_url)),

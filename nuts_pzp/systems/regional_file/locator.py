@@ -21,15 +21,15 @@ FOUND_BY = "regional-file"
 class RegionalLocator:
     """Names the organisations that the region asks about every patient."""
 
-    def __init__(self, table: Table, own: Ura) -> None:
+    def __init__(self, table: Table) -> None:
         asked = (Ura(entry.ura) for entry in table.organizations if entry.asked)
-        self._holders = tuple(Holder(ura, FOUND_BY) for ura in asked if ura != own)
+        self._holders = tuple(Holder(ura, FOUND_BY) for ura in asked)
 
     async def locate(self, intended: Receipt[Intended], /) -> Gathered[Holder]:
-        """Return the organisations to be asked, our own left out."""
+        """Return the organisations to be asked, our own too when it is listed."""
         return Gathered(self._holders)
 
 
 def build_locator(settings: Mapping[str, Any], around: Surroundings) -> RegionalLocator:
     """Return this tenant's locator; raises ValueError (ValidationError among them) or OSError for a wrong file."""
-    return RegionalLocator(read_table(settings, around), around.tenant.organization.ura)
+    return RegionalLocator(read_table(settings, around))

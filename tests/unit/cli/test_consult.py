@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 
 from nuts_pzp.cli import application, matrix
 from nuts_pzp.sandbox.authority import Authority
+from nuts_pzp.web.asked import Question as AskedOfUs
+from nuts_pzp.web.asked import read as question_of
 
 URL = "https://127.0.0.1:8444/kade/pzp/v1/consultations"
 BSN = "999900006"
@@ -131,3 +134,51 @@ def test_fhir_of_which_every_source_failed_says_what_each_said(words: list[str])
 
 def test_fhir_and_another_form_together_are_refused(words: list[str]) -> None:
     assert _run(words, "--fhir", "--json").exit_code == 2
+
+
+def _asked(words: list[str], *more: str) -> dict[str, Any]:
+    """What the gateway was asked by these words."""
+    route = respx.post(URL).respond(200, json=OVERVIEW | {"complete": True})
+    assert _run(words, "--json", *more).exit_code == 0
+    body: dict[str, Any] = json.loads(route.calls.last.request.content)
+    return body
+
+
+@respx.mock
+def test_an_emergency_is_asked_as_an_ehr_asks_it(words: list[str], tmp_path: Path) -> None:
+    text = tmp_path / "why"
+    text.write_text("Gevonden op straat, geen familie bekend.\n", "utf-8")
+    body = _asked(words, "--emergency", "unresponsive", "--explanation-file", str(text), "--context", "acute-admission")
+    assert (body["purpose"], body["reason"], body["context"]) == ("emergency", "unresponsive", "acute-admission")
+    assert body["explanation"] == "Gevonden op straat, geen familie bekend."
+    assert isinstance(question_of(json.dumps(body).encode()), AskedOfUs), "the gateway takes what the command makes"
+
+
+@respx.mock
+def test_without_an_emergency_the_question_is_about_treatment(words: list[str]) -> None:
+    body = _asked(words)
+    assert body["purpose"] == "treatment"
+    assert not {"reason", "explanation", "context", "localize"} & set(body)
+
+
+@respx.mock
+def test_named_sources_and_the_registers_may_be_asked_together(words: list[str]) -> None:
+    body = _asked(words, "--source", "90000111", "--localize")
+    assert (body["sources"], body["localize"]) == (["90000111"], True)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--emergency", "haast"), "--emergency"),
+        (("--context", "thuis"), "--context"),
+        (("--localize",), "--localize"),
+        (("--explanation-file", "/dev/null"), "--explanation-file"),
+        (("--emergency", "no-time", "--explanation-file", "/dev/null"), "--explanation-file"),
+        (("--emergency", "no-time", "--explanation-file", "/nowhere/at/all"), "--explanation-file"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_and_nothing_is_sent(words: list[str], more: tuple[str, ...], said: str) -> None:
+    done = _run(words, *more)
+    assert done.exit_code == 2
+    assert said in done.stderr

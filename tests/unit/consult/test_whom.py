@@ -98,6 +98,20 @@ async def test_naming_ourselves_without_a_server_is_a_gap_and_no_call(
     assert region.asked == []
 
 
+async def test_our_own_organization_that_a_register_names_is_a_row_when_its_data_stands_elsewhere(
+    region: Region, presented: Any, question: Asked
+) -> None:
+    region.source(M.value, holding("permit", "2023-04-01"))
+    region.holders += Gathered((Holder(OWN, "nvi"),))
+    last = await ask(region.house(), presented, question)
+    assert isinstance(last.content, Overview)
+    rows = {row.id: (row.status, row.reason) for row in last.content.sources}
+    assert rows == {M.value: ("ok", None), OWN.value: ("failed", "no-address")}
+    assert not last.content.complete
+    assert any("De Kade" in line for line in last.content.banner)
+    assert f"grant {OWN}" not in region.asked
+
+
 async def test_a_directory_that_gives_us_an_address_of_ourselves_is_not_believed(
     region: Region, presented: Any, question: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:

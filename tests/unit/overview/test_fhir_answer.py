@@ -194,3 +194,42 @@ def test_a_source_that_speaks_stu3_is_told_of_and_not_put_in_an_r4_bundle() -> N
     assert content["total"] == 1
     [issue] = content["entry"][-1]["resource"]["issue"]
     assert (issue["code"], issue["diagnostics"]) == ("not-supported", "source 90000101")
+
+
+def urned(ura: str, *resources: dict[str, Any]) -> Answer:
+    """A source that names all it has by `urn:uuid`, the same ones as any other does."""
+    entries = [
+        {"fullUrl": f"urn:uuid:00000000-0000-4000-8000-00000000000{number}", "resource": one}
+        for number, one in enumerate(resources)
+    ]
+    return answer(ura, raw=orjson.dumps({"resourceType": "Bundle", "type": "searchset", "entry": entries}))
+
+
+def test_sources_that_use_the_same_urn_keep_their_own_resources() -> None:
+    first = urned("90000111", patient(), directive("permit", "2026-10-21"))
+    second = urned("90000222", patient(), directive("deny", "2026-10-21"))
+    content = bundle_of(first, second)
+    assert content == bundle_of(second, first)
+    matches = [one for one in content["entry"] if one["search"]["mode"] == "match"]
+    assert sorted(one["resource"]["provision"]["type"] for one in matches) == ["deny", "permit"], "both of a conflict"
+    urls = [one["fullUrl"] for one in content["entry"] if "fullUrl" in one]
+    assert len(urls) == len(set(urls)) == 4
+    for one in matches:
+        source = one["resource"]["meta"]["tag"][0]["code"]
+        [theirs] = [
+            other["fullUrl"]
+            for other in content["entry"]
+            if other["resource"]["resourceType"] == "Patient" and other["resource"]["meta"]["tag"][0]["code"] == source
+        ]
+        assert one["resource"]["patient"]["reference"] == theirs, "each points at the patient of its own source"
+
+
+def test_a_reference_by_urn_points_at_the_resource_of_its_own_source() -> None:
+    consent = directive("deny", "2026-10-21") | {
+        "patient": {"reference": "urn:uuid:00000000-0000-4000-8000-000000000000"}
+    }
+    content = bundle_of(urned("90000111", patient(), consent), urned("90000222", patient()))
+    [match] = [one["resource"] for one in content["entry"] if one["search"]["mode"] == "match"]
+    [included] = [one for one in content["entry"] if one["search"]["mode"] == "include"]
+    assert match["patient"]["reference"] == included["fullUrl"]
+    assert included["resource"]["meta"]["tag"][0]["code"] == "90000111"
