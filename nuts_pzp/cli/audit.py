@@ -28,6 +28,7 @@ app = typer.Typer(help="The audit log: verify, prove, export.", no_args_is_help=
 
 _LARGEST_KEYS = 1_048_576
 _LARGEST_PROOF = 1_048_576
+_PROVEN = "nuts-pzp-audit-proven/1"
 _PARSER_USAGE = 2
 """With what the command line parser ends on wrong use."""
 
@@ -114,6 +115,8 @@ def check_proof_command(
     try:
         document = orjson.loads(whole(path, _LARGEST_PROOF))
     except (OSError, ValueError):
+        if as_json:
+            typer.echo(json.dumps(_not_proven("the proof is not readable")))
         _refuse("the proof is not readable", Verdict.UNREADABLE)
     reasons = []
     for one in _verifier_keys(key):
@@ -122,12 +125,19 @@ def check_proof_command(
         except proof.BadProof as error:
             reasons.append(str(error))
             continue
-        found = {"schema": "nuts-pzp-audit-proven/1", "origin": proven.origin, "index": proven.index}
+        found = {"schema": _PROVEN, "proven": True, "origin": proven.origin, "index": proven.index}
         found |= {"size": proven.size, "record": proven.record}
         typer.echo(json.dumps(found) if as_json else f"Bewezen: regel {proven.index} van {proven.origin}")
         return
-    typer.echo(f"Niet bewezen: {reasons[0]}" if reasons else "Niet bewezen")
+    if as_json:
+        typer.echo(json.dumps(_not_proven(reasons[0] if reasons else "")))
+    else:
+        typer.echo(f"Niet bewezen: {reasons[0]}" if reasons else "Niet bewezen")
     raise typer.Exit(Verdict.TAMPERED)
+
+
+def _not_proven(reason: str) -> dict[str, Any]:
+    return {"schema": _PROVEN, "proven": False, "reason": reason}
 
 
 @app.command("export")

@@ -6,11 +6,12 @@ the file and the problem and never what is in the file.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -106,10 +107,27 @@ def _bundle(file: str) -> Bundle:
         raise BadInput(f"{shown}: cannot be read ({problem.strerror or type(problem).__name__})") from None
     except ValueError:
         raise BadInput("--source: not a file name") from None
-    read = read_bundle(raw.removeprefix(_BYTE_ORDER_MARK), "")
+    content = raw.removeprefix(_BYTE_ORDER_MARK)
+    read = read_bundle(content, "")
     if not isinstance(read, Bundle):
         raise BadInput(f"{shown}: {read.detail}, expected FHIR JSON")
+    _read_one_way(content, shown)
     return read
+
+
+def _read_one_way(content: bytes, shown: str) -> None:
+    """Refuse an object that names a key twice: which of two statuses or dates counts is not for a parser to say."""
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len(dict(pairs)) != len(pairs):
+            raise BadInput(f"{shown}: an object names a key twice, expected FHIR JSON")
+
+    try:
+        json.loads(content, object_pairs_hook=once)
+    except BadInput:
+        raise
+    except (ValueError, RecursionError):
+        raise BadInput(f"{shown}: not JSON, expected FHIR JSON") from None
 
 
 def _told(name: str, bundles: list[Bundle]) -> Told:

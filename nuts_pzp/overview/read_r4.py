@@ -16,7 +16,7 @@ from .read_form import read_form
 from .read_observation import read_goal, read_observation
 from .read_people import read_capacity, read_contacts
 from .read_stu3 import read_consent_stu3
-from .records import Frame, put_aside_other
+from .records import ENTERED_IN_ERROR, Frame, put_aside_other
 from .statements import Statement
 from .structures import (
     Communication,
@@ -59,9 +59,17 @@ def read_source(frame: Frame) -> list[Statement]:
         found = reader(frame, held, held.content)
         if found is not None:
             statements += found
+        elif _in_error(held.content):
+            dossier.excluded.append(PutAside(held.ref, held.resource.type, ENTERED_IN_ERROR))
         elif held.resource.mode == "match":
             dossier.unmapped.append(PutAside(held.ref, held.resource.type, "not-recognized"))
     for held, patient in dossier.patients:
         statements += read_capacity(frame, held, patient)
     statements += read_contacts(frame)
     return statements
+
+
+def _in_error(content: object) -> bool:
+    """Say whether a record that could not be read says of itself that it is a mistake: then that is all it says."""
+    status = content.lifecycle_status if isinstance(content, Goal) else getattr(content, "status", None)
+    return bool(status == ENTERED_IN_ERROR)

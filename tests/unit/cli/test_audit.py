@@ -107,11 +107,25 @@ def test_a_proof_is_made_and_checked(log: Log, tmp_path: Path) -> None:
     assert (code, said) == (0, "Bewezen: regel 3 van gw.example/nuts-pzp/90000222/1\n")
     code, said = log.run("check-proof", str(tmp_path / "proof.json"), "--key", log.key, "--json")
     assert json.loads(said)["record"]["detail"] == {"number": "2"}
+    assert json.loads(said)["proven"] is True
     forged = (tmp_path / "proof.json").read_text().replace("policy.activated", "policy.withdrawn")
     (tmp_path / "proof.json").write_text(forged)
     assert log.run("check-proof", str(tmp_path / "proof.json"), "--key", log.key)[0] == 1
     assert log.run("check-proof", str(tmp_path / "absent"), "--key", log.key)[0] == 3
     assert log.run("prove", str(log.place.path), "--tenant", "meerwijck", "--record", "none")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "reason"), [("{}", 1, "not a proof"), ("{", 3, "the proof is not readable")]
+)
+def test_a_program_reads_that_nothing_was_proven(
+    log: Log, tmp_path: Path, content: str, code: int, reason: str
+) -> None:
+    (tmp_path / "proof.json").write_text(content)
+    done, said = log.run("check-proof", str(tmp_path / "proof.json"), "--key", log.key, "--json")
+    answer = json.loads(said.splitlines()[0])
+    assert (done, answer["schema"], answer["proven"]) == (code, "nuts-pzp-audit-proven/1", False)
+    assert reason in answer["reason"]
 
 
 def test_an_export_is_written_and_verifies(log: Log, tmp_path: Path) -> None:

@@ -209,3 +209,13 @@ def test_without_json_it_is_a_table_in_dutch(files: Files) -> None:
     assert "Niet volledig: vvt antwoordde niet" in flat
     assert "Tegenstrijdig" in flat
     assert BSN not in out
+
+
+def test_an_object_that_names_a_key_twice_is_refused(files: Files) -> None:
+    content = json.dumps(_bundle(_patient(), _consent("deny", "2025-01-01"))).encode()
+    twice = content.replace(b'"status": "active"', b'"status": "entered-in-error", "status": "active"')
+    assert _run(*files("a", content), "--json")[0] == 0
+    code, out, err = _run(*files("a", twice), "--json")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "names a key twice" in err

@@ -77,6 +77,14 @@ def test_a_device_in_error_is_no_icd(pen: Any, look: Any) -> None:
     assert [one["type"] for one in seen.json["unmapped"]] == ["DeviceUseStatement"]
 
 
+def test_a_use_in_error_is_excluded_also_when_its_device_is_not_there(pen: Any, look: Any) -> None:
+    seen = look(a=[_use(status="entered-in-error", device={"reference": "Device/gone"})])
+    assert [(one["type"], one["reason"]) for one in seen.json["excluded"]] == [
+        ("DeviceUseStatement", "entered-in-error")
+    ]
+    assert seen.json["unmapped"] == []
+
+
 def test_another_device_is_no_icd(pen: Any, look: Any) -> None:
     seen = look(a=[_device(pen, "14106009"), _use()])
     assert seen[ICD]["state"] == "not-recorded"

@@ -173,6 +173,24 @@ def test_entered_in_error_is_excluded_without_its_value(pen: Any, look: Any) -> 
     ]
 
 
+def test_entered_in_error_is_excluded_whatever_it_was_about(pen: Any, look: Any) -> None:
+    other = {"coding": [{"system": "http://snomed.info/sct", "code": "75367002"}]}
+    wrong = {"status": "entered-in-error", "subject": {"reference": "Patient/p"}}
+    seen = look(
+        a=[
+            {"resourceType": "Observation", "id": "o", "code": other, **wrong},
+            {"resourceType": "Goal", "id": "g", "description": other, **wrong, "lifecycleStatus": "entered-in-error"},
+            pen.treatment("deny", "2025-01-01", status="entered-in-error", category=[other]),
+        ]
+    )
+    assert sorted((one["type"], one["reason"]) for one in seen.json["excluded"]) == [
+        ("Consent", "entered-in-error"),
+        ("Goal", "entered-in-error"),
+        ("Observation", "entered-in-error"),
+    ]
+    assert seen.json["unmapped"] == []
+
+
 @pytest.mark.parametrize(
     ("status", "end"), [("inactive", "2025-06-30"), ("active", "2025-06-30"), ("inactive", "2025-06")]
 )
