@@ -14,6 +14,8 @@ from nuts_pzp.identity import BSN_SYSTEM, Bsn, Organization, Professional, Purpo
 from nuts_pzp.outcome import Gathered
 from nuts_pzp.overview.shape import Overview
 
+MARK = "stu3-"
+"""Before every id at a real server: a client cannot write ids of digits only."""
 BSN, BORN = "900010009", "1939-08-14"
 KADE = Organization(Ura("90000444"), "N6", "Huisartsenpost De Kade")
 OLD, NEW = Ura("90000333"), Ura("90000222")

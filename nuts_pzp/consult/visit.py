@@ -38,6 +38,9 @@ RESOLVE = 20
 BYTES = 16 * 1024 * 1024
 """Of all answers of one visit together; a source that sends more is cut off there, with a gap."""
 
+RESOURCES = 4_000
+"""Of all answers of one visit together: reading them takes time from everybody else; more is a gap."""
+
 RECORDS = 5
 """Patient records of one person at one source that are asked about; more is a gap."""
 
@@ -124,7 +127,7 @@ class _Calls:
     def __init__(self, server: FhirServer, harvest: Harvest, turn: Turn) -> None:
         self._server, self._harvest, self._turn = server, harvest, turn
         self._gate = asyncio.Semaphore(AT_ONCE)
-        self._room = BYTES
+        self._room, self._places = BYTES, RESOURCES
 
     async def ask(self, query: Query, patient_id: str) -> None:
         """Try each wording until one finds something.
@@ -178,6 +181,9 @@ class _Calls:
             page = read_bundle(answer.body, self._harvest.base)
             if isinstance(page, Deny | Unknown | Unavailable):
                 return Gathered(items, (Gap(request.resource_type, page),))
+            self._places -= len(page.resources)
+            if self._places < 0:
+                return Gathered(items, (Gap(request.resource_type, Unavailable(Reason.SOURCE_TOO_BIG)),))
             items += tuple(resource for resource in page.resources if resource.mode != "outcome")
             if stop := trouble(resource for resource in page.resources if resource.mode == "outcome"):
                 return Gathered(items, (Gap(request.resource_type, stop),))

@@ -1,10 +1,11 @@
-"""A real FHIR server that speaks STU3: read by a consultation as STU3, refused by name as a holder's own server.
+"""A real FHIR server that speaks STU3: read by a consultation as STU3, and as a holder's own server.
 
 NUTS_PZP_INTEROP_FHIR_STU3_URL names the base of an empty one that may be written to (docs/how-to/interop-fhir.md).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from peers import FHIR_STU3, LOOPBACK, moved, real_fhir, transaction
-from stu3_source import BSN, KADE, NEW, NEWER, OLD, PATIENT, RECORDS, SHOWN, asking, overview_of, shown
+from stu3_source import BSN, KADE, MARK, NEW, NEWER, OLD, PATIENT, RECORDS, SHOWN, asking, overview_of, shown
 
 from nuts_pzp.consult.queries_stu3 import PZP_STU3
 from nuts_pzp.fhir.request import FhirRequest
@@ -26,8 +27,6 @@ from nuts_pzp.systems.fhir_server import build_connector, build_records
 from nuts_pzp.web.server import Server
 
 pytestmark = pytest.mark.interop
-
-MARK = "stu3-"
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +60,25 @@ async def ask(base: str, request: FhirRequest, around: Surroundings, version: st
         await records.stop()
 
 
-@pytest.mark.parametrize(("version", "why"), [
-    ("auto", "the own server speaks FHIR STU3, not R4"),
-    ("STU3", "the own server speaks FHIR STU3, not R4"),
-])  # fmt: skip
-async def test_a_holder_whose_own_server_speaks_stu3_gives_nothing(
-    base: str, around: Surroundings, version: str, why: str
+DIRECTIVES = FhirRequest("search-type", "Consent", params=(("patient", (f"Patient/{MARK}7",)),))
+
+
+async def test_a_holder_who_does_not_say_that_its_server_speaks_stu3_gives_nothing(
+    base: str, around: Surroundings
 ) -> None:
-    request = FhirRequest("search-type", "Consent", params=(("patient", (f"Patient/{MARK}7",)),))
-    for outcome in await ask(base, request, around, version):
+    for outcome in await ask(base, DIRECTIVES, around, "auto"):
         assert isinstance(outcome, Unavailable)
-        assert (outcome.reason, outcome.detail) == (Reason.SOURCE_VERSION, why)
+        assert (outcome.reason, outcome.detail) == (
+            Reason.SOURCE_VERSION,
+            "the own server speaks FHIR STU3, not R4",
+        )
+
+
+async def test_a_holder_who_says_so_is_served(base: str, around: Surroundings) -> None:
+    sent, health = await ask(base, DIRECTIVES, around, "STU3")
+    assert isinstance(sent, FhirAnswer)
+    assert len(json.loads(sent.body)["entry"]) == 3
+    assert health == "answers"
 
 
 async def test_a_holder_who_says_r4_of_it_is_contradicted_by_readiness(base: str, around: Surroundings) -> None:

@@ -19,14 +19,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import pytest_asyncio
+import stu3_source
 import yaml
-from peers import Nodes, moved, real_fhir, real_nodes, transaction
+from peers import FHIR_STU3, Nodes, moved, real_fhir, real_nodes, transaction
 from staging import Visitor, issue_of, items_of, told
 
 from nuts_pzp.audit.verify import Verdict
 from nuts_pzp.cli.stage import Stage
 from nuts_pzp.consult.queries import PZP
 from nuts_pzp.fhir.request import encode
+from nuts_pzp.sandbox.mitz import Choice
 from nuts_pzp.sandbox.organizations import member
 from nuts_pzp.sandbox.people import by_slug
 
@@ -331,6 +333,31 @@ async def test_an_emergency_goes_through_and_the_officer_hears_of_it(whole: Whol
     async with asyncio.timeout(20):
         while not officer.alerts:
             await asyncio.sleep(0.05)
+
+
+async def test_a_holder_whose_server_speaks_stu3_is_asked_and_answers_in_stu3(whole: Whole) -> None:
+    """The hospital changes its server for one that speaks STU3, and nothing else of the exchange."""
+    base, stage = real_fhir(FHIR_STU3), whole.visitor.stage
+    sent = transaction([moved(one, stu3_source.MARK) for one in stu3_source.RECORDS])
+    answer = httpx.post(base, json=sent, headers={"content-type": "application/fhir+json"}, timeout=120)
+    assert answer.status_code == 200, answer.text[:500]
+
+    def hold(settings: dict[str, Any]) -> None:
+        settings["disclose"]["records"] = {"kind": "fhir_server", "base": base, "fhir_version": "STU3"}
+        settings["disclose"]["policy"] = {"kind": "regorus", "bundle": "pzp_stu3"}
+
+    rewrite(stage.region.gateways[HOLDER].folder / "tenants" / f"{HOLDER}.yaml", hold)
+    await stage.stop_gateways()
+    await stage.start_gateways()
+    await stage.region.mitz.choose(Choice(stu3_source.BSN, URA, "GGC002", "RPZAC001", "permit"))
+    question = whole.visitor.question("dalen", **ALONE)
+    question["patient"] = {"bsn": stu3_source.BSN, "birthDate": stu3_source.BORN}
+    answer = await whole.visitor.consultation("kade", json=question)
+    [source] = answer.json()["sources"]
+    assert (source["status"], source["dialect"]) == ("ok", "stu3"), json.dumps(source)
+    items = items_of(answer.json())
+    assert {key: items[key]["display"] for key in stu3_source.SHOWN} == stu3_source.SHOWN
+    assert items["treatment:89666000"]["display"] == "Anders, namelijk: Alleen als zij kan herstellen"
 
 
 async def test_both_logs_verify_and_no_number_is_in_them(whole: Whole) -> None:

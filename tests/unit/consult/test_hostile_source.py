@@ -259,6 +259,23 @@ async def test_a_source_that_never_stops_sending_is_cut_off(
     assert len(asked) < 20
 
 
+async def test_a_source_that_sends_very_many_small_things_is_cut_off(
+    region: Any, question: Asked, presented: Any
+) -> None:
+    """Reading them takes time from everybody else in the process, however few bytes they are."""
+    many = [{"resourceType": "Goal", "id": str(number)} for number in range(visit.RESOURCES)]
+
+    def swarming(request: FhirRequest) -> FhirAnswer:
+        return FhirAnswer(200, bundle(PATIENT) if request.resource_type == "Patient" else bundle(*many))
+
+    overview = await _overview(region, question, presented, swarming)
+    _honest_is_whole(overview)
+    [row] = [row for row in overview.sources if row.id == "90000222"]
+    assert {gap.code for gap in row.gaps} == {Reason.SOURCE_TOO_BIG.code}
+    received = [event for event in region.events if type(event).__name__ == "Received"]
+    assert max(len(event.references) for event in received) <= visit.RESOURCES
+
+
 async def test_a_source_with_a_thousand_records_of_one_person_is_asked_about_five(
     region: Any, question: Asked, presented: Any
 ) -> None:
