@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check test-long bench mutation interop-nuts interop-fhir interop-whole interop-opa interop-nginx lock clean
+.PHONY: setup demo test check test-long bench mutation interop-nuts interop-fhir interop-whole interop-opa interop-nginx interop-validator lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,7 +15,7 @@ help:
 	@echo "make bench       the benchmark table"
 	@echo "make mutation    changes the program in many small ways and counts what the tests notice (an hour)"
 	@echo "make interop-nginx   docs/how-to/nginx.md before the simulated region, with the nginx that is installed"
-	@echo "make interop-nuts | interop-fhir | interop-whole | interop-opa   against counterparts named by environment variables"
+	@echo "make interop-nuts | interop-fhir | interop-whole | interop-opa | interop-validator   against counterparts named by environment variables"
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) tools/setup.py "$(VENV)"
@@ -58,6 +58,9 @@ interop-whole: setup
 
 interop-nginx: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_nginx.py
+
+interop-validator: setup
+	@$(BIN)/python -m pytest -rsP tests/interop/test_validator.py
 
 interop-opa: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_opa.py

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
@@ -64,10 +65,16 @@ def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = 
         *(one for one, _ in conflict_issues(overview)),
     ]
     if issues:
-        outcome = {"resourceType": "OperationOutcome", "issue": issues}
-        entries.append({"resource": outcome, "search": {"mode": "outcome"}})
+        entries.append(outcome_entry(issues))
     bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(matches), "entry": entries}
     return ENCODER.encode(bundle if entries else {key: value for key, value in bundle.items() if key != "entry"})
+
+
+def outcome_entry(issues: Sequence[Any]) -> dict[str, Any]:
+    """Return the entry that says what is missing. It is nowhere to be read: its address is a name of what it says."""
+    name = uuid5(NAMESPACE_URL, ENCODER.encode(issues).decode())
+    outcome = {"resourceType": "OperationOutcome", "issue": issues}
+    return {"fullUrl": f"urn:uuid:{name}", "resource": outcome, "search": {"mode": "outcome"}}
 
 
 def failure(overview: Overview) -> bytes:

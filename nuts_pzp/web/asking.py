@@ -34,7 +34,10 @@ HEADERS = {
 }
 """Each header and where it stands in the consultation body. Values are percent-encoded UTF-8."""
 
-_BY_KEY = {".".join(part for part in where if part): name for name, where in HEADERS.items()}
+_BY_KEY = {".".join(part for part in where if part): name for name, where in HEADERS.items()} | {
+    "deadline_ms": "Prefer"
+}
+_NEEDED = "X-Professional-Id", "X-Professional-Name", "X-Professional-Role"
 _WAIT = re.compile(r"(?:^|[,;]\s*)wait=([0-9]{1,2})(?:$|\s*[,;])", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -76,6 +79,10 @@ def stated(call: Call, caller: Caller) -> Stated | Wrong:
             faults.append(Fault(name, "eenmaal, als percent-encoded UTF-8", "once, as percent-encoded UTF-8"))
         else:
             (body.setdefault(part, {}) if part else body)[key] = text
+    known = body["professional"]
+    faults += [
+        Fault(name, "ontbreekt", "is missing") for name in _NEEDED if HEADERS[name][1] not in known and not faults
+    ]
     if wait := _WAIT.search(call.header(b"prefer")):
         body["deadline_ms"] = int(wait[1]) * 1000
     return Wrong(tuple(faults)) if faults else Stated(caller, body)

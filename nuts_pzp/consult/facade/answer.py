@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
 from ...fhir.request import FhirRequest
-from ...overview.fhir_answer import ENCODER
+from ...overview.fhir_answer import ENCODER, outcome_entry
 from .search import included
 from .shelf import Piece, Shelf
 
@@ -50,7 +49,7 @@ def searchset(shelf: Shelf, request: FhirRequest, page: Part, total: int, links:
     shown = {one.url for one in (*page.matches, *along)}
     said = [one.content for one in shelf.issues if not one.about or not shown.isdisjoint(one.about)]
     if said:
-        entries.append(_outcome(said))
+        entries.append(outcome_entry([msgspec.Raw(one) for one in said]))
     bundle: dict[str, Any] = {
         "resourceType": "Bundle",
         "meta": {"lastUpdated": shelf.made},
@@ -63,10 +62,3 @@ def searchset(shelf: Shelf, request: FhirRequest, page: Part, total: int, links:
 
 def _entry(shelf: Shelf, piece: Piece, mode: str) -> dict[str, Any]:
     return {"fullUrl": shelf.address(piece), "resource": msgspec.Raw(piece.content), "search": {"mode": mode}}
-
-
-def _outcome(issues: Sequence[bytes]) -> dict[str, Any]:
-    """It is nowhere to be read, so its address is a name made of what it says."""
-    content = {"resourceType": "OperationOutcome", "issue": [msgspec.Raw(one) for one in issues]}
-    name = uuid5(NAMESPACE_URL, b"".join(issues).decode())
-    return {"fullUrl": f"urn:uuid:{name}", "resource": content, "search": {"mode": "outcome"}}

@@ -61,19 +61,14 @@ class Whose:
     mark: int = field(repr=False)
 
 
-class _Page(msgspec.Struct, array_like=True, frozen=True):
-    patient: str
+class Page(msgspec.Struct, array_like=True, frozen=True):
+    """Where a page begins: the search as it was written, its patient in it, and what the page before ended with."""
+
     query: str
     after: tuple[str, str, str]
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Where a page begins: the patient's id, the search as it was written, and what the page before ended with."""
-
-    patient: str = field(repr=False)
-    query: str = field(repr=False)
-    after: tuple[str, str, str]
+    def __repr__(self) -> str:
+        return "Page()"
 
 
 class Ids:
@@ -130,8 +125,7 @@ class Ids:
     def page(self, page: Page, bound: Bound, resource_type: str) -> str:
         """Return the token of a further page."""
         nonce = secrets.token_bytes(_NONCE)
-        content = msgspec.msgpack.encode(_Page(page.patient, page.query, page.after))
-        sealed = nonce + self._pages.encrypt(nonce, content, bound.bytes + resource_type.encode())
+        sealed = nonce + self._pages.encrypt(nonce, msgspec.msgpack.encode(page), bound.bytes + resource_type.encode())
         return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
     def turn(self, token: str, bound: Bound, resource_type: str) -> Outcome[Page]:
@@ -139,13 +133,12 @@ class Ids:
         try:
             sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
             content = self._pages.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound.bytes + resource_type.encode())
-            page = _PAGE.decode(content)
+            return _PAGE.decode(content)
         except (ValueError, InvalidTag, msgspec.DecodeError):
             return Deny(Reason.PAGE_TOKEN, detail="a page token that does not open here, for this caller")
-        return Page(page.patient, page.query, page.after)
 
 
-_PAGE = msgspec.msgpack.Decoder(_Page)
+_PAGE = msgspec.msgpack.Decoder(Page)
 
 
 def place_of(url: str, nth: int) -> int:

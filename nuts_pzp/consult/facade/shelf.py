@@ -35,7 +35,6 @@ BYTES = 8 * 1024 * 1024
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]{1,40})/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_DEEPEST = 60
 
 
 class Piece(msgspec.Struct, array_like=True, frozen=True):
@@ -196,21 +195,26 @@ def _pieces(source: _Source, names: _Names) -> list[Piece]:
     known |= {("Patient", own): f"{names.base}/Patient/{names.patient}" for own in source.own}
     pieces = []
     for resource, content, id in taken:
-        rewritten = _rewritten(content, source, known, 0)
-        whole = tagged(rewritten, source.answer.source, resource.url) | {"id": id}
-        pieces.append(Piece(resource.type, id, source.ura, resource.url, ENCODER.encode(whole)))
+        try:
+            whole = tagged(_rewritten(content, source, known), source.answer.source, resource.url) | {"id": id}
+            pieces.append(Piece(resource.type, id, source.ura, resource.url, ENCODER.encode(whole)))
+        except RecursionError:  # nested deeper than any FHIR is
+            source.unread += 1
     return pieces
 
 
-def _rewritten(node: Any, source: _Source, known: dict[tuple[str, str], str], depth: int) -> Any:
-    if isinstance(node, dict):
-        return {
-            key: _pointed(value, source, known)
-            if key == "reference" and isinstance(value, str)
-            else _rewritten(value, source, known, depth + 1)
-            for key, value in node.items()
-        }
-    return [_rewritten(one, source, known, depth + 1) for one in node] if isinstance(node, list) else node
+def _rewritten(node: Any, source: _Source, known: dict[tuple[str, str], str]) -> Any:
+    """The same with its references leading where they can be followed; only what has parts is walked."""
+    if isinstance(node, list):
+        return [_rewritten(one, source, known) if isinstance(one, dict | list) else one for one in node]
+    return {
+        key: _rewritten(value, source, known)
+        if isinstance(value, dict | list)
+        else _pointed(value, source, known)
+        if key == "reference" and isinstance(value, str)
+        else value
+        for key, value in node.items()
+    }
 
 
 def _pointed(reference: str, source: _Source, known: dict[tuple[str, str], str]) -> str:
@@ -241,18 +245,11 @@ def _patient(overview: Overview, whose: Whose, names: _Names, records: list[Piec
 
 
 def _content(resource: Resource) -> dict[str, Any] | None:
-    """The resource as JSON values; None when it is none, or nested deeper than any FHIR is."""
+    """The resource as JSON values; None when it is none."""
     if not resource.type or not resource.id:
         return None
     try:
         content = DECODER.decode(resource.raw)
     except _BROKEN:
         return None
-    return content if isinstance(content, dict) and _shallow(content, 0) else None
-
-
-def _shallow(node: Any, depth: int) -> bool:
-    if depth > _DEEPEST:
-        return False
-    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return all(_shallow(one, depth + 1) for one in inner)
+    return content if isinstance(content, dict) else None
