@@ -1,6 +1,7 @@
-"""Write docs/reference/network-openapi.json from our policy and the faces of reasons: `python tools/network_api.py`.
+"""Write docs/reference/network-openapi*.json from our policies and the faces of reasons: `python tools/network_api.py`.
 
-The network door as OpenAPI 3.1, for who builds against it. A test holds the file to this, and the door to the file.
+The network door as OpenAPI 3.1, for who builds against it: one for a holder in R4, one for a holder in STU3. A test
+holds the files to this, and the door to the file.
 """
 
 from __future__ import annotations
@@ -14,9 +15,15 @@ from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.fhir.operation_outcome import FHIR_JSON
 from nuts_pzp.fhir.parameters import MAX_COUNT
 from nuts_pzp.fhir.request import ResourceCapability
+from nuts_pzp.fhir.version import NAMES
 from nuts_pzp.reasons import Face
 
-PAGE = Path(__file__).parent.parent / "docs" / "reference" / "network-openapi.json"
+_REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+PAGES = {
+    "pzp": _REFERENCE / "network-openapi.json",
+    "pzp_stu3": _REFERENCE / "network-openapi-stu3.json",
+}
+"""Where the document of each policy that we ship is written."""
 
 _ID = "[A-Za-z0-9-][A-Za-z0-9.-]{0,63}"
 _TOLD = {
@@ -25,7 +32,7 @@ _TOLD = {
     Face.FORBIDDEN: "Refused, for whatever reason: the same answer for an unknown patient and one without consent",
     Face.NOT_FOUND: "No such tenant or address",
     Face.METHOD: "Another method; `Allow` says which",
-    Face.NOT_ACCEPTABLE: "Answers are FHIR R4 in JSON",
+    Face.NOT_ACCEPTABLE: "Answers are FHIR in JSON, of the version in `metadata`",
     Face.TOO_BIG: "More than 64 KiB of body or 16 KiB of query",
     Face.MEDIA_TYPE: "A search is posted as application/x-www-form-urlencoded",
     Face.THROTTLED: "A limit",
@@ -36,9 +43,9 @@ _TOLD = {
 """Every face that this door has."""
 
 
-def document() -> dict[str, Any]:
-    """Return the document; it follows the capability of the shipped policy."""
-    stated = load(shipped()).stated
+def document(policy: str) -> dict[str, Any]:
+    """Return the document; it follows the capability of the shipped policy of that name."""
+    stated = load(shipped(policy)).stated
     assert stated is not None
     paths: dict[str, Any] = {"/metadata": _both(_operation("metadata", "CapabilityStatement", [], public=True))}
     for kind, listed in sorted(stated.resources.items()):
@@ -46,7 +53,7 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "nuts-pzp, the network door",
+            "title": f"nuts-pzp, the network door in FHIR {NAMES[stated.version]}",
             "version": __version__,
             "description": "What other organizations reach. Every answer is about one patient; see network.md.",
             "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
@@ -217,10 +224,11 @@ def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 
-def page() -> str:
+def page(policy: str) -> str:
     """Return the document as it is written."""
-    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document(policy), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
+    for name, file in PAGES.items():
+        file.write_text(page(name), "utf-8")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..exchange import Source
+from ..fhir.version import RELEASES
 from ..identity import Organization
 from ..outcome import Deny
 from ..reasons import Reason
@@ -58,10 +59,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a PZP source looks like. `payloads`: best first, so the most specific code wins over the general one."""
+    """What a PZP source looks like. `payloads`: best first, so the most specific code wins over the general one.
+
+    `fhir_versions`: what a consultation can read, best first; a holder that offers both is asked in the first.
+    """
 
     payloads: tuple[Coding, ...] = (PZP_CAPABILITY, ADVANCE_DIRECTIVE)
-    fhir_version: str = "4.0"
+    fhir_versions: tuple[str, ...] = tuple(RELEASES.values())
 
 
 Refuses = Callable[[str], str | None]
@@ -73,9 +77,10 @@ def choose(
 ) -> Source | Deny:
     """Return the holder's source, or Deny ADDRESS_NONE (nothing fits) or ADDRESS_REFUSED (only what may not be used).
 
-    Several fit: the payload listed first in `wanted`, then the latest start of its period (a cutover), then the
-    smallest id. Authorization servers alike, but one of the same vendor comes first. No authorization server at all is
-    allowed: the node may know it by discovery. One that may not be dialled refuses the source.
+    Several fit: the FHIR version listed first in `wanted`, then the payload listed first, then the latest start of its
+    period (a cutover), then the smallest id. Authorization servers alike, but one of the same vendor comes first. No
+    authorization server at all is allowed: the node may know it by discovery. One that may not be dialled refuses the
+    source.
     """
     current = [endpoint for endpoint in endpoints if endpoint.usable(now)]
     fitting = sorted(
@@ -98,17 +103,19 @@ def choose(
     return Source(holder, chosen.address.rstrip("/"), server)
 
 
-def _rank(endpoint: Endpoint, wanted: Wanted) -> int | None:
-    """Return the place of its best payload in `wanted`; None when it is not a PZP source at all."""
+def _rank(endpoint: Endpoint, wanted: Wanted) -> tuple[int, int] | None:
+    """Return the places of its best version and payload in `wanted`; None when it is not a PZP source at all."""
     if endpoint.connection != FHIR_REST or _is_authorization_server(endpoint):
         return None
     places = [wanted.payloads.index(payload) for payload in endpoint.payloads if payload in wanted.payloads]
     if not places:
         return None
     versions = {_fhir_version(mime) for mime in endpoint.mime_types} - {""}
-    # The PZP capability names its FHIR version in its own address, so it may leave the media type's version out.
-    silent_but_clear = not versions and PZP_CAPABILITY in endpoint.payloads
-    return min(places) if wanted.fhir_version in versions or silent_but_clear else None
+    if not versions and PZP_CAPABILITY in endpoint.payloads:
+        # The PZP capability names its FHIR version in its own address, so it may leave the media type's version out.
+        versions = {RELEASES["r4"]}
+    spoken = [wanted.fhir_versions.index(version) for version in versions if version in wanted.fhir_versions]
+    return (min(spoken), min(places)) if spoken else None
 
 
 def _fhir_version(mime: str) -> str:

@@ -24,7 +24,7 @@ NO_BASE = "https://offline.invalid/fhir"
 """Nothing is at this base: a call names resources relative to the holder's own."""
 
 _TREATMENT = frozenset({"", "treat", "treatment"})
-_NOT_LISTED = frozenset({Reason.REQUEST_UNSUPPORTED, Reason.RESOURCE_REFUSED})
+_NOT_LISTED = frozenset({Reason.REQUEST_UNSUPPORTED, Reason.RESOURCE_REFUSED, Reason.REQUEST_VERSION})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from nuts_pzp.authorization.bundle import load, shipped
+from nuts_pzp.authorization.bundle import SHIPPED, load, shipped
 from nuts_pzp.protection.guard import GENEROUS, Guard, Refusals
 from nuts_pzp.reasons import Face
 
@@ -45,12 +45,13 @@ TOKEN = {"authorization": "Bearer aaaaaaaaaaaaaaaaaaaaaaaa"}
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(network_api.PAGE.read_text("utf-8"))
+    found: dict[str, Any] = json.loads(network_api.PAGES["pzp"].read_text("utf-8"))
     return found
 
 
-def test_the_document_is_made_from_the_policy_we_ship() -> None:
-    assert network_api.PAGE.read_text("utf-8") == network_api.page()
+@pytest.mark.parametrize("policy", SHIPPED)
+def test_each_document_is_made_from_a_policy_we_ship(policy: str) -> None:
+    assert network_api.PAGES[policy].read_text("utf-8") == network_api.page(policy)
 
 
 def test_every_face_of_the_network_door_is_in_it(document: dict[str, Any]) -> None:
@@ -59,9 +60,11 @@ def test_every_face_of_the_network_door_is_in_it(document: dict[str, Any]) -> No
     assert told - {200} == {face.status for face in Face} - {face.status for face in elsewhere}
 
 
-def test_it_lists_what_parsing_lets_through_and_no_more(document: dict[str, Any]) -> None:
-    stated = load(shipped()).stated
+@pytest.mark.parametrize("policy", SHIPPED)
+def test_it_lists_what_parsing_lets_through_and_no_more(policy: str) -> None:
+    stated = load(shipped(policy)).stated
     assert stated is not None
+    document = json.loads(network_api.PAGES[policy].read_text("utf-8"))
     for kind, listed in stated.resources.items():
         assert (f"/{kind}/{{id}}" in document["paths"]) is ("read" in listed.interactions)
         form = document["paths"].get(f"/{kind}/_search", {}).get("post")

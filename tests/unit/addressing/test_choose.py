@@ -1,4 +1,4 @@
-"""Which endpoint: active, current, PZP, R4, may be dialled, and the same one every time."""
+"""Which endpoint: active, current, PZP, R4 before STU3, may be dialled, and the same one every time."""
 
 from __future__ import annotations
 
@@ -72,13 +72,25 @@ def test_no_authorization_server_is_left_to_discovery() -> None:
         {"end": NOW - 1},
         {"connection": ("http://terminology.hl7.org/CodeSystem/endpoint-connection-type", "ihe-xds")},
         {"payloads": ((ADVANCE_DIRECTIVE[0], "Medication"),)},
-        {"mime_types": ("application/fhir+json; fhirVersion=3.0",)},
+        {"mime_types": ("application/fhir+json; fhirVersion=5.0",)},
         {"mime_types": ()},
         {"mime_types": ("application/fhir+xml; fhirVersion=4.0",)},
     ],
 )
 def test_an_endpoint_that_is_not_an_active_current_r4_pzp_source_is_no_address(change: dict[str, object]) -> None:
     assert refused(replace(FHIR, **change)) is Reason.ADDRESS_NONE  # type: ignore[arg-type]
+
+
+STU3 = replace(FHIR, id="a", mime_types=("application/fhir+json; fhirVersion=3.0",), address="https://stu3.example/f")
+
+
+def test_a_holder_that_speaks_stu3_only_is_found() -> None:
+    assert chosen(STU3, OAUTH).base == "https://stu3.example/f"
+
+
+def test_r4_comes_before_stu3_whatever_the_payload_and_the_start() -> None:
+    newer = replace(STU3, payloads=(PZP_CAPABILITY,), start=NOW - 1)
+    assert {chosen(*order).base for order in [(newer, FHIR), (FHIR, newer)]} == {FHIR.address}
 
 
 def test_both_ends_of_a_period_belong_to_it() -> None:

@@ -125,3 +125,21 @@ def test_a_statement_that_is_no_capability_statement_fails_the_bundle(run: CliRu
     done = run.invoke(app, ["test", str(folder)])
     assert done.exit_code == 1
     assert "FAIL  capability.json is a FHIR R4 CapabilityStatement" in done.output
+
+
+def test_our_own_policy_for_stu3_is_tested_by_its_name(run: CliRunner) -> None:
+    result = run.invoke(app, ["test", "pzp_stu3"])
+    assert result.exit_code == 0
+    assert "PASS  capability.json is a FHIR STU3 CapabilityStatement" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("pzp_stu3 ")
+
+
+def test_a_call_is_decided_in_stu3_where_a_scope_means_that(run: CliRunner, given: Path) -> None:
+    query = "patient=Patient/p1&category=http://snomed.info/sct%7C11291000146105"
+    call = json.dumps(CALL).replace("patient=Patient/p1", query).replace("/Goal", "/Consent")
+    given.write_text(call)
+    result = run.invoke(app, ["decide", "--input", str(given), "--scope", "pzp-gf=pzp_stu3", "--json"])
+    assert json.loads(result.stdout)["policies"] == {"pzp_stu3": {"allow": True, "reasons": []}}
+    refused = run.invoke(app, ["decide", "--input", str(given), "--json"])
+    [remark] = json.loads(refused.stdout)["policies"]["pzp"]["reasons"]
+    assert (remark["code"], remark["reason"]) == ("not_allowed", "PZP-REQUEST-022")

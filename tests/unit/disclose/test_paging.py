@@ -217,3 +217,13 @@ async def test_policy_that_permits_nothing_else_still_sees_the_whole_request(hol
     first, second = holder.policy.seen[0][0].request, holder.policy.seen[-1][0].request
     assert (first.resource_type, first.params) == (second.resource_type, second.params)
     assert second.continuation == NEXT
+
+
+async def test_a_page_of_a_server_that_spoke_another_fhir_does_not_open(holder: Any, fakes: Any) -> None:
+    token = await first_page(holder, fakes)
+    holder.policy.capability = replace(holder.policy.capability, version="stu3")
+    holder.journal.clear()
+    reply = await holder.disclose(page(token))
+    assert isinstance(reply.content, Deny)
+    assert reply.content.reason is Reason.PAGE_TOKEN
+    assert not any(step.startswith("records") for step in holder.journal)

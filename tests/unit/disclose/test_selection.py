@@ -140,3 +140,41 @@ def test_what_selects_in_another_resource_or_by_a_value_set_is_left_to_the_serve
         ("Goal", "description:in"),
     ):
         assert ids(left(asked(kind, (name, f"{SCT}|713603004")), fakes, {})) == ["1"]
+
+
+STU3_FORM = "https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017"
+
+
+def test_in_stu3_a_conversation_holds_the_reason_that_was_asked_for(fakes: Any) -> None:
+    found = left(
+        asked("Encounter", ("reason", f"{SCT}|713603004")),
+        fakes,
+        {"reason": [concept("185349003")]},
+        {"reason": [concept("185349003"), concept("713603004")]},
+        {},
+    )
+    assert ids(found) == ["2"]
+
+
+@pytest.mark.parametrize("version", ["", "|1.0.0-rc2"])
+def test_in_stu3_a_form_is_named_by_a_reference(version: str, fakes: Any) -> None:
+    found = left(
+        asked("QuestionnaireResponse", ("questionnaire", STU3_FORM)),
+        fakes,
+        {"questionnaire": {"reference": f"{STU3_FORM}{version}"}},
+        {"questionnaire": {"reference": f"{STU3_FORM}x"}},
+        {"questionnaire": {"reference": "Questionnaire/7"}},
+    )
+    assert ids(found) == ["1"]
+
+
+@pytest.mark.parametrize("code", ["11291000146105", "11341000146107"])
+def test_in_stu3_a_category_keeps_each_kind_of_directive_and_consents_to_share_apart(code: str, fakes: Any) -> None:
+    found = left(
+        asked("Consent", ("category", f"{SCT}|{code}")),
+        fakes,
+        {"category": [concept("11291000146105")]},
+        {"category": [concept("11341000146107")]},
+        {"category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}]},
+    )
+    assert len(ids(found)) == 1
