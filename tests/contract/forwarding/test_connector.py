@@ -227,3 +227,13 @@ async def test_the_own_server_is_not_tried_again(upstream: Any, reply: Any, arou
     await records.send(GOALS)
     await records.stop()
     assert len(upstream.seen) == 1
+
+
+@pytest.mark.parametrize(("label", "read"), [("4.0", True), ("3.0", True), ("5.0", False)])
+async def test_another_holder_may_label_its_answer_r4_or_stu3(
+    label: str, read: bool, connector: Any, upstream: Any, proofs: Any, reply: Any
+) -> None:
+    upstream.script = [reply(media=f"application/fhir+json; fhirVersion={label}")]
+    answer = await connector.to(upstream.base, proofs()).send(GOALS)
+    assert isinstance(answer, FhirAnswer) is read
+    assert read or answer.reason is Reason.SOURCE_VERSION

@@ -18,6 +18,8 @@ import stu3_source as there
 from fhir.resources.STU3.capabilitystatement import CapabilityStatement
 from prometheus_client import CollectorRegistry
 
+from nuts_pzp.accounted import Allowed
+from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.house import Consulting, Holding, House
 from nuts_pzp.identity import BSN_SYSTEM, Organization, Professional, Tenant, Ura
@@ -60,6 +62,7 @@ class Scene:
     holding: Holding
     consulting: Consulting
     base: str
+    audit: Any
 
     async def ask(self, path: str, *, accept: str = "") -> tuple[int, Any]:
         """Ask at the door, as another organization does."""
@@ -105,7 +108,7 @@ async def scene(tmp_path: Path, server_speaks: Any) -> AsyncIterator[Scene]:
 
         connector: Any = build_connector({}, around)
         stack.push_async_callback(connector.stop)
-        yield Scene(twin, holding, there.asking(connector, {HOLDER.ura: base}), base)
+        yield Scene(twin, holding, there.asking(connector, {HOLDER.ura: base}), base, fakes.audit)
 
 
 @pytest.fixture
@@ -160,14 +163,35 @@ async def test_a_question_in_r4_is_refused_with_its_reason_and_nothing_is_asked(
     assert "consent" not in scene.holding.consent.journal  # type: ignore[attr-defined]
 
 
-async def test_only_the_patient_of_the_decision_leaves(scene: Scene) -> None:
-    scene.server.put({**there.directive("stray", "89666000", "NEE"), "patient": {"reference": "Patient/8"}})
+async def test_who_consented_comes_along_and_a_device_that_names_nobody_is_nobodys(scene: Scene) -> None:
     _, bundle = await scene.ask(f"/Consent?{TREATMENTS}&_include=Consent:consentor")
     assert {one["resource"]["id"] for one in bundle["entry"]} == {"cpr", "ic", "z"}
-    status, _ = await scene.ask("/Consent/of-8")
-    assert status == 200, "the holder's own patient, who said yes as well"
+    status, _ = await scene.ask("/RelatedPerson/z")
+    assert status == 200
     status, _ = await scene.ask("/Device/d")
-    assert status == 403, "a device that names nobody is nobody's"
+    assert status == 403
+    _, bundle = await scene.ask("/DeviceUseStatement?patient=7&_include=DeviceUseStatement:device")
+    assert {one["resource"]["id"] for one in bundle["entry"]} == {"du", "d"}, "it is who refers to it"
+
+
+async def test_a_server_that_mixes_up_its_patients_is_an_incident_and_no_answer(scene: Scene) -> None:
+    scene.server.faults.set("wrong-patient", True)
+    status, outcome = await scene.ask(f"/Consent?{TREATMENTS}")
+    assert status == 502
+    assert "of-8" not in json.dumps(outcome)
+
+
+async def test_pages_of_a_stu3_server_are_decided_one_by_one(scene: Scene) -> None:
+    scene.server.behavior = replace(scene.server.behavior, page_size=1)
+    found, path = [], f"/Consent?{TREATMENTS}"
+    while path:
+        status, bundle = await scene.ask(path)
+        assert status == 200
+        found += [one["resource"]["id"] for one in bundle["entry"]]
+        path = next((one["url"].removeprefix(scene.base) for one in bundle["link"] if one["relation"] == "next"), "")
+    assert sorted(found) == ["cpr", "ic"]
+    decided = [event for event in scene.audit.events if isinstance(event, Allowed)]
+    assert [event.policy for event in decided] == [load(shipped("pzp_stu3")).digest] * 2
 
 
 async def test_what_was_not_asked_for_does_not_leave_when_the_server_ignores_a_parameter(scene: Scene) -> None:
