@@ -27,6 +27,8 @@ from ..conformance.run import Unreachable, chosen, hold, ok
 from ..conformance.tokens import Employee, GivenToken, Node, NodeTokens, NoToken, Tokens
 from ..conformance.wire import Limits, Wire
 from ..identity import Bsn, NotAnIdentifier
+from ..web.server import ServerTls
+from . import conformance_user as user
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class _Papers:
 
 
 def run(
-    target: Annotated[str, typer.Option(help="The FHIR base to try (holder)")] = "",
-    role: Annotated[str, typer.Option(help="Whose side: holder")] = "holder",
+    target: Annotated[str, typer.Option(help="The FHIR base (holder), or the consultation URL (user)")] = "",
+    role: Annotated[str, typer.Option(help="Whose side: holder or user")] = "holder",
     birth_date: Annotated[str, typer.Option(help="The test patient's, YYYY-MM-DD")] = "",
     bsn_file: Annotated[Path | None, typer.Option(help="File with the BSN; without it you are asked")] = None,
     roots: Annotated[Path | None, typer.Option(help="Roots to trust, PEM; the system's without it")] = None,
@@ -70,6 +72,13 @@ def run(
     refused_bsn_file: Annotated[Path | None, typer.Option(help="File with that patient's BSN")] = None,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help="Requests a second, at most")] = 10.0,
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="For the whole run")] = 180.0,
+    listen: Annotated[str, typer.Option(help="user: HOST:PORT of the prepared sources")] = "127.0.0.1:0",
+    server_url: Annotated[str, typer.Option(help="user: how the target reaches them, when otherwise")] = "",
+    server_certificate: Annotated[Path | None, typer.Option(help="user: their certificate, PEM")] = None,
+    server_key: Annotated[Path | None, typer.Option(help="user: its key, PEM")] = None,
+    source_server: Annotated[list[str] | None, typer.Option(help="user: authorization servers, dealt out")] = None,
+    prepare: Annotated[Path | None, typer.Option(help="user: write the sources as a regional file and stop")] = None,
+    watch: Annotated[float, typer.Option(min=0, max=3600, help="user: watch this long instead of asking")] = 0.0,
     only: Annotated[list[str] | None, typer.Option(help="A rule to try; several allowed")] = None,
     listing: Annotated[bool, typer.Option("--list", help="Show the rules and stop")] = False,
     as_json: Annotated[bool, typer.Option("--json", help=f"The findings as data, schema {report.SCHEMA}")] = False,
@@ -83,6 +92,16 @@ def run(
     if listing:
         _list(rules, words, as_json=as_json)
         return
+    papers = _Papers(roots, certificate, key)
+    if side == "user":
+        tls = ServerTls(server_certificate, server_key) if server_certificate and server_key else None
+        place = user.Place(listen, server_url, tls, tuple(source_server or ()))
+        if prepare:
+            _finished(place.write, prepare)
+            return
+        who = Employee(employee, name, employee_role)
+        findings = _tried(user.run(target, place, papers.client, who, watch, rules, _tell))
+        _finish(findings, side, words, as_json=as_json, junit=junit)
     if not target.startswith(("https://", "http://")):
         _wrong("--target: an http(s) address")
     asked = Subject(_bsn(bsn_file), _date(birth_date))
@@ -90,7 +109,7 @@ def run(
     expired = _line(expired_token_file) if expired_token_file else None
     wallet = Node(node, subject, authorization_server, scope, token_type)
     access = _access(wallet, Employee(employee, name, employee_role), token_file)
-    papers, limits = _Papers(roots, certificate, key), Limits(rate=rate, run_seconds=seconds)
+    limits = Limits(rate=rate, run_seconds=seconds)
     extra = Extra(refused_patient or None, refused, expired)
     findings = _tried(_hold(target, papers, access, asked, extra, limits, rules))
     _finish(findings, side, words, as_json=as_json, junit=junit)
@@ -112,11 +131,22 @@ async def _hold(
         return await hold(bench, rules, told=_tell)
 
 
+def _finished(write: Callable[[Path], None], file: Path) -> None:
+    try:
+        write(file)
+    except OSError:
+        _wrong("--prepare: cannot be written")
+    except ValueError as error:
+        _wrong(str(error))
+
+
 def _tried(run: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
     try:
         return asyncio.run(run)
     except (ssl.SSLError, OSError):
-        _wrong("a certificate, key or roots file cannot be used")
+        _wrong("a certificate, key or roots file cannot be used, or the address cannot be listened at")
+    except ValueError as error:
+        _wrong(str(error))
     except Unreachable as error:
         typer.echo(f"The target gave no answer: {error}", err=True)
         raise typer.Exit(4) from None

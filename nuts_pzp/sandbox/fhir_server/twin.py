@@ -36,7 +36,7 @@ _BASE_ASKED = (
     "HAPI-0287: This is the base URL of FHIR server. Unable to handle this request, "
     "as it does not contain a resource type or operation name."
 )
-_ELSEWHERE = "https://elsewhere.example/fhir?_getpages=1&_getpagesoffset=20"
+ELSEWHERE = "https://elsewhere.example/fhir?_getpages=1&_getpagesoffset=20"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class FhirServerTwin:
     def _bundle(self, bundle: Json) -> Response:
         if "lying-next" in self.faults:
             bundle["link"] = [link for link in bundle["link"] if link["relation"] != "next"]
-            bundle["link"].append({"relation": "next", "url": _ELSEWHERE})
+            bundle["link"].append({"relation": "next", "url": ELSEWHERE})
         if "big" in self.faults and bundle.get("entry"):
             entry = copy.deepcopy(bundle["entry"][0])
             entry["resource"]["text"] = {"status": "generated", "div": f"<div>{'x' * _BIG}</div>"}
