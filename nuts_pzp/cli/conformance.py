@@ -26,7 +26,8 @@ from ..conformance.rules import Finding, Language, Role, Rule
 from ..conformance.run import Unreachable, chosen, hold, ok
 from ..conformance.tokens import Employee, GivenToken, Node, NodeTokens, NoToken, Tokens
 from ..conformance.wire import Limits, Wire
-from ..identity import Bsn, NotAnIdentifier
+from ..fhir.parameters import ID
+from ..identity import Bsn, NotAnIdentifier, eleven_test
 from ..web.server import ServerTls
 from . import conformance_user as user
 
@@ -110,6 +111,8 @@ def run(
     wallet = Node(node, subject, authorization_server, scope, token_type)
     access = _access(wallet, Employee(employee, name, employee_role), token_file)
     limits = Limits(rate=rate, run_seconds=seconds)
+    if refused_patient and (eleven_test(refused_patient) or not ID.fullmatch(refused_patient)):
+        _wrong("--refused-patient: a logical id at the target, never a BSN")
     extra = Extra(refused_patient or None, refused, expired)
     findings = _tried(_hold(target, papers, access, asked, extra, limits, rules))
     _finish(findings, side, words, as_json=as_json, junit=junit)

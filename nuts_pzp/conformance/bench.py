@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from ..fhir.bundle import Bundle, Resource, read_bundle
+from ..fhir.parameters import ID
 from ..identity import Bsn
 from .rules import Said
 from .wire import Got, Wire
@@ -116,6 +117,8 @@ class Bench:
         ids: list[str] = [one["id"] for one in await self.patients() if isinstance(one.get("id"), str)]
         if len(ids) != 1:
             raise NotThere("the test patient was not found by BSN")
+        if not ID.fullmatch(ids[0]):
+            raise NotThere("the Patient's id is not one that FHIR allows")
         return ids[0]
 
     async def answer(self, wording: Wording) -> Followed:

@@ -15,7 +15,7 @@ from ..overview.merge import Told, merge
 from ..overview.shape import Overview
 from .bench import Bench, NotThere, check
 from .hold_queries import _read
-from .rules import Said, idle, met, partly, unmet
+from .rules import Said, idle, met, named, partly, unmet
 from .wording import FORM
 
 MOST_VALIDATED = 60
@@ -56,7 +56,7 @@ async def readable(bench: Bench) -> Said:
     broken = [one for one in overview.unmapped if one.reason != "not-recognized"]
     other = len(overview.unmapped) - len(broken)
     if broken:
-        kinds = ", ".join(f"{kind or 'no type'} {count}" for kind, count in Counter(one.type for one in broken).items())
+        kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(named(one.type) for one in broken).items())
         return unmet(f"{len(broken)} cannot be read: {kinds}")
     statements = overview.sources[0].statements
     if other:
@@ -74,7 +74,7 @@ async def valid(bench: Bench) -> Said:
     if not resources:
         raise NotThere("no PZP resource came")
     for one in resources:
-        wrong[one.type] += not _sound(one.type, one.raw)
+        wrong[named(one.type)] += not _sound(one.type, one.raw)
     told = ", ".join(f"{kind} {count}" for kind, count in wrong.items() if count)
     return unmet(f"not valid: {told}") if told else met(f"{len(resources)} resources")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ..fhir.parameters import ID
 from .bench import Bench, Check, Followed, check
 from .rules import Said, idle, met, partly, unmet, untried
 from .wording import FORM, INDIVIDUAL, WORDINGS, Wording
@@ -96,7 +97,9 @@ async def resolved(bench: Bench) -> Said:
     resources = await bench.everything()
     here = {f"{one.type}/{one.id}" for one in resources}
     pointed = {one for resource in resources for one in _references(_read(resource.raw))}
-    absent = sorted(one for one in pointed - here if one.partition("/")[0] in _READ)
+    absent = sorted(
+        one for one in pointed - here if one.partition("/")[0] in _READ and ID.fullmatch(one.partition("/")[2])
+    )
     if not pointed:
         return untried("nothing pointed at anything")
     dead: dict[str, int] = {}

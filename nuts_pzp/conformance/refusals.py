@@ -23,7 +23,7 @@ def withheld(got: Got) -> Said:
     if got.refused:
         return met(str(got))
     if got.searchset and entries(got) == 0:
-        return partly(f"{got}, without data: ignored rather than refused")
+        return partly(f"{got}, without data: not refused")
     return unmet(str(got))
 
 

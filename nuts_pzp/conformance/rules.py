@@ -6,6 +6,7 @@ or MAY that is not met is a `warning`.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from enum import Enum
@@ -79,6 +80,14 @@ class Finding:
     rule: Rule
     verdict: Verdict
     seen: str
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z-]{0,40}", re.ASCII)
+
+
+def named(given: object) -> str:
+    """Return a type, status or method that the other side wrote, when it can be one; else a dash. For what is shown."""
+    return given if isinstance(given, str) and _NAME.fullmatch(given) else "-"
 
 
 def met(seen: str) -> Said:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .rules import Said, idle, met, unmet
+from .rules import Said, idle, met, named, unmet
 from .use_requests import Watched, use
 from .use_sources import URAS
 
@@ -19,7 +19,7 @@ def _sources(watched: Watched) -> dict[str, dict[str, Any]]:
 
 
 def _status(watched: Watched, name: str) -> str:
-    return str(_sources(watched).get(URAS[name], {}).get("status", "absent"))
+    return named(_sources(watched).get(URAS[name], {}).get("status", "absent"))
 
 
 def _item(watched: Watched, key: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from .rules import Said, idle, met, unmet, untried
+from .rules import Said, idle, met, named, unmet, untried
 from .use_sources import PERSON, PREPARED, Arrived
 from .wording import BSN, FORM, INDIVIDUAL, WORDINGS
 
@@ -182,7 +182,14 @@ def one_patient(watched: Watched) -> Said:
 def nothing_more(watched: Watched) -> Said:
     """No parameter that the guide does not have."""
     rows = searches(watched)
-    more = sorted({f"{one.kind} {name}" for one in rows for name, _ in given(one) if name not in _ALLOWED[one.kind]})
+    more = sorted(
+        {
+            f"{one.kind} {named(name.strip('_'))}"
+            for one in rows
+            for name, _ in given(one)
+            if name not in _ALLOWED[one.kind]
+        }
+    )
     if not rows:
         return untried("no search arrived")
     return unmet(f"beside the guide: {', '.join(more[:3])}") if more else met(f"{len(rows)} searches")
@@ -192,7 +199,7 @@ def nothing_more(watched: Watched) -> Said:
 def nothing_excluded(watched: Watched) -> Said:
     """No List, Composition or Bundle, and nothing but GET and posted searches."""
     kinds = {one.kind for one in watched.arrived if one.kind in ("List", "Composition", "Bundle")}
-    methods = {one.method for one in watched.arrived if one.method != "GET" and not _posted(one)}
+    methods = {named(one.method) for one in watched.arrived if one.method != "GET" and not _posted(one)}
     wrong = sorted(kinds | methods)
     return unmet(f"arrived: {', '.join(wrong)}") if wrong else met("neither")
 

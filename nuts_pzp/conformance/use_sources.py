@@ -17,6 +17,7 @@ from ..sandbox.fhir_server import Behavior, FhirServerTwin
 from ..sandbox.fhir_server.faults import Faults
 from ..sandbox.people import by_slug
 from ..web.server import Server, ServerTls
+from .rules import named
 
 PERSON = by_slug("postma")
 Json = dict[str, Any]
@@ -64,7 +65,7 @@ class Arrived:
     @property
     def kind(self) -> str:
         """The resource type below the base; empty at the base itself."""
-        return self.path.strip("/").partition("/")[0]
+        return named(self.path.strip("/").partition("/")[0]).strip("-")
 
 
 class Sources:

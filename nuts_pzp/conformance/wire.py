@@ -16,11 +16,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from .rules import named
 from .tokens import NoToken, Tokens, Untold
 
 FHIR_JSON = "application/fhir+json"
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES = 8 * 1024 * 1024
+MOST_IN_ALL = 96 * 1024 * 1024
+"""Bytes of all answers of a run together: they are kept until its end, for the rules that look at all of them."""
 OWN = "own"
 
 
@@ -49,9 +52,8 @@ class Got:
 
     @property
     def kind(self) -> str:
-        """The resourceType of the body; empty when there is none."""
-        kind = self.content.get("resourceType")
-        return kind if isinstance(kind, str) else ""
+        """The resourceType of the body; empty when there is none that could be one."""
+        return named(self.content.get("resourceType")).strip("-")
 
     @property
     def media(self) -> str:
@@ -98,6 +100,7 @@ class Wire:
         self.base, self.tokens, self.limits = base.rstrip("/"), tokens or NoToken(), limits or Limits()
         self.history: list[Got] = []
         self._client, self._clock, self._pause = client, clock, pause
+        self._room = MOST_IN_ALL
         self._ends, self._last = clock() + self.limits.run_seconds, clock() - 60
 
     async def ask(self, path: str, query: str = "", **how: Any) -> Got:
@@ -124,7 +127,7 @@ class Wire:
         """Send one request: with our own token, with none (None), or with the Authorization header given as `token`."""
         await self._wait()
         label = f"{method} {self._named(url)}"
-        asked = {"accept": FHIR_JSON} | dict(headers or {})
+        asked = {"accept": FHIR_JSON, "accept-encoding": "identity"} | dict(headers or {})
         try:
             asked |= await self._authorization(method, url, token)
             through = client or self._client
@@ -139,15 +142,17 @@ class Wire:
         self.history.append(got)
         return got
 
-    @staticmethod
-    async def _exchange(client: httpx.AsyncClient, request: httpx.Request, label: str) -> Got:
+    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request, label: str) -> Got:
         answer = await client.send(request, stream=True)
         body = bytearray()
         try:
             async for part in answer.aiter_bytes():
                 body += part
+                self._room -= len(part)
                 if len(body) > MOST_BYTES:
                     return Got(label, 0, why="an answer above 8 MiB")
+                if self._room < 0:
+                    return Got(label, 0, why="more than 96 MiB in this run")
         finally:
             await answer.aclose()
         return Got(label, answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, bytes(body))

@@ -1,0 +1,162 @@
+"""A target that lies, floods, hangs or writes at the reader is judged within bounds, and none of it is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from nuts_pzp.conformance import wire as wires
+from nuts_pzp.conformance.bench import Bench, Subject
+from nuts_pzp.conformance.report import as_json, as_junit
+from nuts_pzp.conformance.rules import Verdict, catalogue
+from nuts_pzp.conformance.run import Unreachable, chosen, hold
+from nuts_pzp.conformance.use_requests import Watched
+from nuts_pzp.conformance.use_run import judge
+from nuts_pzp.conformance.use_sources import Arrived
+from nuts_pzp.conformance.wire import Limits, Wire
+from nuts_pzp.identity import BSN_SYSTEM, Bsn
+
+BSN = Bsn("999930412")
+ESCAPE = "\x1b[2J999930412"
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def bench(answer: Answer, **limits: Any) -> Bench:
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    limits = {"rate": 100_000} | limits
+    return Bench(Wire("https://holder.example/fhir", client, None, Limits(**limits)), Subject(BSN, "1941-04-17"))
+
+
+def fhir(content: Any) -> httpx.Response:
+    return httpx.Response(200, content=json.dumps(content).encode(), headers={"content-type": "application/fhir+json"})
+
+
+def patient(id_: str) -> dict[str, Any]:
+    found = {"resourceType": "Patient", "id": id_, "identifier": [{"system": BSN_SYSTEM, "value": BSN.value}]}
+    return {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": found}]}
+
+
+SHAPES: dict[str, Any] = {
+    "a list": [],
+    "a number": 7,
+    "types that are none": {"resourceType": ESCAPE, "type": 3, "entry": 5, "link": "x", "rest": [4], "issue": {}},
+    "entries that are none": {"resourceType": "Bundle", "type": "searchset", "entry": [1, None, {"resource": 4}]},
+    "a capability of odd parts": {
+        "resourceType": "CapabilityStatement",
+        "rest": [{"resource": [{"type": [], "x": 1}]}],
+    },
+    "deep": {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "entry": [{"resource": {"resourceType": ESCAPE, "id": {}}}],
+    },
+}
+
+
+@pytest.mark.parametrize("content", SHAPES.values(), ids=SHAPES.keys())
+async def test_whatever_comes_each_rule_gets_a_verdict_and_nothing_is_repeated(content: Any) -> None:
+    findings = await hold(bench(lambda request: fhir(content)), chosen("holder"))
+    assert len(findings) == len(chosen("holder"))
+    assert any(one.verdict is Verdict.FAILED for one in findings)
+    said = json.dumps(as_json(findings, "holder")) + as_junit(findings, "holder").decode()
+    assert "999930412" not in said
+    assert "\\u001b" not in said
+
+
+@pytest.mark.parametrize("id_", ["1&patient=Patient/2", "../admin", "a" * 65, "1,Patient/2", ".."])
+async def test_an_id_that_would_change_our_request_is_not_used(id_: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return fhir(patient(id_))
+
+    [found] = await hold(bench(answer), chosen("holder", ["HOLD-103"]))
+    assert found.verdict is Verdict.NOT_RUN
+    assert [url for url in asked if "Consent" in url] == []
+
+
+async def test_a_reference_that_leads_out_of_the_base_is_not_read() -> None:
+    asked: list[str] = []
+    consent = {
+        "resourceType": "Consent",
+        "id": "c",
+        "performer": [{"reference": "Device/.."}, {"reference": "x/Device/a?b"}],
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if "Patient" in request.url.path:
+            return fhir(patient("1"))
+        return fhir({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": consent}]})
+
+    await hold(bench(answer), chosen("holder", ["HOLD-131"]))
+    assert {path for path in asked if not path.startswith("/fhir/")} == set()
+    assert not any("Device/" in path for path in asked)
+
+
+async def test_links_that_never_end_and_redirects_are_not_followed() -> None:
+    count = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal count
+        count += 1
+        if "Patient" in request.url.path:
+            return fhir(patient("1"))
+        if "xml" in request.headers["accept"]:
+            return httpx.Response(302, headers={"location": "http://169.254.169.254/"})
+        link = [{"relation": "next", "url": f"https://holder.example/fhir?page={count}"}]
+        return fhir({"resourceType": "Bundle", "type": "searchset", "link": link})
+
+    [found] = await hold(bench(answer), chosen("holder", ["HOLD-142"]))
+    assert found.verdict is Verdict.FAILED
+    assert count < 14 * 51
+
+
+async def test_a_flood_is_cut_off_per_answer_and_for_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "MOST_BYTES", 4_000)
+    big = bench(lambda request: httpx.Response(200, content=b"x" * 5_000))
+    assert (await big.wire.ask("/Goal")).why == "an answer above 8 MiB"
+    monkeypatch.setattr(wires, "MOST_IN_ALL", 5_000)
+    many = bench(lambda request: httpx.Response(200, content=b"x" * 3_000))
+    assert [(await many.wire.ask("/Goal")).status for _ in range(2)] == [200, 0]
+
+
+async def test_a_target_that_hangs_is_unreachable_in_the_time_of_one_answer() -> None:
+    async def hang(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    with pytest.raises(Unreachable):
+        await hold(bench(hang, answer_seconds=0.2), chosen("holder"))  # type: ignore[arg-type]
+
+
+async def test_requests_are_no_more_than_the_rate_allows() -> None:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: fhir({})))
+    wire = Wire("https://holder.example/fhir", client, None, Limits(rate=2.0), clock=lambda: 5.0, pause=pause)
+    for _ in range(3):
+        await wire.ask("/Goal")
+    assert pauses == [0.5, 0.5]
+
+
+def test_what_a_data_user_writes_is_not_repeated_either() -> None:
+    rows = (
+        Arrived("rc2", ESCAPE, "/999930412", "", {}, b""),
+        Arrived("rc2", "GET", "/Goal", f"{ESCAPE}=1&patient=Patient/1", {}, b""),
+        Arrived("rc2", "GET", f"/{ESCAPE}/1", "", {}, b""),
+    )
+    overview = {"sources": [{"id": "90000609", "status": ESCAPE}], "sections": []}
+    findings = judge(Watched(rows, overview=overview), [rule for rule in catalogue().values() if rule.role == "user"])
+    said = json.dumps(as_json(findings, "user"))
+    assert "999930412" not in said
+    assert "\\u001b" not in said
