@@ -185,6 +185,8 @@ class Region:
             identity=self.mitz_identity,
             trust=self.authority.root_file,
         )
+        # Members sign their open questions with the key of their UZI certificate.
+        self.mitz.signers.extend(node.twin.resident.uzi.certificate for node in self.nodes.values())
         app = self.lines.watch("mitz", self.mitz.app)
         port = await self._serve(Server(app, host="127.0.0.1", port=0, tls=self._tls(mutual=True)))
         self.mitz.url = f"https://127.0.0.1:{port}"

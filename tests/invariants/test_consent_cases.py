@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from nuts_pzp.sandbox.mitz.hostile import HOSTILE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,6 +41,14 @@ def test_the_test_of_a_case_exists(case: Any) -> None:
 
 def test_a_case_without_a_test_says_why() -> None:
     assert [case.number for case in TOOL.CASES if not case.shown and not case.note] == []
+
+
+def test_many_hostile_answers_are_in_no_rule_book_and_all_are_bounded() -> None:
+    ours = HOSTILE.keys() - {case.name for case in TOOL.CASES}
+    assert len(ours) >= 20
+    source = (ROOT / "tests/unit/systems/mitz/test_hostile_answers.py").read_text("utf-8")
+    bounded = source.partition("def test_hostile_answer_costs_less_than_50_ms_and_10_mb")[0]
+    assert bounded.endswith('@pytest.mark.parametrize("name", sorted(HOSTILE))\n')
 
 
 def test_the_page_is_the_table() -> None:

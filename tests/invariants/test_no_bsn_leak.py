@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+from bsn_search import BSNS, STRANGER, content, files, found, spellings
 from staging import BSN, Visitor
 
 from nuts_pzp.consult.queries import PZP, patient_by_bsn, read
@@ -24,30 +24,6 @@ from nuts_pzp.sandbox.mitz.faults import Fault as MitzFault
 from nuts_pzp.sandbox.people import PEOPLE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-STRANGER = "999990019"
-BSNS = (*(person.bsn.value for person in PEOPLE), STRANGER)
-
-
-def spellings(bsn: str) -> Iterator[tuple[str, bytes]]:
-    """The BSN raw, in hex, percent-encoded, and in base64 at each of the three alignments."""
-    digits = bsn.encode()
-    yield "raw", digits
-    yield "hex", digits.hex().encode()
-    yield "percent", "".join(f"%{byte:02x}" for byte in digits).encode()
-    yield "dotted", f"{bsn[:4]}.{bsn[4:6]}.{bsn[6:]}".encode()
-    for ahead in range(3):
-        whole = base64.b64encode(b"\0" * ahead + digits)
-        yield f"base64+{ahead}", whole[-(-ahead * 8 // 6) : (ahead + len(digits)) * 8 // 6]
-
-
-NEEDLES = tuple((form, needle) for bsn in BSNS for form, needle in spellings(bsn))
-
-
-def found(content: bytes) -> set[str]:
-    """Which spellings of whichever BSN stand in these bytes."""
-    lower = content.lower()
-    return {form for form, needle in NEEDLES if needle in (lower if form in ("hex", "percent") else content)}
 
 
 @pytest.mark.parametrize("form", dict(spellings(STRANGER)))
@@ -166,10 +142,10 @@ async def test_no_error_body_or_header_repeats_a_bsn(said: list[httpx.Response])
 
 async def test_no_file_of_a_gateway_holds_one(said: list[httpx.Response], visitor: Visitor) -> None:
     """Ledger, write-ahead log, index, keys, page keys, replicas, settings, standard error, anchors: all of it."""
-    files = _files(visitor.stage.folder / "gateways") + _files(visitor.stage.folder / "anchors")
-    kinds = {file.name.removesuffix("-wal") for file in files}
+    left = files(visitor.stage.folder / "gateways") + files(visitor.stage.folder / "anchors")
+    kinds = {file.name.removesuffix("-wal") for file in left}
     assert {"ledger.sqlite", "ledger.sqlite.index", "gateway.log", "page.key", "kade.jsonl"} <= kinds
-    assert {str(file): hits for file in files if (hits := found(_content(file)))} == {}
+    assert {str(file): hits for file in left if (hits := found(content(file)))} == {}
 
 
 async def test_standard_error_was_written_and_says_what_went_wrong_without_one(
@@ -210,15 +186,3 @@ async def test_no_url_to_another_holder_holds_one(bsn: str) -> None:
         assert found(repr(request.headers).encode()) == set()
     assert {request.body for request in asked} == {b""}
     assert bsn.encode() in search.body
-
-
-def _content(file: Path) -> bytes:
-    """What stands in it; a write-ahead log may just have been folded and gone."""
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
-def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.is_file()]
