@@ -25,6 +25,7 @@ from .consent_explain import explain
 from .consent_record import record, revoke
 from .consent_relation import relate, unrelate
 from .consent_static import import_static, sign_static
+from .plain_json import TwoMeanings, check_one_meaning
 
 app = typer.Typer(help="Sharing consent: record, revoke, read.", no_args_is_help=True)
 app.command("record")(record)
@@ -119,7 +120,12 @@ def in_words(found: Decided | Refused) -> str:
 
 def _question(path: Path) -> Question:
     try:
-        return _QuestionFile.model_validate_json(_bytes(path)).question()
+        content = _bytes(path)
+        question = _QuestionFile.model_validate_json(content).question()
+        check_one_meaning(content)
+        return question
+    except TwoMeanings as error:
+        raise _wrong(f"question: the file: {error}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -6,12 +6,11 @@ the file and the problem and never what is in the file.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
@@ -25,6 +24,7 @@ from ..overview.merge import PatientsDisagree, Told, as_json, merge
 from ..overview.shape import SCHEMA
 from ..reasons import Reason
 from .overview_table import overview_table
+from .plain_json import TwoMeanings, check_one_meaning
 
 BAD_INPUT, OTHER_PATIENT = 2, 3
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -111,23 +111,13 @@ def _bundle(file: str) -> Bundle:
     read = read_bundle(content, "")
     if not isinstance(read, Bundle):
         raise BadInput(f"{shown}: {read.detail}, expected FHIR JSON")
-    _read_one_way(content, shown)
-    return read
-
-
-def _read_one_way(content: bytes, shown: str) -> None:
-    """Refuse an object that names a key twice: which of two statuses or dates counts is not for a parser to say."""
-
-    def once(pairs: list[tuple[str, Any]]) -> None:
-        if len(dict(pairs)) != len(pairs):
-            raise BadInput(f"{shown}: an object names a key twice, expected FHIR JSON")
-
     try:
-        json.loads(content, object_pairs_hook=once)
-    except BadInput:
-        raise
+        check_one_meaning(content)
+    except TwoMeanings as problem:
+        raise BadInput(f"{shown}: {problem}, expected FHIR JSON") from None
     except (ValueError, RecursionError):
         raise BadInput(f"{shown}: not JSON, expected FHIR JSON") from None
+    return read
 
 
 def _told(name: str, bundles: list[Bundle]) -> Told:

@@ -101,6 +101,7 @@ def test_without_json_it_says_the_same_in_words(read: Any) -> None:
 WRONG: dict[str, Any] = {
     "not json": "{",
     "a list": "[]",
+    "a key twice": json.dumps(QUESTION).replace('"purpose"', '"purpose": "COC", "purpose"', 1),
     "unknown key": {**QUESTION, "fail_open": True},
     "no holder": {key: value for key, value in QUESTION.items() if key != "holder"},
     "bsn": {**QUESTION, "bsn": "123456789"},
