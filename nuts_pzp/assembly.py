@@ -14,6 +14,7 @@ from .audit.ledger.sqlite import StoreFailed
 from .audit.ledger.tail import Damaged
 from .audit.port import Logs, NotRecorded
 from .certificates import Certificates, named_in
+from .descriptors import allowed, needed
 from .emergency.desk import Desk
 from .furnished import ALERTS, Furnished
 from .furnishing import Furnishing
@@ -37,7 +38,7 @@ class Estate:
 
     def __init__(self, deployment: Deployment, folder: Path, ledger: Logs, *, accounts: bool = True) -> None:
         """`accounts`: do what is done once per deployment, such as bringing into the ledger what commands did."""
-        self._deployment, self._folder, self._ledger, self._accounts = deployment, folder, ledger, accounts
+        self._deployment, self._folder, self._ledger, self.accounts = deployment, folder, ledger, accounts
         self._store: State | None = None
         self._houses: dict[str, Furnished] = {}
         self._memories: dict[str, Memory] = {}
@@ -143,7 +144,7 @@ class Estate:
     async def _furnish(self, file: Path) -> Furnished:
         settings = read_tenant(file)
         assert self._store is not None
-        around = surroundings(self._deployment, self._folder, settings, self._store, quiet=not self._accounts)
+        around = surroundings(self._deployment, self._folder, settings, self._store, quiet=not self.accounts)
         network = self._deployment.listeners.network
         named = settings.model_dump(exclude_none=True)
         self._named[around.tenant.id] = list(named_in(named, around.folder, around.tenant.id))
@@ -152,7 +153,7 @@ class Estate:
             audit = await self._ledger.enter(around.tenant)
             listed = frozenset(self._deployment.adapters)
             replica = self._deployment.name if isinstance(self._deployment.state, PostgresState) else None
-            furnishing = Furnishing(settings, around, audit, listed, self._accounts, memory, replica)
+            furnishing = Furnishing(settings, around, audit, listed, self.accounts, memory, replica)
             await furnishing.prove()
             mutual = network is not None and network.client_roots_file is not None
             return furnishing.build(network.url if network else "", mutual=mutual)
@@ -170,7 +171,15 @@ class Estate:
         """Say of every slot of every tenant, and of every broken tenant file, how it is."""
         found = await asyncio.gather(*(one.checks() for one in self._houses.values()))
         broken = [Check(name, False, why) for name, why in self.broken.items()]
-        return [*broken, *self.certificates.checks(), *(check for checks in found for check in checks)]
+        return [*broken, self._files(), *self.certificates.checks(), *(check for checks in found for check in checks)]
+
+    def _files(self) -> Check:
+        """Say whether this process may have as many files open as its listeners and sources can come to need."""
+        listeners = self._deployment.listeners
+        open_here = sum(one is not None for one in (listeners.network, listeners.ehr, listeners.operations))
+        have, need = allowed(), needed(open_here)
+        says = f"{have} allowed" if have >= need else f"{have} allowed, up to {need} needed: raise the hard limit"
+        return Check("open files", have >= need, says)
 
     async def stop(self) -> None:
         """Stop everything; the doors are closed by now, so whoever is still inside is late."""

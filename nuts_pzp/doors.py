@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from .assembly import Estate
 from .audit.port import Audit
 from .emergency.meter import AlertMeter
+from .monthly import Monthly, by_process
 from .settings import DecisionApiSettings, Deployment, ListenerSettings, SettingsError
 from .web.acceptor import Shared
 from .web.decision import DecisionDoor
@@ -37,6 +38,7 @@ class Doors:
         self._shared = shared or {}
         self._servers: dict[str, Server] = {}
         self._ehr: EhrDoor | None = None
+        self._monthly: Monthly | None = None
         self.deciding: DecisionDoor | None = None
         """The decision API, for the operations listener, while the doors are open."""
 
@@ -51,6 +53,7 @@ class Doors:
         self._registry.register(Guarding(lambda: estate.houses))
         self._registry.register(estate.certificates)
         self._registry.register(AlertMeter(estate.desks))
+        await self._counting(estate)
         if listeners.network and any(house.holding for house in estate.houses):
             network = NetworkDoor(estate.house, system, listeners.network.url, meter)
             await self._open("network", estate.visited(network), listeners.network, network.unreadable)
@@ -59,6 +62,16 @@ class Doors:
             await self._open("ehr", estate.visited(ehr), listeners.ehr)
         if api := self._deployment.decision_api:
             self.deciding = DecisionDoor(estate, guard(api), system, meter)
+
+    async def _counting(self, estate: Estate) -> None:
+        """Have last month's indicators counted, where that is wanted, by the one process that does such things."""
+        if not (self._deployment.indicators and estate.accounts):
+            return
+        audit = self._deployment.audit
+        counting = by_process(self._folder / audit.path, self._folder / audit.keys)
+        self._monthly = Monthly(counting, lambda: [one.tenant.id for one in estate.houses if one.consulting])
+        self._registry.register(self._monthly)
+        await self._monthly.start()
 
     async def _open(
         self, name: str, app: App, settings: ListenerSettings, unreadable: Unreadable | None = None
@@ -69,6 +82,8 @@ class Doors:
     async def close(self) -> None:
         """Take nobody in any more; who is being answered has a few seconds."""
         self.deciding = None
+        if self._monthly is not None:
+            await self._monthly.stop()
         for name in DOORS:
             if server := self._servers.pop(name, None):
                 await server.stop()

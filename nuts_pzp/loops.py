@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from .descriptors import widen
+
 T = TypeVar("T")
 
 
 def run_on_uvloop(main: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end and return what it returned."""
+    """Run it to its end and return what it returned; with as many open files as the system lets us have."""
+    widen()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)

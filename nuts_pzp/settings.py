@@ -141,6 +141,8 @@ class Deployment(Strict):
     adapters: tuple[str, ...] = ()
     """Distribution names of adapters that are not ours and may be used."""
     log: LogSettings = LogSettings()
+    indicators: bool = False
+    """Show the indicators of the last complete month as metrics, for each tenant that consults (ADR 0015)."""
     workers: Annotated[int, Field(ge=1, le=32)] = 1
     """Processes that answer. With more than one, another writes the ledger and one more keeps them."""
 

@@ -142,6 +142,8 @@ def _written() -> dict[str, Any]:
     """Every response by name, and the same without a body for HEAD."""
     said = "Allowed, decided about and recorded"
     written = {name: _response(said, name, []) for name in ("Resource", "Bundle", "CapabilityStatement")}
+    for name in ("Resource", "Bundle"):
+        written[name]["headers"]["X-Break-Glass"] = {"$ref": "#/components/headers/X-Break-Glass"}
     for face, words in _TOLD.items():
         more = ["Retry-After"] if face.retry_after else ["WWW-Authenticate"] if face is Face.UNAUTHENTICATED else []
         more = ["Allow"] if face is Face.METHOD else more
@@ -171,6 +173,10 @@ def _components() -> dict[str, Any]:
         "headers": {
             "X-Meldcode": {"required": True, "schema": {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{12}$"}},
             "Cache-Control": {"required": True, "schema": {"const": "no-store"}},
+            "X-Break-Glass": {
+                "description": "The answer rests on an emergency alone, which the holder's officer was told of",
+                "schema": {"const": "recorded"},
+            },
             "Retry-After": {"required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}},
             "WWW-Authenticate": {"required": True, "schema": text},
             "Allow": {"required": True, "schema": text},

@@ -22,7 +22,7 @@ SMALLEST = 10
 """A figure about fewer is not shown."""
 ACUTE = "acute-admission"
 
-_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _ANSWERS = frozenset(
     {"Consent", "Goal", "Observation", "DeviceUseStatement", "Communication", "CommunicationRequest"}
     | {"QuestionnaireResponse"}
@@ -99,7 +99,7 @@ class Counting:
 
     def _begin(self, correlation: str, record: dict[str, Any]) -> None:
         began = _moment(record)
-        if f"{began.astimezone(_AMSTERDAM):%Y-%m}" != self.month:
+        if f"{began.astimezone(AMSTERDAM):%Y-%m}" != self.month:
             return
         acute = record.get("policy", {}).get("context") == ACUTE
         self._looks[correlation] = _Look(began, acute, self._who(record))

@@ -19,6 +19,7 @@ from rich.table import Table
 from .. import telemetry
 from ..assembly import Estate
 from ..audit.ledger.ledger import Ledger, Place
+from ..descriptors import widen
 from ..gateway import LEDGER_REFUSED
 from ..settings import Deployment, SettingsError, read_deployment
 from ..web.operations import Check
@@ -33,6 +34,7 @@ def run(
     telemetry.configure("error")
     try:
         deployment = read_deployment(config)
+        widen()
         found = asyncio.run(_look(deployment, config.resolve().parent))
     except (SettingsError, *LEDGER_REFUSED) as error:
         if as_json:

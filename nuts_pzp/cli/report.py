@@ -11,10 +11,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from ..audit import reading
-from ..audit.indicators import Counting
+from ..audit.counted import counted
 from ..audit.material import Unreadable
-from ..audit.seal import reader
 from ..gateway import placed
 from ..settings import SettingsError, read_deployment
 from .options import Config
@@ -44,12 +42,10 @@ def indicators(
         raise typer.Exit(2)
     try:
         place = placed(read_deployment(config), config.resolve().parent)
-        counting = Counting(chosen, reader(place.keys / tenant, tenant))
-        counting.add(entry.record for entry in reading.records(place.path, tenant))
+        told = counted(place.path, place.keys / tenant, tenant, chosen)
     except (SettingsError, Unreadable) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    told = counting.told()
     if as_json:
         typer.echo(json.dumps(told))
     else:

@@ -61,6 +61,8 @@ class Rules:
     patient: Rate
     refusals: Refusals
     room: Room
+    spared: frozenset[str] = frozenset()
+    """URAs that are not stopped for the patients they were refused; the incident is recorded all the same."""
 
 
 GENEROUS = Rules(
@@ -102,7 +104,7 @@ class Guard:
         """Let an organization ask once more, or say why not: stopped (ENUMERATION), or too much (THROTTLED)."""
         memory, now = self.memory, self._clock()
         if memory.stopped and (until := memory.stopped.get(ura)) is not None:
-            if now < until:
+            if now < until and ura not in self.rules.spared:
                 return self._stop("enumeration", Reason.ENUMERATION, "stopped after too many patients were refused")
             del memory.stopped[ura]
         if not memory.organizations.take(ura, self.rules.organization, now):
@@ -160,10 +162,11 @@ class Guard:
     def _incident(self, ura: str, patients: int, now: float) -> Kept:
         rule, memory = self.rules.refusals, self.memory
         del memory.refused[ura]
-        memory.stopped[ura] = now + rule.stop
+        stop = 0.0 if ura in self.rules.spared else rule.stop
+        memory.stopped[ura] = now + stop
         memory.counts["enumerations"] += 1
         _log.error("protection.enumeration", tenant=self._tenant, organization=ura, patients=patients)
-        told = {"organization": ura, "patients": patients, "stop_seconds": rule.stop, "window_seconds": rule.window}
+        told = {"organization": ura, "patients": patients, "stop_seconds": stop, "window_seconds": rule.window}
         return Kept("protection.enumeration", tuple((key, f"{value}") for key, value in told.items()))
 
     def _stop(self, limit: str, reason: Reason, why: str) -> Deny:

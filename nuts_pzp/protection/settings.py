@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ..identity import NotAnIdentifier, Ura
 from .guard import GENEROUS, Refusals, Room, Rules
 from .rates import Rate
 
@@ -29,9 +30,19 @@ class ProtectionSettings(BaseModel):
     """Distinct patients about whom one organization may be refused within the window; 0 does not watch."""
     refused_window_seconds: _Seconds = GENEROUS.refusals.window
     stop_seconds: _Seconds = GENEROUS.refusals.stop
+    not_stopped: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    """URAs that are not stopped: a reload lets one in at once that was, in every process."""
     at_once: Annotated[int, Field(ge=1, le=10_000)] = GENEROUS.room.at_once
     waiting: Annotated[int, Field(ge=0, le=10_000)] = GENEROUS.room.waiting
     wait_seconds: Annotated[float, Field(gt=0, le=60)] = GENEROUS.room.seconds
+
+    @field_validator("not_stopped")
+    @classmethod
+    def _uras(cls, uras: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(Ura.parse(one).value for one in uras)
+        except NotAnIdentifier as error:
+            raise ValueError(str(error)) from None
 
     def rules(self) -> Rules:
         """Return them as the guard keeps them."""
@@ -41,4 +52,5 @@ class ProtectionSettings(BaseModel):
             Rate(self.patient_per_second, self.patient_burst),
             Refusals(self.refused_patients, self.refused_window_seconds, self.stop_seconds),
             Room(self.at_once, self.waiting, self.wait_seconds),
+            frozenset(self.not_stopped),
         )

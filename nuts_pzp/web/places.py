@@ -9,7 +9,7 @@ class Places:
     """Counts who is in. An address beyond its share, or anybody beyond the whole, is not let in."""
 
     def __init__(self, whole: int = 1000, each: int = 250) -> None:
-        """`whole` stays below the usual limit of open files, so that the ledger and the way out never want for one."""
+        """`whole` counts in what a process may have open (`descriptors`): ledger and way out never want for one."""
         self._whole, self._each = whole, each
         self._held: Counter[str] = Counter()
 

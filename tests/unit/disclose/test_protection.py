@@ -178,6 +178,26 @@ async def test_a_reload_lets_nobody_off(holder: Any, fakes: Any) -> None:
     assert await door.consents() is Reason.ENUMERATION
 
 
+async def test_an_organization_that_is_named_is_let_in_at_once_and_what_it_does_is_still_told(
+    holder: Any, fakes: Any
+) -> None:
+    rule = Refusals(1, 60.0, 120.0)
+    door = Door(holder, fakes, refusals=rule)
+    for bsn in STRANGERS[:2]:
+        await door.search(bsn)
+    assert await door.consents() is Reason.ENUMERATION
+    ura, spared = fakes.CALLER.organization.ura.value, replace(GENEROUS, refusals=rule)
+    spared = replace(spared, spared=frozenset({ura}))
+    door.guard = Guard("meerwijck", spared, door.guard.memory, clock=lambda: door.now)
+    assert await door.consents() is None
+    holder.audit.events.clear()
+    assert {await door.search(bsn) for bsn in STRANGERS[2:5]} == {Reason.PATIENT_UNKNOWN}
+    [incident] = [event for event in holder.audit.events if isinstance(event, Kept)]
+    assert dict(incident.detail)["stop_seconds"] == "0.0"
+    door.guard = Guard("meerwijck", replace(GENEROUS, refusals=rule), door.guard.memory, clock=lambda: door.now)
+    assert await door.consents() is None, "off the list it begins anew: what was lifted does not come back"
+
+
 async def test_what_is_remembered_of_a_patient_is_no_identifier(holder: Any, fakes: Any) -> None:
     door = Door(holder, fakes)
     await door.search(STRANGERS[0])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from nuts_pzp.exchange import Caller
-from nuts_pzp.identity import Purpose
+from nuts_pzp.emergency.claim import Rule, plain
+from nuts_pzp.exchange import Access, Caller
+from nuts_pzp.fhir.request import FhirRequest
+from nuts_pzp.identity import Bsn, EmergencyReason, Patient, Purpose, Standing
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
 from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
@@ -107,3 +110,23 @@ def test_a_tenant_that_demands_bound_tokens_refuses_one_that_is_not() -> None:
     assert isinstance(refused, Deny)
     assert refused.reason is Reason.PROOF_ABSENT
     assert isinstance(judged(GOOD | {"cnf": {"jkt": "a" * 43}}, require_proof=True), Caller)
+
+
+def test_an_emergency_without_the_token_itself_is_no_complete_claim() -> None:
+    scopes = {"pzp-gf": "TREAT", "pzp-spoed": "ETREAT"}
+    claimed = {"scope": "pzp-spoed", "purpose_of_use": "ETREAT", "emergency_reason": "unresponsive"}
+    caller = judged(GOOD | claimed, scopes=scopes)
+    assert isinstance(caller, Caller)
+    assert caller.purpose is Purpose.EMERGENCY
+    everything = Rule(
+        frozenset({plain(GOOD["employee_role"])}), frozenset({"Z3"}), frozenset(EmergencyReason), frozenset({"Consent"})
+    )
+    patient = Patient(Bsn("999912008"), "1", Standing.KNOWN)
+
+    def refused(caller: Caller) -> Deny | None:
+        return everything.refuses(Access(caller, FhirRequest("search-type", "Consent"), patient, "MELD12345678"))
+
+    found = refused(caller)
+    assert found is not None
+    assert found.reason is Reason.EMERGENCY_INCOMPLETE
+    assert refused(replace(caller, token_digest=b"t" * 32)) is None, "the token is all that it lacks"
