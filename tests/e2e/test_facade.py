@@ -11,7 +11,7 @@ import pytest
 from facade_client import QUERIES, FacadeClient, entries, patient_id, tag
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.operationoutcome import OperationOutcome
-from staging import Visitor
+from staging import FHIR, Visitor
 
 from nuts_pzp.consult.facade.ids import LIFETIME, Bound, Ids
 from nuts_pzp.identity import Professional, Purpose
@@ -71,6 +71,23 @@ async def test_one_server_to_its_client_and_all_sources_behind_it(visitor: Visit
         if item["ref"] and not item["key"].startswith(("representative", "first-contact", "conversation"))
     }
     assert led <= shown, "whatever leads in the overview can be found here"
+
+
+@pytest.mark.parametrize("slug", ["postma", "dalen", "brouwer", "hofstra"])
+async def test_a_consultation_as_fhir_is_valid_as_a_whole_and_has_history_when_asked(
+    visitor: Visitor, slug: str
+) -> None:
+    plain, whole = [
+        await visitor.consultation(json=visitor.question(slug, history=history), headers=FHIR)
+        for history in (False, True)
+    ]
+    for answer in (plain, whole):
+        Bundle.model_validate(answer.json())
+        assert answer.json()["total"] == len(entries(answer, "match"))
+    told = [{one["meta"]["source"] for one in entries(answer, "match")} for answer in (plain, whole)]
+    assert told[0] <= told[1]
+    earlier = [one for one in entries(whole, "match") if "history" in {tag["code"] for tag in one["meta"]["tag"]}]
+    assert {one["meta"]["source"] for one in earlier} == told[1] - told[0]
 
 
 async def test_what_came_is_read_again_by_its_id(visitor: Visitor) -> None:
