@@ -31,7 +31,7 @@ class Policies:
         """Raise ValueError for a scope that means a policy which is not there, or policies of two FHIR versions."""
         if missing := sorted(set(scopes.values()) - set(named)):
             raise ValueError(f"a scope means policy {missing[0]}, which is not there")
-        if len({policy.capability.version for policy in named.values()}) > 1:
+        if len(named) > 1 and len({policy.capability.version for policy in named.values()}) > 1:
             raise ValueError("policies of two FHIR versions: a tenant's own server speaks one")
         self._named, self._scopes = dict(named), dict(scopes)
         self._capability = reduce(joined, [policy.capability for policy in self._named.values()])
