@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check test-long bench mutation interop-nuts interop-fhir interop-whole interop-opa interop-nginx interop-validator lock clean
+.PHONY: setup demo test check test-long bench mutation interop-nuts interop-fhir interop-whole interop-opa interop-nginx interop-validator deep fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test-long   long and large versions of the tests"
 	@echo "make bench       the benchmark table"
 	@echo "make mutation    changes the program in many small ways and counts what the tests notice (an hour)"
+	@echo "make fuzz        random input for the request parser, the answer check and the judge of proofs; FUZZ_SECONDS each"
 	@echo "make interop-nginx   docs/how-to/nginx.md before the simulated region, with the nginx that is installed"
 	@echo "make interop-nuts | interop-fhir | interop-whole | interop-opa | interop-validator   against counterparts named by environment variables"
 
@@ -43,9 +44,17 @@ bench: setup
 	@$(BIN)/python tools/bench
 
 # Needs what make setup leaves out: it is installed from its own lock.
-mutation: setup
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-deep.lock
+mutation: deep
 	@$(BIN)/python tools/mutation.py
+
+# What make setup leaves out of the lock of its own that make mutation and make fuzz need.
+deep: setup
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-deep.lock
+
+# Its seeds run in make test as well.
+FUZZ_SECONDS ?= 20
+fuzz: deep
+	@$(BIN)/python tools/fuzz.py --seconds $(FUZZ_SECONDS)
 
 interop-nuts: setup
 	@$(BIN)/python -m pytest -rs tests/interop/test_nuts_node.py

@@ -76,6 +76,22 @@ def self_url(request: FhirRequest, base: str) -> str:
     return f"{where}?{asked.query}" if asked.method == "GET" and asked.query else where
 
 
+def plainly(raw: bytes) -> bytes:
+    r"""Return JSON bytes in which plain letters are not written as `\u00..`: so no address or key hides from bytes.
+
+    The meaning is the same; the very same object when there is no such escape.
+    """
+    return _NEEDLESS.sub(_letter, raw) if b"\\u00" in raw else raw
+
+
+_NEEDLESS = re.compile(rb"\\(?:u00([2-7][0-9A-Fa-f])|.)", re.DOTALL)
+
+
+def _letter(found: re.Match[bytes]) -> bytes:
+    letter = bytes([int(found[1], 16)]) if found[1] else b""
+    return found[0] if letter in (b"", b'"', b"\\", b"\x7f") else letter
+
+
 def _escaped(base: str) -> bytes:
     r"""An address as some servers write it in JSON: `\/` for a slash."""
     return base.replace("/", "\\/").encode()

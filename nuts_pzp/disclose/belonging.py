@@ -248,9 +248,15 @@ class Whose:
                 bsns = {mark.value for mark in _PERSON.decode(one).identifier or () if mark.is_bsn}
                 if bsns != {self._patient.bsn.value}:
                     return False
-            elif Belongs.OTHER in (self._of_reference(inner.patient), self._of_reference(inner.subject)):
+            elif not (self._fits_within(inner.patient) and self._fits_within(inner.subject)):
                 return False
         return True
+
+    def _fits_within(self, owner: Reference | None) -> bool:
+        """True for no owner, the patient, and what is contained as well; one that cannot be read may be anybody."""
+        if owner is None or (belongs := self._of_reference(owner)) is Belongs.OURS:
+            return True
+        return belongs is Belongs.NOBODY and owner.reference is not None and owner.reference.startswith("#")
 
 
 def local(reference: str, bases: tuple[str, ...]) -> str | None:

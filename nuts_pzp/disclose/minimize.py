@@ -7,7 +7,7 @@ the patient of the decision. What stays keeps its bytes, but for internal addres
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -20,7 +20,7 @@ from ..forwarding.port import FhirAnswer
 from ..identity import eleven_test
 from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
-from .addresses import Addresses, Outside, published_base, self_url
+from .addresses import Addresses, Outside, plainly, published_base, self_url
 from .belonging import UNREADABLE, Belongs, Broken, Head, Reference, Whose, head, local, refuse_repeated_keys, why
 from .searchset import TO_JUDGE, TO_WRITE, Bundle, Entry, Link, RawBundle
 from .selection import Selection
@@ -72,6 +72,8 @@ def minimize(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Mi
     try:
         if not answer.body.isascii():
             answer.body.decode("utf-8")
+        if (plain := plainly(answer.body)) is not answer.body:
+            answer = replace(answer, body=plain)
         if access.request.interaction == "read":
             return _one(answer, access, outside)
         return _Searchset(answer.body, access, outside, answer.base).minimized(answer.status)

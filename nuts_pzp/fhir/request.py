@@ -81,6 +81,8 @@ _CONTINUATION = re.compile(r"(?:/[A-Za-z0-9._~!$'()*,:@=+-]+)*/?(?:\?[A-Za-z0-9.
 _POSTED = (("content-type", envelope.FORM),)
 _MASKED = frozenset({"identifier", "birthdate", "patient", "subject", "_id"})
 
+_NINE = re.compile(r"(?<![0-9])[0-9]{9}(?![0-9])")
+
 _NEVER = frozenset({"List", "Composition", "Bundle"})
 _WITHOUT_PATIENT = frozenset(
     {"Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "Endpoint", "Substance"}
@@ -248,5 +250,8 @@ def _shown(name: str, values: tuple[str, ...]) -> str:
 
 
 def _could_be_bsn(value: str) -> bool:
+    """True when nine digits in it could be one, but for a code of nine digits of another system."""
     system, _, code = value.rpartition("|")
-    return eleven_test(code) and (not system or system == BSN_SYSTEM)
+    if system and BSN_SYSTEM not in system and code.isdigit():
+        value = system
+    return any(eleven_test(digits) for digits in _NINE.findall(value))

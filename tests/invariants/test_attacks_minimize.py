@@ -166,6 +166,9 @@ WITHIN: dict[str, Any] = {
         "id": "x",
         "identifier": [{"system": "x", "value": "7"}],
     },
+    "a goal of whom nobody can read": {"resourceType": "Goal", "id": "x", "subject": {"reference": "Patient?_id=p2"}},
+    "a goal of a name": {"resourceType": "Goal", "id": "x", "subject": {"display": "X"}},
+    "a goal of a group": {"resourceType": "Goal", "id": "x", "subject": {"reference": "Group/g1"}},
     "a person": {"resourceType": "Person", "id": "x", "identifier": [{"system": BSN_SYSTEM, "value": OTHER}]},
     "a group": {"resourceType": "Group", "id": "x", "member": [{"entity": {"reference": "Patient/p2"}}]},
 }

@@ -231,6 +231,16 @@ def test_continuation_that_could_leave_the_base_is_refused(beyond: str) -> None:
     assert not stays_below(beyond)
 
 
+@pytest.mark.parametrize(
+    "value", ["900012341", "x900012341", "a,900012341", "a 900012341", "|900012341", "900012341|7"]
+)
+def test_template_masks_nine_digits_that_could_be_a_bsn(value: str) -> None:
+    shown = template(
+        FhirRequest("search-type", "Goal", params=(("category", (value, "http://snomed.info/sct|713603004")),))
+    )
+    assert shown == "GET Goal?category=#patient,http://snomed.info/sct|713603004"
+
+
 def test_template_masks_everything_that_says_who() -> None:
     search = parsed(get("patient=p1&_id=c1&scope=a%7Ctreatment,900012341&category=http://snomed.info/sct%7C129125009"))
     assert template(search) == (
