@@ -16,7 +16,9 @@ import psycopg
 import pytest
 import yaml
 from office import LOCAL_ONLY, OPERATOR, WORD, Office, asked
+from typer.testing import CliRunner
 
+from nuts_pzp.cli import application
 from nuts_pzp.identity import Bsn, Organization, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
@@ -148,6 +150,8 @@ async def test_without_the_server_nothing_is_permitted_and_it_mends_by_itself(pa
         try:
             for _ in range(3):
                 assert isinstance(await asked(estate), Unavailable)
+            await asyncio.sleep(0.5)
+            assert "meerwijck: accounting" in {check.what for check in await estate.checks() if not check.ok}
         finally:
             cluster.start()
         await asyncio.sleep(0.6)
@@ -298,6 +302,14 @@ async def test_what_is_confirmed_is_on_disk_whatever_the_database_is_set_to(dsn:
     said = await store.run(lambda line: line.rows("SELECT current_setting('synchronous_commit')"), again=True)
     store.close()
     assert said == [("on",)]
+
+
+def test_check_says_that_the_server_is_away_and_not_how_to_reach_it(pair: Pair, dsn: str) -> None:
+    (pair.one.folder / "dsn").write_text("host=127.0.0.1 port=9 user=geheim dbname=pzp password=zeergeheim")
+    said = CliRunner().invoke(application(("check",)), ["check", "--config", str(pair.one.config)])
+    assert said.exit_code != 0
+    assert "state" in said.output
+    assert "geheim" not in said.output
 
 
 @pytest.mark.parametrize(
