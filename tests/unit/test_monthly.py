@@ -7,17 +7,21 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from nuts_pzp import monthly
+from nuts_pzp import doors, monthly
 from nuts_pzp.audit.counted import last_month
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
+from nuts_pzp.certificates import Certificates
 from nuts_pzp.crew.counts import Counts, told
+from nuts_pzp.doors import Doors
 from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.monthly import Monthly, NotCounted, by_process
+from nuts_pzp.settings import Deployment
 
 NOW = datetime(2026, 12, 9, 3, 0, tzinfo=UTC)
 WHOLE: dict[str, Any] = {
@@ -174,3 +178,46 @@ async def test_the_supervisor_shows_what_its_one_worker_counted_once() -> None:
     together.heard(1, 12, told(other))
     [patients] = [family for family in together.collect() if family.name == "nuts_pzp_month_patients"]
     assert [(sample.labels["tenant"], sample.value) for sample in patients.samples] == [("kade", 41)]
+
+
+class Estate:
+    """As much of an estate as the doors ask for."""
+
+    def __init__(self, *, accounts: bool) -> None:
+        self.accounts = accounts
+        self.certificates = Certificates(lambda: ())
+        self.houses = [_house("kade", consults=True), _house("wilgenhof", consults=False)]
+
+    def desks(self) -> dict[str, Any]:
+        return {}
+
+
+def _house(id: str, *, consults: bool) -> Any:
+    tenant = Tenant(id, Organization(Ura("90000444"), "N6", "x"))
+    return SimpleNamespace(tenant=tenant, holding=None, consulting=object() if consults else None)
+
+
+@pytest.mark.parametrize(
+    ("switched_on", "accounts", "shown"), [(True, True, True), (False, True, False), (True, False, False)]
+)
+async def test_it_is_shown_at_the_operations_listener_where_it_is_switched_on_and_by_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, switched_on: bool, accounts: bool, shown: bool
+) -> None:
+    settings = {
+        "name": "kade.example",
+        "listeners": {"operations": {"port": 0}},
+        "audit": {"path": "ledger.sqlite", "keys": "keys"},
+        "state": "state",
+        "tenants": "tenants",
+        "indicators": switched_on,
+    }
+    counting, asked = counter({"kade": WHOLE})
+    monkeypatch.setattr(monthly, "SOON", 0.0)
+    monkeypatch.setattr(doors, "by_process", lambda ledger, keys: counting)
+    registry = CollectorRegistry()
+    one = Doors(Deployment.model_validate(settings), tmp_path, registry)
+    await one.open(cast(Any, Estate(accounts=accounts)), cast(Any, object()))
+    await asyncio.sleep(0.05)
+    await one.close()
+    assert {tenant for tenant, _ in asked} == ({"kade"} if shown else set()), "who does not consult is not counted"
+    assert ("nuts_pzp_month_patients{" in generate_latest(registry).decode()) is shown

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,18 @@ class OfficerSpool:
         return None
 
     def _write(self, alert: Alert) -> None:
-        partial, whole = self._folder / f".{alert.id}.{os.getpid()}", self._folder / f"{alert.id}.json"
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(orjson.dumps(alert.written()) + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(whole)
+        # A name of its own for every attempt: one that was given up (a stop, a reload) may still be writing.
+        partial, whole = self._folder / f".{alert.id}.{secrets.token_hex(8)}", self._folder / f"{alert.id}.json"
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                out.write(orjson.dumps(alert.written()) + b"\n")
+                out.flush()
+                os.fsync(out.fileno())
+            partial.replace(whole)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -157,3 +159,46 @@ async def test_who_reads_the_spool_never_sees_half_an_alert(tmp_path: Path) -> N
         await one.alarm.tell(ALERT)
         names = os.listdir(tmp_path / "spool")  # noqa: PTH208
         assert names == [f"{ALERT.id}.json"]
+
+
+async def test_an_attempt_that_was_given_up_and_still_writes_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_synced, second_opened, first_done = threading.Event(), threading.Event(), threading.Event()
+    honest, honest_sync, opened = os.fdopen, os.fsync, iter(range(9))
+
+    def fdopen(descriptor: int, mode: str) -> Any:
+        if next(opened) == 1:
+            second_opened.set()
+            assert first_done.wait(10)
+        return honest(descriptor, mode)
+
+    def fsync(descriptor: int) -> None:
+        honest_sync(descriptor)
+        if not first_synced.is_set():
+            first_synced.set()
+            assert second_opened.wait(10)
+
+    monkeypatch.setattr(os, "fdopen", fdopen)
+    monkeypatch.setattr(os, "fsync", fsync)
+    async with spool(tmp_path) as one:
+        former = asyncio.create_task(one.alarm.tell(ALERT))
+        await asyncio.to_thread(first_synced.wait, 10)
+        successor = asyncio.create_task(one.alarm.tell(ALERT))
+        assert await former is None
+        assert one.got == [ALERT.written()], "whole, although another has begun to write the same"
+        first_done.set()
+        assert await successor is None
+        assert one.got == [ALERT.written()]
+
+
+async def test_an_alert_that_cannot_be_synced_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with spool(tmp_path) as one:
+        monkeypatch.setattr(os, "fsync", full)
+        assert isinstance(await one.alarm.tell(ALERT), Unavailable)
+        assert os.listdir(tmp_path / "spool") == []  # noqa: PTH208
