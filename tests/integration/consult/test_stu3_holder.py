@@ -18,13 +18,17 @@ import stu3_source as there
 from fhir.resources.STU3.capabilitystatement import CapabilityStatement
 from prometheus_client import CollectorRegistry
 
-from nuts_pzp.accounted import Allowed
+from nuts_pzp.accounted import Allowed, Denied
 from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.authorization.policies import Policies
+from nuts_pzp.disclose.decide import decide
+from nuts_pzp.exchange import Attempt
+from nuts_pzp.fhir.request import RawRequest
 from nuts_pzp.house import Consulting, Holding, House
 from nuts_pzp.identity import BSN_SYSTEM, Organization, Professional, Tenant, Ura
 from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.overview.shape import Overview
+from nuts_pzp.reasons import Reason
 from nuts_pzp.sandbox.fhir_server import FhirServerTwin
 from nuts_pzp.systems import regorus
 from nuts_pzp.systems.fhir_server import build_connector, build_records
@@ -217,3 +221,20 @@ async def test_own_data_in_stu3_is_read_at_home_in_stu3(scene: Scene) -> None:
     here = replace(scene.consulting, locator=rooms, directory=rooms, own=scene.holding.records)
     overview = await replace(scene, consulting=here).overview()
     assert [one.dialect for one in overview.sources] == ["stu3"]
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed"),
+    [(TREATMENTS, True), (f"patient=Patient/7&category={SCT}%7C129125009", False)],
+    ids=["stu3", "r4"],
+)
+async def test_an_enforcement_point_of_a_stu3_holder_gets_the_same_decision(
+    scene: Scene, query: str, allowed: bool
+) -> None:
+    caller = await scene.holding.network.verify(FAKES.PRESENTED)
+    raw = RawRequest("GET", "/Consent", query, (), b"")
+    decision = await decide(scene.holding, Attempt("MELD12345678"), caller, raw, FAKES.NOW)
+    assert isinstance(decision, Allowed) is allowed
+    if isinstance(decision, Denied):
+        assert decision.stop.reason is Reason.REQUEST_VERSION
+        assert scene.asked_for_data() == []
