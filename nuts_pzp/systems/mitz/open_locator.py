@@ -51,7 +51,7 @@ class MitzLocator:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raise NotAQuestion or ValueError when the organization itself cannot be named in a question."""
-        self._own, self._user = own, Party(own.ura, own.type)
+        self._user = Party(own.ura, own.type)
         if own.type not in codes.ORGANIZATION_TYPES | settings.user_types:
             raise ValueError("organization.type is not one that Mitz knows; user_types adds a region's own")
         self._roster = Roster(settings.roles, settings.professional_id_root)
@@ -60,7 +60,7 @@ class MitzLocator:
         self._breaker, self._held_until = Breaker(), float("-inf")
 
     async def locate(self, intended: Receipt[Intended], /) -> Gathered[Holder]:
-        """Return each other organization once; every failure, and every part that was left out, is a gap."""
+        """Return each organization once, ours too; every failure, and every part that was left out, is a gap."""
         inquiry = intended.event.inquiry
         question = self._question(inquiry)
         if isinstance(question, Deny):
@@ -128,8 +128,7 @@ class MitzLocator:
         self._breaker.succeeded()
         for flaw in found.dropped:
             _tell(Reason.LOCALIZATION_BROKEN, f"Mitz: {flaw.value}", question, suspicious=flaw.is_suspicious)
-        own = self._own.ura.value
-        holders = tuple(Holder(ura, FOUND_BY) for ura in found.holders if ura.value != own)
+        holders = tuple(Holder(ura, FOUND_BY) for ura in found.holders)
         return Gathered(holders, tuple(Gap("localization", _broken(flaw.value)) for flaw in found.dropped))
 
     async def start(self) -> None:

@@ -207,10 +207,10 @@ async def test_plq_relates_to_mismatch(setting: Setting) -> None:
         assert [gap.stop.reason for gap in found.gaps] == [Reason.LOCALIZATION_BROKEN]
 
 
-async def test_the_own_organization_is_left_out(setting: Setting) -> None:
+async def test_the_own_organization_is_named_like_any_other(setting: Setting) -> None:
     setting.subscribed("90000444", "N6")
     setting.twin.choices[:] = [may("RPZAC001")]
-    assert (await setting.located()).items == ()
+    assert [one.ura.value for one in (await setting.located()).items] == ["90000444"]
 
 
 ENDS = {
