@@ -103,11 +103,6 @@ class Holder:
         disclose["protection"] = NO_LIMITS
         if workers > 1:
             settings["deployment.yaml"]["workers"] = workers
-        disclose["protection"] = {
-            f"{what}_{limit}": 100_000
-            for what in ("organization", "tenant", "patient")
-            for limit in ("per_second", "burst")
-        }
         async with self.stand.gateway(settings, HOLDER, "network") as process:
             yield process
 
