@@ -150,16 +150,18 @@ def _subject(subject: Subject, facts: Facts) -> dict[str, Any]:
         "organization": organization,
         "user": {"id": subject.user, "role": subject.role},
     }
+    if not facts.bsn or facts.bsn.encode() not in orjson.dumps(whole):
+        return whole  # nearly always: where its digits stand nowhere, there is nothing to replace
     masked: dict[str, Any] = _without_bsn(whole, facts)
     return masked
 
 
 def _without_bsn(value: Any, facts: Facts) -> Any:
     """Replace the patient's BSN wherever it stands in what is said of the subject."""
+    if isinstance(value, str):
+        return value.replace(facts.bsn, BSN) if facts.bsn else value
     if not facts.bsn:
         return value
-    if isinstance(value, str):
-        return value.replace(facts.bsn, BSN)
     if isinstance(value, Mapping):
         return {_without_bsn(name, facts): _without_bsn(inner, facts) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -52,8 +52,10 @@ role_text := lower(concat(" ", [word | some word in split(input.subject.user.rol
 }
 
 role if {
-	data.pzp_roles.care[role_text]
-	not data.pzp_roles.administrative[role_text]
+	text := role_text
+	roles := data.pzp_roles
+	roles.care[text]
+	not roles.administrative[text]
 }
 
 purpose if input.context.purpose_of_use in {"TREAT", "ETREAT"}
@@ -94,7 +96,7 @@ search if {
 	input.action.request.method == "POST"
 	input.context.patient_bsn != ""
 	params == {"identifier": [[concat("|", ["http://fhir.nl/fhir/NamingSystem/bsn", input.context.patient_bsn])]]}
-	includes_only(set())
+	input.action.fhir_rest.include == []
 }
 
 # 1a The conversation, by its procedure.
@@ -123,34 +125,38 @@ search if {
 search if {
 	input.resource.type == "Goal"
 	params == {"patient": [[patient]], "category": [[pzp_procedure]]}
-	includes_only(set())
+	input.action.fhir_rest.include == []
 }
 
 search if {
 	input.resource.type == "Goal"
 	params == {"patient": [[patient]]}
-	includes_only(set())
+	input.action.fhir_rest.include == []
 }
 
 # 5 Wishes and positions: any of the five codes. The first has its system; the guide's own text writes it only once.
 search if {
 	input.resource.type == "Observation"
-	object.keys(params) == {"patient", "code"}
-	params.patient == [[patient]]
-	count(params.code) == 1
-	startswith(params.code[0][0], "http://snomed.info/sct|")
-	every code in params.code[0] { trim_prefix(code, "http://snomed.info/sct|") in observation_codes }
-	includes_only(set())
+	asked := params
+	object.keys(asked) == {"patient", "code"}
+	asked.patient == [[patient]]
+	count(asked.code) == 1
+	startswith(asked.code[0][0], "http://snomed.info/sct|")
+	known := observation_codes
+	every code in asked.code[0] { trim_prefix(code, "http://snomed.info/sct|") in known }
+	input.action.fhir_rest.include == []
 }
 
 # 6 The implanted defibrillator, by any of its codes; without where a source cannot search by one.
 search if {
 	input.resource.type == "DeviceUseStatement"
-	object.keys(params) == {"patient", "device.type"}
-	params.patient == [[patient]]
-	count(params["device.type"]) == 1
-	startswith(params["device.type"][0][0], "http://snomed.info/sct|")
-	every code in params["device.type"][0] { trim_prefix(code, "http://snomed.info/sct|") in device_codes }
+	asked := params
+	object.keys(asked) == {"patient", "device.type"}
+	asked.patient == [[patient]]
+	count(asked["device.type"]) == 1
+	startswith(asked["device.type"][0][0], "http://snomed.info/sct|")
+	known := device_codes
+	every code in asked["device.type"][0] { trim_prefix(code, "http://snomed.info/sct|") in known }
 	includes_only({"DeviceUseStatement:device"})
 }
 
@@ -164,17 +170,18 @@ search if {
 search if {
 	input.resource.type == "CommunicationRequest"
 	params == {"patient": [[patient]], "category": [["http://snomed.info/sct|223449006"]]}
-	includes_only(set())
+	input.action.fhir_rest.include == []
 }
 
 # The form, by its canonical, with or without version; by subject or by patient.
 search if {
 	input.resource.type == "QuestionnaireResponse"
+	asked := params
 	some name in {"subject", "patient"}
-	object.keys(params) == {name, "questionnaire"}
-	params[name] == [[patient]]
-	one_of_ours(params.questionnaire, questionnaires)
-	includes_only(set())
+	object.keys(asked) == {name, "questionnaire"}
+	asked[name] == [[patient]]
+	one_of_ours(asked.questionnaire, questionnaires)
+	input.action.fhir_rest.include == []
 }
 
 observation_codes := {
