@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .exchange import Access, Attempt, Inquiry, Source
+from .exchange import Access, Attempt, Generation, Inquiry, Source
 from .identity import Bsn, Professional
 from .outcome import Gap, Permit, Stop
 
@@ -24,7 +24,7 @@ class Allowed:
     access: Access
     grounds: tuple[Permit, ...]
     policy: str = ""
-    generation: int = 0
+    generation: Generation | None = None
     """Of the patient's choice when consent was asked; not recorded. A later one is decided anew."""
 
     @property

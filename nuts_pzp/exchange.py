@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from .fhir.bundle import Resource
 from .fhir.request import FhirRequest
@@ -58,6 +58,15 @@ class Caller:
     """What the professional added to the coded reason of an emergency; free text, sealed in the audit."""
 
 
+class Generation(NamedTuple):
+    """What the state holds of one patient, by number: as long as both are the same, nothing about it changed."""
+
+    learnt: int
+    """Of what registers told, and of whatever makes decide anew (ADR 0059)."""
+    choices: int
+    """Of the choices that were recorded here; 0 when there are none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """One verified caller asks one canonical request about one patient. What consent, policy and audit see."""
@@ -69,6 +78,8 @@ class Access:
     """The meldcode of the request, by which an alert and the audit log find each other."""
     presumed: bool = False
     """The holder itself has evidence of a relation and its profile lets consent be presumed (spec consent 4.4)."""
+    seen: Generation | None = field(default=None, repr=False, compare=False)
+    """What was seen when consent began to be asked. A source may rest on it, for who asks looks again afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from ..exchange import Generation
 from ..identity import Bsn
 from ..outcome import Deny, Permit, Unavailable
 from ..reasons import Reason
@@ -28,7 +29,7 @@ DENY_LIMIT = 30.0
 class _Kept:
     verdict: Verdict
     patient: bytes
-    generation: int
+    generation: Generation
     until: float
 
 
@@ -38,7 +39,7 @@ class _Flight:
 
     task: asyncio.Task[Verdict]
     patient: bytes
-    generation: int
+    generation: Generation
     purged: bool = False
 
 
@@ -53,17 +54,24 @@ class Reuse:
     _kept: OrderedDict[bytes, _Kept] = field(default_factory=OrderedDict, repr=False)
     _flights: dict[bytes, _Flight] = field(default_factory=dict, repr=False)
 
-    async def ask(self, token: bytes, question: bytes, bsn: Bsn, put: Callable[[], Awaitable[Verdict]]) -> Verdict:
+    async def ask(
+        self,
+        token: bytes,
+        question: bytes,
+        bsn: Bsn,
+        put: Callable[[], Awaitable[Verdict]],
+        seen: Generation | None = None,
+    ) -> Verdict:
         """Return a kept verdict, join the same question in flight, or `put` it. A cancelled waiter cancels nobody else.
 
         `token` is the token's digest, not empty. A Permit whose patient's choice changed on its way is asked once more,
-        then refused.
+        then refused. `seen` is what its asker saw a moment ago and will hold against a new look.
         """
         key = self._digest(b"question", token, question)
         patient: bytes | None = None
         for _ in range(2):
-            generation = await self.generations.generation(bsn)
-            if not isinstance(generation, int):
+            generation = await self.generations.generation(bsn) if seen is None else seen
+            if not isinstance(generation, Generation):
                 return _failed(generation)
             kept = self._kept.get(key)
             if kept is not None and self.clock() < kept.until and kept.generation == generation:
@@ -78,13 +86,16 @@ class Reuse:
             if not isinstance(verdict.outcome, Permit):
                 return verdict
             now = await self.generations.generation(bsn)
-            if not isinstance(now, int):
+            if not isinstance(now, Generation):
                 return _failed(now)
             if not flight.purged and now == flight.generation:
                 return verdict
+            seen = None
         return Verdict(Deny(Reason.CONSENT_CONFLICT, detail="changed-while-asked"), explicit=False, specificity=4)
 
-    async def _fly(self, key: bytes, patient: bytes, generation: int, put: Callable[[], Awaitable[Verdict]]) -> Verdict:
+    async def _fly(
+        self, key: bytes, patient: bytes, generation: Generation, put: Callable[[], Awaitable[Verdict]]
+    ) -> Verdict:
         task = asyncio.current_task()
         try:
             verdict = await put()
@@ -97,7 +108,7 @@ class Reuse:
             self._keep(key, patient, generation, verdict)
         return verdict
 
-    def _keep(self, key: bytes, patient: bytes, generation: int, verdict: Verdict) -> None:
+    def _keep(self, key: bytes, patient: bytes, generation: Generation, verdict: Verdict) -> None:
         """Permits and denies only, never longer than their limit; the least recently used goes first."""
         limit = {Permit: PERMIT_LIMIT, Deny: DENY_LIMIT}.get(type(verdict.outcome), 0.0)
         seconds = min(verdict.cacheable_for, limit)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..exchange import Generation
 from ..identity import Bsn
 from ..outcome import Outcome
 
@@ -15,7 +16,7 @@ from ..outcome import Outcome
 class Generations(Protocol):
     """One tenant's generations, shared by all workers and replicas."""
 
-    async def generation(self, bsn: Bsn, /) -> Outcome[int]:
+    async def generation(self, bsn: Bsn, /) -> Outcome[Generation]:
         """Return the patient's generation as it is now; Unavailable when it cannot be told. Asked at every request."""
         ...
 
@@ -23,9 +24,10 @@ class Generations(Protocol):
 class Single:
     """The generations of a house without state: nothing can tell it of a change."""
 
-    async def generation(self, bsn: Bsn, /) -> Outcome[int]:
-        """Always the same one."""
-        return 0
+    async def generation(self, bsn: Bsn, /) -> Outcome[Generation]:
+        """Always the same one, and one that no state gives: nobody can rest on it."""
+        return _ALWAYS
 
 
+_ALWAYS = Generation(-1, -1)
 SINGLE = Single()

@@ -230,7 +230,8 @@ class SharingConsent:
         question = repeatable.sameness(access) if repeatable else None
         if question is None:
             return await put()
-        return await self.reuse.ask(token, index.to_bytes(2, "big") + question, access.patient.bsn, put)
+        key = index.to_bytes(2, "big") + question
+        return await self.reuse.ask(token, key, access.patient.bsn, put, access.seen)
 
 
 def _presumed(heard: Heard) -> tuple[Evidence, ...]:

@@ -14,7 +14,7 @@ import structlog
 
 from ..accounted import Allowed, Decision, Denied
 from ..addressing.port import Directory
-from ..exchange import Access, Attempt, Caller
+from ..exchange import Access, Attempt, Caller, Generation
 from ..fhir.request import Capability, FhirRequest, RawRequest, parse
 from ..house import Holding
 from ..identity import Organization, Patient, Standing, Tenant
@@ -156,19 +156,20 @@ class Consented:
     """A permit, and the generation of the patient's choice that all of it was asked in."""
 
     permit: Permit
-    generation: int
+    generation: Generation
 
 
 async def consent_of(house: Holding, access: Access) -> Outcome[Consented]:
     """Ask for consent until the patient's choice did not change meanwhile; Deny when it keeps changing.
 
-    A source may have been asked before the change and another after it: such a permit is none.
+    A source may have been asked before the change and another after it: such a permit is none. The look before
+    serves the sources as well, so that one question is one look and the one that holds it against what is true now.
     """
     for _ in range(_TURNS):
         generation = await house.generations.generation(access.patient.bsn)
-        if not isinstance(generation, int):
+        if not isinstance(generation, Generation):
             return generation
-        consent = await house.consent.ask(access)
+        consent = await house.consent.ask(replace(access, seen=generation))
         if not isinstance(consent, Permit):
             return consent
         if generation == await house.generations.generation(access.patient.bsn):

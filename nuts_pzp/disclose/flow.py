@@ -15,7 +15,7 @@ import structlog
 
 from ..accounted import Allowed, Denied, Disclosed, Receipt
 from ..authentication.certificate import described
-from ..exchange import Attempt, Caller, Presented
+from ..exchange import Attempt, Caller, Generation, Presented
 from ..fhir.request import RawRequest
 from ..house import Holding
 from ..identity import Standing
@@ -123,7 +123,7 @@ async def still(house: Holding, allowed: Receipt[Allowed], content: Outcome[Mini
     access, generation = allowed.event.access, allowed.event.generation
     for _ in range(_DECISIONS):
         now = await house.generations.generation(access.patient.bsn)
-        if not isinstance(now, int):
+        if not isinstance(now, Generation):
             return now
         if now == generation:
             return content

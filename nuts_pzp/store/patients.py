@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..exchange import Generation
 from ..identity import Bsn
 from ..outcome import Outcome, Unavailable
 from ..reasons import Reason
@@ -18,6 +19,8 @@ from .port import StoreFailed
 from .vault import Vault
 
 _KIND = "patient"
+CHOICES = "sharing-consent"
+"""The kind of what a holder recorded of a patient's own choices, under the same key as what was learnt."""
 _TRIES = 50
 
 
@@ -39,20 +42,28 @@ class Patients:
     def __repr__(self) -> str:
         return "Patients()"
 
-    async def generation(self, bsn: Bsn) -> Outcome[int]:
+    async def generation(self, bsn: Bsn) -> Outcome[Generation]:
         """Return the generation as it is now, or that the state cannot be read."""
         try:
-            return (await self.learnt(bsn)).generation
+            learnt, choices = await self._look(bsn)
         except StoreFailed as error:
             return Unavailable(Reason.CONSENT_STATE_UNREADABLE, detail=str(error))
+        return Generation(learnt.generation, choices)
 
-    async def learnt(self, bsn: Bsn) -> Learnt:
-        """Return what is known as it is now; StoreFailed. Without a change since: one number from the store."""
+    async def learnt(self, bsn: Bsn, seen: Generation | None = None) -> Learnt:
+        """Return what is known as it is now, or as it was when it was `seen`; StoreFailed."""
+        kept = self._read.get(bsn)
+        if kept is not None and seen is not None and kept[1].generation == seen.learnt:
+            return kept[1]
+        return (await self._look(bsn))[0]
+
+    async def _look(self, bsn: Bsn) -> tuple[Learnt, int]:
+        """Return what is known and the number of the recorded choices. Without a change since: one read of numbers."""
         kept = self._read.get(bsn)
         key = kept[0] if kept else self.vault.pseudonym(bsn)
-        version = await self.vault.version(_KIND, key)
+        version, choices = await self.vault.versions(key, _KIND, CHOICES)
         if kept is not None and kept[1].generation == version:
-            return kept[1]
+            return kept[1], choices
         found = Learnt()
         if version:
             document, version = await self.vault.get(_KIND, key)
@@ -61,7 +72,7 @@ class Patients:
         self._read.move_to_end(bsn)
         while len(self._read) > self._size:
             self._read.popitem(last=False)
-        return found
+        return found, choices
 
     async def change(self, bsn: Bsn, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> int:
         """Put what `change` makes of the document; return the new generation, always another one. StoreFailed."""

@@ -30,10 +30,11 @@ class Store(Protocol):
         """
         ...
 
-    async def version(self, kind: str, key: str, /) -> int:
-        """Return the version of one document as it is now, 0 when there is none; raise StoreFailed.
+    async def versions(self, key: str, /, *kinds: str) -> tuple[int, ...]:
+        """Return the versions of the documents of these kinds under one key as they are now; raise StoreFailed.
 
-        What `get` says, at the price of one small read: it is asked several times at every request.
+        All as of one moment, 0 where there is none. What `get` says, at the price of one small read: it is asked a few
+        times at every request.
         """
         ...
 

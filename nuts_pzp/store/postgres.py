@@ -34,8 +34,8 @@ _REST = 0.5
 _PAGE = 200
 
 _WHERE = "tenant=%s AND kind=%s AND key=%s"
-_VERSION = f"SELECT version FROM pzp_document WHERE {_WHERE}"  # noqa: S608 (no values in it)
-_GET = f"SELECT value, version FROM pzp_document WHERE {_WHERE}"  # noqa: S608
+_VERSIONS = "SELECT kind, version FROM pzp_document WHERE tenant=%s AND key=%s AND kind=ANY(%s)"
+_GET = f"SELECT value, version FROM pzp_document WHERE {_WHERE}"  # noqa: S608 (no values in it)
 _FIRST = "INSERT INTO pzp_document(tenant, kind, key, version, value) VALUES(%s,%s,%s,%s,%s) ON CONFLICT DO NOTHING"
 _CHANGE = f"UPDATE pzp_document SET version=%s, value=%s WHERE {_WHERE} AND version=%s"  # noqa: S608
 _REMOVE = f"DELETE FROM pzp_document WHERE {_WHERE} AND version=%s"  # noqa: S608
@@ -207,7 +207,7 @@ class TenantRows:
         if value is not None and len(value) > LARGEST:
             raise ValueError(f"a document of more than {LARGEST} bytes")
         if value is None and not was:
-            return not await self.version(kind, key)
+            return await self.versions(key, kind) == (0,)
         where = (self._tenant, kind, key)
         # Drawn, not counted: a number that a standby has not heard of when it takes over is not given out again.
         drawn = secrets.randbits(62) + 1
@@ -220,10 +220,11 @@ class TenantRows:
             statement = _FIRST, (*where, drawn, value)
         return await self._store.run(lambda line: line.changed(*statement) == 1, again=False)
 
-    async def version(self, kind: str, key: str, /) -> int:
-        """Read the number: one small round trip."""
-        found = await self._store.run(lambda line: line.rows(_VERSION, (self._tenant, kind, key)), again=True)
-        return int(found[0][0]) if found else 0
+    async def versions(self, key: str, /, *kinds: str) -> tuple[int, ...]:
+        """Read the numbers: one small round trip."""
+        what = (self._tenant, key, list(kinds))
+        found = dict(await self._store.run(lambda line: line.rows(_VERSIONS, what), again=True))
+        return tuple(int(found.get(kind, 0)) for kind in kinds)
 
     async def scan(self, kind: str, after: str = "", /) -> AsyncIterator[tuple[str, bytes]]:
         """Read page by page."""

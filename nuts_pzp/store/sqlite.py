@@ -12,8 +12,9 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..identity import Tenant
 from .port import StoreFailed
@@ -76,8 +77,8 @@ class SqliteStore:
             self._connections.clear()
             self._closed = True
 
-    def look(self, query: str, what: tuple[str, ...]) -> int | None:
-        """Read one number on the caller's own thread: some microseconds, where a thread of the store costs a hundred.
+    def look(self, query: str, what: tuple[str, ...]) -> tuple[Any, ...]:
+        """Read one row on the caller's own thread: some microseconds, where a thread of the store costs a hundred.
 
         Its connection never waits: a file that is busy (being recovered after a crash) is a failure here, and whoever
         asks reads through `run`.
@@ -87,10 +88,10 @@ class SqliteStore:
                 raise StoreFailed("the store is closed")
             if self._watching is None:
                 self._watching = self._connect(0.0)
-            row = self._watching.execute(query, what).fetchone()
+            row: tuple[Any, ...] = self._watching.execute(query, what).fetchone()
         except sqlite3.Error as error:
             raise StoreFailed(_why(error)) from None
-        return int(row[0]) if row else None
+        return row
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do this work on a thread of the store; raise StoreFailed. Work that began is finished, cancelled or not."""
@@ -171,13 +172,13 @@ class TenantStore:
 
         return await self._store.run(write)
 
-    async def version(self, kind: str, key: str, /) -> int:
-        """Read the number on this very thread; through the store's own when that cannot be."""
-        what = (self._tenant, kind, key)
+    async def versions(self, key: str, /, *kinds: str) -> tuple[int, ...]:
+        """Read the numbers on this very thread; through the store's own when that cannot be."""
+        query, what = _numbers(len(kinds)), (self._tenant, key, *kinds)
         try:
-            return self._store.look(_VERSION, what) or 0
+            return self._store.look(query, what)
         except StoreFailed:
-            return (await self.get(kind, key))[1]
+            return await self._store.run(lambda connection: tuple(connection.execute(query, what).fetchone()))
 
     async def scan(self, kind: str, after: str = "", /) -> AsyncIterator[tuple[str, bytes]]:
         """Read page by page, so that no reader holds up the log's clean-up."""
@@ -193,6 +194,13 @@ class TenantStore:
         what = (self._tenant, kind, after, _PAGE)
         query = "SELECT key, value FROM document WHERE tenant=? AND kind=? AND key>? ORDER BY key LIMIT ?"
         return lambda connection: [(str(key), bytes(value)) for key, value in connection.execute(query, what)]
+
+
+@lru_cache
+def _numbers(count: int) -> str:
+    """A statement that gives one row of so many versions, read at one moment. Values: tenant, key, kinds."""
+    one = "coalesce((SELECT version FROM document WHERE tenant=?1 AND key=?2 AND kind=?{}), 0)"
+    return "SELECT " + ", ".join(one.format(place + 3) for place in range(count))
 
 
 class _Immediate:

@@ -76,9 +76,9 @@ class Vault:
         sealed = nonce + self._seal.encrypt(nonce, orjson.dumps(document), self._place(kind, key))
         return await self._store.put(kind, key, sealed, was)
 
-    async def version(self, kind: str, key: str) -> int:
-        """Return a document's version without opening it, 0 when there is none; StoreFailed."""
-        return await self._store.version(kind, key)
+    async def versions(self, key: str, *kinds: str) -> tuple[int, ...]:
+        """Return the versions of the documents of these kinds without opening them, 0 for none; StoreFailed."""
+        return await self._store.versions(key, *kinds)
 
     async def keys(self, kind: str) -> AsyncIterator[str]:
         """Yield the key of every document of a kind; nothing is opened."""

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...accounted import Administered
+from ...exchange import Generation
 from ...identity import Bsn
 from ...store.outbox import Outbox
-from ...store.patients import Patients
+from ...store.patients import CHOICES, Patients
 from ...store.port import StoreFailed
 from ...store.vault import Vault
 from .record import MOST, Choice, Dossier, Withdrawal, Word
 from .voice import Voice, comes_before
 
-KIND = "sharing-consent"
 _TRIES = 20
 
 
@@ -34,12 +34,16 @@ class Registry:
         self.outbox = Outbox(vault)
         self._patients = Patients(vault)
 
-    async def dossier(self, bsn: Bsn) -> Dossier | None:
-        """Return what is kept about this patient as it is now; StoreFailed when that cannot be read.
+    async def dossier(self, bsn: Bsn, seen: Generation | None = None) -> Dossier | None:
+        """Return what is kept about this patient as it is now, or as it was `seen`; StoreFailed when it is unreadable.
 
         Of most patients nothing is, and one number says so: a document takes a thread of the store on every request.
         """
-        if not await self._vault.version(KIND, self._vault.pseudonym(bsn)):
+        if seen is None:
+            (version,) = await self._vault.versions(self._vault.pseudonym(bsn), CHOICES)
+        else:
+            version = seen.choices
+        if not version:
             return None
         return (await self._read(bsn))[0]
 
@@ -95,13 +99,13 @@ class Registry:
     async def _change(self, bsn: Bsn, change: Callable[[Dossier | None], Dossier]) -> None:
         for _ in range(_TRIES):
             found, version = await self._read(bsn)
-            if await self._vault.put(KIND, self._vault.pseudonym(bsn), change(found).written(), version):
+            if await self._vault.put(CHOICES, self._vault.pseudonym(bsn), change(found).written(), version):
                 await self._patients.advance(bsn)  # answers on their way are decided anew
                 return
         raise StoreFailed("somebody else keeps changing this patient's choices")
 
     async def _read(self, bsn: Bsn) -> tuple[Dossier | None, int]:
-        document, version = await self._vault.get(KIND, self._vault.pseudonym(bsn))
+        document, version = await self._vault.get(CHOICES, self._vault.pseudonym(bsn))
         try:
             return (Dossier.read(document) if document is not None else None), version
         except (KeyError, TypeError, ValueError):

@@ -43,7 +43,7 @@ class LocalConsent:
     async def ask(self, access: Access, /) -> Verdict:
         """Say what the patient chose about this organization; an unreadable store is an Unavailable."""
         try:
-            dossier = await self.registry.dossier(access.patient.bsn)
+            dossier = await self.registry.dossier(access.patient.bsn, access.seen)
             if dossier is None:
                 return verdict(())
             return _weighed(await self._findings(dossier, access))

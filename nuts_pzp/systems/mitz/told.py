@@ -16,7 +16,7 @@ import structlog
 
 from ...consent.notice import Change, Notice
 from ...consent.port import Verdict
-from ...exchange import Access
+from ...exchange import Access, Generation
 from ...identity import Bsn
 from ...outcome import Deny, Evidence, Outcome, Unavailable, Unknown
 from ...reasons import Reason
@@ -65,7 +65,7 @@ class Told:
     async def ask(self, access: Access, /) -> Verdict:
         """Say whether an objection that was told covers this access, or the patient was said to have died."""
         try:
-            learnt = await self._patients.learnt(access.patient.bsn)
+            learnt = await self._patients.learnt(access.patient.bsn, access.seen)
         except StoreFailed as error:
             stop = Unavailable(Reason.CONSENT_STATE_UNREADABLE, detail=str(error))
             return Verdict(stop, explicit=False, specificity=4)
@@ -107,7 +107,8 @@ class Told:
         """End the refusals that a newer permission of the same users and data takes back; a new generation then."""
         permitted = [change for change in notice.changes if not change.refuses and change.at]
         if not permitted:
-            return await self._patients.generation(notice.bsn)
+            found = await self._patients.generation(notice.bsn)
+            return found.learnt if isinstance(found, Generation) else found
         now = self._now()
         return await self._change(notice.bsn, lambda found: _with(found, permitted, notice.digest, now))
 

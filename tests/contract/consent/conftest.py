@@ -55,9 +55,10 @@ class Moody:
         await self._mood()
         return bool(await self._inner.put(kind, key, value, was))
 
-    async def version(self, kind: str, key: str) -> int:
+    async def versions(self, key: str, *kinds: str) -> tuple[int, ...]:
         await self._mood()
-        return int(await self._inner.version(kind, key))
+        found: tuple[int, ...] = await self._inner.versions(key, *kinds)
+        return found
 
     def scan(self, kind: str, after: str = "") -> AsyncIterator[tuple[str, bytes]]:
         found: AsyncIterator[tuple[str, bytes]] = self._inner.scan(kind, after)

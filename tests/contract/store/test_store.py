@@ -41,6 +41,12 @@ def store(opening: Opening) -> Store:
     return bound
 
 
+async def version(store: Store) -> int:
+    """The number of the one document that these tests are about."""
+    (found,) = await store.versions("regio", "serial")
+    return found
+
+
 async def test_what_is_not_there_is_empty_and_of_version_zero(store: Store) -> None:
     assert await store.get("serial", "regio") == (b"", 0)
 
@@ -171,29 +177,64 @@ async def test_a_document_that_is_too_large_is_refused(store: Store) -> None:
 
 
 async def test_the_version_alone_is_that_of_the_document(store: Store) -> None:
-    assert await store.version("serial", "regio") == 0
+    assert await version(store) == 0
     for value in (b"1", b"2"):
-        was = await store.version("serial", "regio")
+        was = await version(store)
         assert await store.put("serial", "regio", value, was)
-        assert await store.version("serial", "regio") == (await store.get("serial", "regio"))[1] != was
-    assert await store.put("serial", "regio", None, await store.version("serial", "regio"))
-    assert await store.version("serial", "regio") == 0
+        assert await version(store) == (await store.get("serial", "regio"))[1] != was
+    assert await store.put("serial", "regio", None, await version(store))
+    assert await version(store) == 0
 
 
 async def test_the_version_is_another_one_as_soon_as_another_process_put(store: Store, opening: Opening) -> None:
     other = opening().of(OURS)
-    seen = [await store.version("serial", "regio")]
+    seen = [await version(store)]
     for number in range(5):
         assert await other.put("serial", "regio", bytes([number]), seen[-1])
-        seen.append(await store.version("serial", "regio"))
+        seen.append(await version(store))
     assert len(set(seen)) == 6
-    assert await opening().of(THEIRS).version("serial", "regio") == 0
+    assert await version(opening().of(THEIRS)) == 0
+
+
+async def test_versions_of_several_kinds_under_one_key_come_in_the_order_asked(store: Store) -> None:
+    await store.put("serial", "regio", b"1", 0)
+    await store.put("count", "regio", b"1", 0)
+    await store.put("other", "elsewhere", b"1", 0)
+    serial, count = [(await store.get(kind, "regio"))[1] for kind in ("serial", "count")]
+    assert await store.versions("regio", "count", "other", "serial") == (count, 0, serial)
+    assert await store.versions("nobody", "count", "serial") == (0, 0)
+
+
+async def test_versions_of_several_kinds_are_of_one_moment(store: Store, opening: Opening) -> None:
+    """One who puts `count` after `serial` each time is never seen with the later one first."""
+    other, done = opening().of(OURS), False
+
+    async def putting() -> None:
+        nonlocal done
+        for number in range(40):
+            for kind in ("serial", "count"):
+                was = (await other.get(kind, "regio"))[1]
+                assert await other.put(kind, "regio", bytes([number]), was)
+                order.append((await other.get(kind, "regio"))[1])
+        done = True
+
+    order: list[int] = [0, 0]
+    seen: set[tuple[int, ...]] = set()
+    task = asyncio.create_task(putting())
+    while not done:
+        seen.add(await store.versions("regio", "serial", "count"))
+        await asyncio.sleep(0)
+    await task
+    allowed = {(order[n], order[n + 1]) for n in range(0, len(order), 2)}
+    allowed |= {(order[n + 2], order[n + 1]) for n in range(0, len(order) - 2, 2)}
+    assert seen <= allowed
+    assert len(seen) > 1
 
 
 async def test_the_version_in_a_closed_store_is_a_failure(opening: Opening) -> None:
     whole = opening()
     bound = whole.of(OURS)
-    await bound.version("serial", "regio")
+    await version(bound)
     whole.close()
     with pytest.raises(StoreFailed):
-        await bound.version("serial", "regio")
+        await version(bound)

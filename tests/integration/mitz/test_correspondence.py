@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 from nuts_pzp.accounted import Denied, Notified, Receipt
 from nuts_pzp.audit.port import NotRecorded
 from nuts_pzp.consent.profile import Ranked, SharingConsent
-from nuts_pzp.exchange import Access, Caller
+from nuts_pzp.exchange import Access, Caller, Generation
 from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.house import Holding, House
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Tenant, Ura
@@ -113,11 +113,11 @@ class Ward:
             "nl-pzp-strict", (Ranked(letters.told, True, False), Ranked(self.mitz, True, True))
         ).ask(access)
 
-    async def generation(self) -> int:
+    async def generation(self) -> Generation:
         letters = self.mitz.letters
         assert letters is not None
         found = await letters.told._patients.generation(Bsn(BSN))
-        assert isinstance(found, int)
+        assert isinstance(found, Generation)
         return found
 
     async def state(self, bsn: str = BSN) -> State | None:
@@ -251,7 +251,7 @@ async def test_notification_without_mtls_401(who: str, ward: Ward) -> None:
     answer = await ward.notify(body, by=other, anonymous=who == "nobody")
     assert answer.status_code == 401
     assert not isinstance(await ward.says("N6"), Exception)
-    assert await ward.generation() == 0
+    assert await ward.generation() == (0, 0)
     [event] = ward.audit.written
     assert isinstance(event, Denied)
     expected = Reason.CERTIFICATE_ABSENT if who == "nobody" else Reason.CERTIFICATE_UNLISTED
@@ -263,7 +263,7 @@ async def test_notification_foreign_ura_ignored(ward: Ward) -> None:
     with capture_logs() as lines:
         answer = await ward.notify(as_json(ward.bundle(provider="90000111")))
     assert answer.status_code == 200
-    assert await ward.generation() == 0
+    assert await ward.generation() == (0, 0)
     assert [(line["event"], line["alarm"]) for line in lines] == [("notice.other-holder", "security")]
     assert [event.bsn for event in ward.audit.written] == [None]
 

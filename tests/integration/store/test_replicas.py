@@ -19,6 +19,7 @@ from office import LOCAL_ONLY, OPERATOR, WORD, Office, asked
 from typer.testing import CliRunner
 
 from nuts_pzp.cli import application
+from nuts_pzp.exchange import Generation
 from nuts_pzp.identity import Bsn, Organization, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
@@ -176,14 +177,14 @@ async def test_a_server_that_says_nothing_costs_some_seconds_and_is_no_permit(pa
 
 async def test_another_process_is_seen_at_once(whole: PostgresStore, dsn: str) -> None:
     patients, seen = Patients(Vault(whole.of(TENANT), b"k" * 32, "meerwijck")), Replays(whole.of(TENANT))
-    assert await patients.generation(BSN) == 0
+    assert await patients.generation(BSN) == (0, 0)
     ran = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", ELSEWHERE], input=dsn, capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "None", "there it was the first use"
     generation = await patients.generation(BSN)
-    assert isinstance(generation, int)
-    assert generation > 0
+    assert isinstance(generation, Generation)
+    assert generation.learnt > 0
     assert isinstance(await seen.use(PROOF, NOW), Deny)
 
 
@@ -204,7 +205,7 @@ async def test_a_proof_serves_once_across_replicas_at_the_same_moment(dsn: str) 
 async def test_whoever_waits_for_a_lock_is_told_and_leaves_no_trace(whole: PostgresStore, dsn: str) -> None:
     ours = whole.of(TENANT)
     assert await ours.put("serial", "regio", b"1", 0)
-    version = await ours.version("serial", "regio")
+    (version,) = await ours.versions("regio", "serial")
     with psycopg.connect(dsn) as holding:
         holding.execute("SELECT * FROM pzp_document FOR UPDATE")
         with pytest.raises(StoreFailed, match=r"55P03|57014"):
@@ -218,7 +219,7 @@ async def test_a_connection_that_an_administrator_ended_is_made_anew(whole: Post
     with psycopg.connect(dsn, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='nuts-pzp'")
     await asyncio.sleep(0.1)
-    assert await ours.put("serial", "regio", b"2", await ours.version("serial", "regio"))
+    assert await ours.put("serial", "regio", b"2", *await ours.versions("regio", "serial"))
 
 
 async def test_closing_does_not_wait_for_a_server_that_says_nothing(dsn: str, cluster: Any) -> None:

@@ -12,22 +12,23 @@ import pytest
 from nuts_pzp.consent.cache import Reuse
 from nuts_pzp.consent.port import Verdict
 from nuts_pzp.consent.profile import Ranked, SharingConsent
-from nuts_pzp.exchange import Access
+from nuts_pzp.exchange import Access, Generation
 from nuts_pzp.identity import Bsn
 from nuts_pzp.outcome import Deny, Outcome, Permit, Unavailable
 from nuts_pzp.reasons import Reason
 
 PERMIT = Verdict(Permit("explicit-consent:mitz"), True, 0, 60.0)
 DENY = Verdict(Deny(Reason.MITZ_DENY), False, 4, 30.0)
+OLD, NEW = Generation(0, 0), Generation(7, 0)
 
 
 @dataclass
 class FakeGenerations:
     """What another process may change at any moment."""
 
-    now: Outcome[int] = 0
+    now: Outcome[Generation] = OLD
 
-    async def generation(self, bsn: Bsn, /) -> Outcome[int]:
+    async def generation(self, bsn: Bsn, /) -> Outcome[Generation]:
         return self.now
 
 
@@ -51,7 +52,7 @@ async def test_permit_of_an_older_generation_serves_nobody(
 ) -> None:
     consent, source = consenting(PERMIT, DENY)
     assert await consent.ask(access) == PERMIT.outcome
-    shared.now = 7
+    shared.now = NEW
     assert await consent.ask(access) == DENY.outcome
     assert len(source.asked) == 2
 
@@ -61,7 +62,7 @@ async def test_deny_of_an_older_generation_serves_nobody(
 ) -> None:
     consent, _ = consenting(DENY, PERMIT)
     await consent.ask(access)
-    shared.now = 7
+    shared.now = NEW
     assert await consent.ask(access) == PERMIT.outcome
 
 
@@ -72,7 +73,7 @@ async def test_permit_in_flight_is_discarded_when_another_process_was_told(
     source.gate = asyncio.Event()
     waiters = [asyncio.create_task(consent.ask(access)) for _ in range(3)]
     await asyncio.sleep(0.01)
-    shared.now = 7
+    shared.now = NEW
     source.gate.set()
     assert await asyncio.gather(*waiters) == [DENY.outcome] * 3
     assert len(source.asked) == 2
@@ -85,7 +86,7 @@ async def test_question_of_a_new_generation_does_not_join_the_one_in_flight(
     source.gate = asyncio.Event()
     before = asyncio.create_task(consent.ask(access))
     await asyncio.sleep(0.01)
-    shared.now = 7
+    shared.now = NEW
     after = asyncio.create_task(consent.ask(access))
     await asyncio.sleep(0.01)
     assert len(source.asked) == 2
@@ -122,8 +123,8 @@ async def test_permits_of_two_patients_have_each_their_own_generation(consenting
     class ByPatient:
         changed: str = ""
 
-        async def generation(self, bsn: Bsn, /) -> Outcome[int]:
-            return int(bsn.value == self.changed)
+        async def generation(self, bsn: Bsn, /) -> Outcome[Generation]:
+            return NEW if bsn.value == self.changed else OLD
 
     consent, source = consenting(PERMIT)
     consent.reuse.generations = by = ByPatient()

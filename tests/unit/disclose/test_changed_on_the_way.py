@@ -10,22 +10,24 @@ import pytest
 from nuts_pzp.accounted import Allowed, Denied, Disclosed
 from nuts_pzp.disclose.flow import disclose
 from nuts_pzp.disclose.minimize import Minimized
+from nuts_pzp.exchange import Generation
 from nuts_pzp.fhir.request import RawRequest
 from nuts_pzp.identity import Bsn
 from nuts_pzp.outcome import Deny, Outcome, Permit, Unavailable
 from nuts_pzp.reasons import Reason
 
 SEARCH = RawRequest("GET", "/Consent", "patient=Patient/p1", (), b"")
+BEFORE, AFTER = Generation(3, 0), Generation(4, 0)
 
 
 @dataclass
 class Told:
     """The generations, and what happens to them when the own server is asked for the n-th time."""
 
-    now: Outcome[int] = 3
+    now: Outcome[Generation] = BEFORE
     looks: int = 0
 
-    async def generation(self, bsn: Bsn, /) -> Outcome[int]:
+    async def generation(self, bsn: Bsn, /) -> Outcome[Generation]:
         self.looks += 1
         return self.now
 
@@ -55,7 +57,7 @@ def on_fetching(holder: Any, act: Any) -> None:
 
 async def test_refusal_that_arrives_while_the_answer_is_gathered_stops_it(holder: Any, told: Told, fakes: Any) -> None:
     def refused() -> None:
-        told.now = 4
+        told.now = AFTER
         holder.consent.says = Deny(Reason.CONSENT_OBJECTION)
 
     on_fetching(holder, refused)
@@ -70,7 +72,7 @@ async def test_refusal_that_arrives_while_the_answer_is_gathered_stops_it(holder
 
 
 async def test_change_that_leaves_the_permit_lets_the_answer_go(holder: Any, told: Told, fakes: Any) -> None:
-    on_fetching(holder, lambda: setattr(told, "now", 4))
+    on_fetching(holder, lambda: setattr(told, "now", AFTER))
     reply = await ask(holder, told, fakes)
     assert isinstance(reply.content, Minimized)
     assert holder.journal.count("consent") == 2
@@ -87,8 +89,8 @@ async def test_choice_that_keeps_changing_ends_in_a_refusal(holder: Any, told: T
     ask_consent = holder.consent.ask
 
     async def changing(access: Any) -> Any:
-        assert isinstance(told.now, int)
-        told.now += 1
+        assert isinstance(told.now, Generation)
+        told.now = Generation(told.now.learnt + 1, 0)
         return await ask_consent(access)
 
     holder.consent.ask = changing

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from nuts_pzp.exchange import Generation
 from nuts_pzp.identity import Bsn, Organization, Tenant, Ura
 from nuts_pzp.outcome import Unavailable
 from nuts_pzp.reasons import Reason
-from nuts_pzp.store.patients import Patients
+from nuts_pzp.store.patients import CHOICES, Patients
 from nuts_pzp.store.port import StoreFailed
 from nuts_pzp.store.sqlite import SqliteStore, TenantStore
 from nuts_pzp.store.vault import Vault
@@ -24,7 +25,7 @@ class Counting:
     """The store of one tenant, and how often it was read."""
 
     def __init__(self, inner: TenantStore) -> None:
-        self._inner, self.reads, self.broken = inner, 0, ""
+        self._inner, self.reads, self.looks, self.broken = inner, 0, 0, ""
         self.put, self.scan = inner.put, inner.scan
 
     async def get(self, kind: str, key: str, /) -> tuple[bytes, int]:
@@ -33,10 +34,11 @@ class Counting:
             raise StoreFailed("the state file: SQLITE_IOERR")
         return await self._inner.get(kind, key)
 
-    async def version(self, kind: str, key: str, /) -> int:
+    async def versions(self, key: str, /, *kinds: str) -> tuple[int, ...]:
+        self.looks += 1
         if self.broken:
             raise StoreFailed("the state file: SQLITE_IOERR")
-        return await self._inner.version(kind, key)
+        return await self._inner.versions(key, *kinds)
 
 
 class Process:
@@ -67,8 +69,8 @@ async def test_an_advance_in_one_process_is_seen_by_the_other_at_its_next_look(t
     for _ in range(3):
         told = await one.patients.advance(BSN)
         seen.append(await other.patients.generation(BSN))
-        assert seen[-1] == told
-    assert len(set(seen)) == 4
+        assert seen[-1] == (told, 0)
+    assert len(set(map(str, seen))) == 4
 
 
 async def test_an_advance_leaves_the_other_patients(two: tuple[Process, Process]) -> None:
@@ -92,7 +94,7 @@ async def test_looking_again_reads_no_document_until_this_patient_s_was_put(two:
 
 async def test_every_advance_of_many_at_once_counts(two: tuple[Process, Process]) -> None:
     found = await asyncio.gather(*(one.patients.advance(BSN) for one in two for _ in range(5)))
-    assert max(found) == await two[0].patients.generation(BSN)
+    assert await two[0].patients.generation(BSN) == (max(found), 0)
     document = await two[0].patients.change(BSN, lambda found: {**found, "a": 1})
     assert document > max(found)
     assert dict((await two[1].patients.learnt(BSN)).document) == {"a": 1}
@@ -109,7 +111,34 @@ async def test_a_file_that_is_busy_for_the_quick_look_is_read_the_long_way(
         raise StoreFailed("the state file: SQLITE_BUSY")
 
     monkeypatch.setattr(one.whole, "look", busy)
-    assert await one.patients.generation(BSN) == told
+    assert await one.patients.generation(BSN) == (told, 0)
+
+
+async def test_a_recorded_choice_is_another_generation_before_anybody_begins_one(two: tuple[Process, Process]) -> None:
+    one, other = two
+    before = await one.patients.generation(BSN)
+    vault = other.patients.vault
+    await vault.put(CHOICES, vault.pseudonym(OTHER), {"choices": []}, 0)
+    assert await one.patients.generation(BSN) == before
+    await vault.put(CHOICES, vault.pseudonym(BSN), {"choices": []}, 0)
+    after = await one.patients.generation(BSN)
+    assert isinstance(after, Generation)
+    assert (after.learnt, after.choices > 0) == (0, True)
+
+
+async def test_what_was_seen_a_moment_ago_needs_no_look_and_what_is_not_kept_does(two: tuple[Process, Process]) -> None:
+    one, other = two
+    await other.patients.change(BSN, lambda _: {"a": 1})
+    seen = await one.patients.generation(BSN)
+    assert isinstance(seen, Generation)
+    looks = one.store.looks
+    assert dict((await one.patients.learnt(BSN, seen)).document) == {"a": 1}
+    assert one.store.looks == looks
+    await other.patients.change(BSN, lambda _: {"a": 2})
+    now = await other.patients.generation(BSN)
+    assert isinstance(now, Generation)
+    assert dict((await one.patients.learnt(BSN, now)).document) == {"a": 2}
+    assert one.store.looks == looks + 1
 
 
 async def test_a_store_that_cannot_be_read_is_unavailable_and_not_the_last_that_was_known(

@@ -13,9 +13,10 @@ from nuts_pzp.consent.choice import Users
 from nuts_pzp.identity import Bsn, Organization, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
+from nuts_pzp.store.patients import CHOICES
 from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.store.vault import Vault
-from nuts_pzp.systems.local_consent.registry import KIND, Refused, Registry
+from nuts_pzp.systems.local_consent.registry import Refused, Registry
 from nuts_pzp.systems.local_consent.source import LocalConsent
 
 POST_ITSELF, GP_POSTS, EVERYONE = Users(frozenset({"90000444"})), Users(types=frozenset({"N6"})), Users()
@@ -161,8 +162,8 @@ async def test_an_unreadable_store_is_no_answer_and_not_no_choice(desk: Any, sto
     await desk.record(True, POST_ITSELF)
     other_key = LocalConsent(Registry(Vault(store.of(_tenant()), b"x" * 32, "meerwijck")), lambda: desk.now)
     assert (await other_key.ask(desk.access)).outcome == Unknown(Reason.CONSENT_NONE), "another key, another patient"
-    raw = await store.of(_tenant()).get(KIND, desk.vault.pseudonym(Bsn("999912008")))
-    await store.of(_tenant()).put(KIND, desk.vault.pseudonym(Bsn("999912008")), raw[0][:-1], raw[1])
+    raw = await store.of(_tenant()).get(CHOICES, desk.vault.pseudonym(Bsn("999912008")))
+    await store.of(_tenant()).put(CHOICES, desk.vault.pseudonym(Bsn("999912008")), raw[0][:-1], raw[1])
     verdict = await desk.ask()
     assert isinstance(verdict.outcome, Unavailable)
     assert verdict.outcome.reason is Reason.CONSENT_LOCAL_UNREADABLE

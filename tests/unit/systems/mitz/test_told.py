@@ -146,7 +146,9 @@ async def test_before_the_notice_is_recorded_only_what_restricts_counts(told: To
 async def test_every_notice_begins_a_new_generation(told: Told) -> None:
     seen = [await told._patients.generation(BSN)]
     for one in (permission(), permission(), refusal(), refusal()):
-        seen.append(await told.restrict(one))
+        number = await told.restrict(one)
+        seen.append(await told._patients.generation(BSN))
+        assert seen[-1] == (number, 0)
     assert len(set(map(str, seen))) == 5
 
 
