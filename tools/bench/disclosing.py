@@ -78,15 +78,25 @@ class Holder:
         """The search as the holder's own server gets it."""
         return Request(f"/fhir{self.target}")
 
-    def sources(self) -> list[dict[str, Any]]:
-        """Return the holder's own server: the search and the patient."""
-        chart = PATIENT.charts[HOLDER]
+    @contextlib.asynccontextmanager
+    async def server(self) -> AsyncIterator[Process]:
+        """Run the holder's own server: the search and the patient. nginx where it is, else a process of Python."""
         answers = {
-            f"GET {self.target}": self.answer,
-            f"GET /Patient/{chart.patient_id}": self.patient,
-            "GET /metadata": '{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}',  # readiness asks for it
+            self.target: self.answer,
+            f"/Patient/{PATIENT.charts[HOLDER].patient_id}": self.patient,
+            "/metadata": '{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}',  # readiness asks for it
         }
-        return [{"path": "/fhir", "base": self.base, "answers": answers}]
+        if nginx.NGINX is None:
+            asked = {f"GET {target}": answer for target, answer in answers.items()}
+            sources = [{"path": "/fhir", "base": self.base, "answers": asked}]
+            async with self.stand.server(sources, port=self.upstream) as process:
+                yield process
+            return
+        folder = self.stand.place("holder")
+        served = {f"/fhir{target}": answer.replace("{base}", self.base) for target, answer in answers.items()}
+        async with running(nginx.serving(folder, self.upstream, served), folder / "nginx.log") as process:
+            await listening(process, self.upstream, folder / "nginx.log")
+            yield Process(self.upstream, process.pid)
 
     @contextlib.asynccontextmanager
     async def gateway(self, workers: int = 1, **policy: Any) -> AsyncIterator[Process]:
@@ -164,7 +174,7 @@ async def rows(stand: Stand, effort: Effort) -> list[Row]:
     """Measure and return the rows of disclose."""
     holder = Holder(stand)
     folder = stand.place("load")
-    async with stand.server(holder.sources(), port=holder.upstream) as upstream, _yardstick(stand, holder) as yardstick:
+    async with holder.server() as upstream, _yardstick(stand, holder) as yardstick:
         async with contextlib.AsyncExitStack() as running_:
             crews = {n: await running_.enter_async_context(holder.gateway(n, memo=0)) for n in WORKERS}
             gateways = {_named(n): one for n, one in crews.items()}

@@ -22,7 +22,7 @@ _STEP = 10.0
 async def rows(stand: Stand, effort: Effort) -> list[Row]:
     """Load one gateway until so many requests were answered, and compare."""
     holder = Holder(stand)
-    async with stand.server(holder.sources(), port=holder.upstream), holder.gateway(2, memo=0) as gateway:
+    async with holder.server(), holder.gateway(2, memo=0) as gateway:
         until = time.monotonic() + effort.leaking_seconds
         warm = await _answered(stand, holder, gateway, effort.leaking // WARM, until)
         before = _memory(gateway)
