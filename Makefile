@@ -13,7 +13,7 @@ help:
 	@echo "make check       lint, types, imports, docs"
 	@echo "make test-long   long and large versions of the tests"
 	@echo "make bench       the benchmark table"
-	@echo "make mutation    changes the program in many small ways and counts what the tests notice (an hour)"
+	@echo "make mutation    changes the program in many small ways and counts what the tests notice"
 	@echo "make fuzz        random input for the request parser, the answer check and the judge of proofs; FUZZ_SECONDS each"
 	@echo "make interop-nginx   docs/how-to/nginx.md before the simulated region, with the nginx that is installed"
 	@echo "make interop-nuts | interop-fhir | interop-whole | interop-opa | interop-validator   against counterparts named by environment variables"
@@ -45,7 +45,7 @@ bench: setup
 
 # Needs what make setup leaves out: it is installed from its own lock.
 mutation: deep
-	@$(BIN)/python tools/mutation.py
+	@$(BIN)/python tools/mutation
 
 # What make setup leaves out of the lock of its own that make mutation and make fuzz need.
 deep: setup

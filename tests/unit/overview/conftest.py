@@ -10,7 +10,6 @@ import pytest
 
 from nuts_pzp.fhir.bundle import Bundle, read_bundle
 from nuts_pzp.outcome import Gap, Unavailable
-from nuts_pzp.overview import dates
 from nuts_pzp.overview.dates import AMSTERDAM
 from nuts_pzp.overview.merge import PatientsDisagree, Told, as_json, merge
 from nuts_pzp.reasons import Reason
@@ -208,12 +207,6 @@ def told(name: str, resources: list[Any], gaps: tuple[Gap, ...] = ()) -> Told:
     bundle = read_bundle(raw.encode(), f"https://{name}.example/fhir")
     assert isinstance(bundle, Bundle)
     return Told(name, name.capitalize(), bundle.resources, gaps)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _dates_are_read_anew() -> None:
-    """What an earlier run in this process remembered must not stand for what it does now (mutation testing)."""
-    dates._read.cache_clear()
 
 
 @pytest.fixture
