@@ -91,8 +91,9 @@ def _key(change: Change) -> str:
 
 def _digest() -> str:
     found = hashlib.sha256()
-    for folder in (ROOT / "nuts_pzp", TESTS, Path(__file__).parent):
-        for path in sorted(one for one in folder.rglob("*") if one.suffix in (".py", ".json", ".toml")):
+    folders = [folder.rglob("*") for folder in (ROOT / "nuts_pzp", TESTS, Path(__file__).parent)]
+    for files in (*folders, (ROOT / "tests").glob("*.py")):
+        for path in sorted(one for one in files if one.suffix in (".py", ".json", ".toml")):
             found.update(path.read_bytes())
     return found.hexdigest()
 
