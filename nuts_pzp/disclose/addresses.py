@@ -48,13 +48,6 @@ class Addresses:
                 return True
         return b"\\" in body and any(base in body for base in self._escaped)
 
-    def only_in(self, urls: list[str], body: bytes) -> bool:
-        """True when internal addresses begin these URLs of the bytes and no other string in them."""
-        return b"\\" not in body and all(
-            body.count(plain) == sum(url.startswith(base) for url in urls)
-            for base, plain in zip(self._hidden, self._plain, strict=True)
-        )
-
     def readdressed(self, raw: bytes) -> bytes:
         """Return the bytes with internal addresses made external; the very same object when there is none."""
         if self.hidden_in(raw):
@@ -63,10 +56,18 @@ class Addresses:
         return raw
 
 
+@lru_cache(maxsize=256)
+def addresses(inside: str, outside: str, published: str | None = None) -> Addresses:
+    """Return the addresses of one server, made once."""
+    return Addresses(inside, outside, published)
+
+
 def published_base(url: str | None, found: Head) -> str | None:
     """Return the base that an entry's URL ends its resource in, or None for none or a `urn:`."""
+    if url is None or url.startswith("urn:") or "://" not in url:
+        return None
     tail = f"/{found.resourceType}/{found.id}"
-    return url[: -len(tail)] if url is not None and "://" in url and url.endswith(tail) else None
+    return url[: -len(tail)] if url.endswith(tail) else None
 
 
 def self_url(request: FhirRequest, base: str) -> str:
@@ -81,7 +82,7 @@ def plainly(raw: bytes) -> bytes:
 
     The meaning is the same; the very same object when there is no such escape.
     """
-    return _NEEDLESS.sub(_letter, raw) if b"\\u00" in raw else raw
+    return _NEEDLESS.sub(_letter, raw) if b"\\" in raw and b"\\u00" in raw else raw
 
 
 _NEEDLESS = re.compile(rb"\\(?:u00([2-7][0-9A-Fa-f])|.)", re.DOTALL)

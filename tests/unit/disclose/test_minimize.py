@@ -320,11 +320,23 @@ REPEATED = {
     "escaped owner twice": (b'"patient":', b'"p\\u0061tient":{"reference":"Patient/p2"},"patient":'),
     "reference twice": (b'{"reference":', b'{"reference":"Patient/p2","reference":'),
     "owner by bsn twice": (b'"patient":', b'"patient":{"identifier":{"value":"x"}},"patient":'),
+    "reference twice, the first no patient": (b'{"reference":', b'{"reference":"Group/g1","reference":'),
+    "owner by another bsn in capitals twice": (
+        b'{"reference":',
+        b'{"identifier":{"system":"HTTP://FHIR.NL/FHIR/NAMINGSYSTEM/BSN","value":"999911120"},"identifier":null,"reference":',
+    ),
+    "owner twice, the last one nobody": (
+        b'"patient":',
+        b'"subject":{"reference":"Group/g1"},"subject":null,"patient":',
+    ),
     "type twice": (b'{"resourceType":"Consent"', b'{"resourceType":"Goal","resourceType":"Consent"'),
     "entries twice": (
         b'"entry":',
         b'"entry":[{"resource":{"resourceType":"Consent","id":"c9","patient":{"reference":"Patient/p2"}}}],"entry":',
     ),
+    "entries twice, the first without any": (b'"entry":', b'"entry":[],"entry":'),
+    "entries twice, the first without a type": (b'"entry":', b'"entry":[{"resource":{"note":"secret"}}],"entry":'),
+    "resource twice, the first without a type": (b'"resource":', b'"resource":{"note":"secret"},"resource":'),
     "resource twice": (b'"resource":', b'"resource":{"resourceType":"Consent"},"resource":'),
     "total twice, and more around it": (b'"total":1', b'"total":1,"total":2,"extension":[]'),
 }
