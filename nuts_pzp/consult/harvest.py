@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import msgspec
 
 from ..fhir.bundle import Resource
 from ..outcome import Gap, Gathered, Stop, Unavailable
@@ -66,4 +66,4 @@ class Harvest:
         url = resource.url
         if not resource.id or not self.base or url.startswith((f"{self.base}/", "urn:")):
             return resource
-        return replace(resource, url=f"{self.base}/{resource.type}/{resource.id}")
+        return msgspec.structs.replace(resource, url=f"{self.base}/{resource.type}/{resource.id}")

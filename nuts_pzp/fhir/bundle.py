@@ -6,7 +6,7 @@ is not looked at beyond its type, id and version.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -20,8 +20,7 @@ NESTING = 4
 """Bundles within Bundles that are opened; deeper ones stay closed and are kept as a resource."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(msgspec.Struct, frozen=True, gc=False):
     """One resource as a source gave it. `url` is absolute at the source; `raw` is its JSON, byte for byte."""
 
     type: str
@@ -29,7 +28,10 @@ class Resource:
     version: str
     url: str
     mode: Mode
-    raw: bytes = field(repr=False)
+    raw: bytes
+
+    def __repr__(self) -> str:
+        return f"Resource({self.reference!r}, {self.url!r}, {self.mode!r})"
 
     @property
     def reference(self) -> str:
@@ -49,6 +51,50 @@ class Bundle:
     def link(self, relation: str) -> str | None:
         """Return the first link of that relation (`self`, `next`)."""
         return next((url for name, url in self.links if name == relation), None)
+
+
+class _Meta(msgspec.Struct, gc=False):
+    versionId: str = ""
+
+
+class _Known(msgspec.Struct, gc=False):
+    """What a resource is, in the shape that FHIR gives it."""
+
+    resourceType: str = ""
+    id: str = ""
+    meta: _Meta | None = None
+
+
+class _Search(msgspec.Struct, gc=False):
+    mode: str = ""
+
+
+class _Whole(msgspec.Struct, gc=False):
+    """An entry in the shape that FHIR gives it."""
+
+    fullUrl: str = ""
+    resource: msgspec.Raw = msgspec.Raw()
+    search: _Search | None = None
+
+
+class _Seen(msgspec.Struct, gc=False):
+    """The same entry, of which the resource is looked into."""
+
+    resource: _Known | None = None
+
+
+class _Sound(msgspec.Struct):
+    """A Bundle in the shape that FHIR gives it: read in one go, as nearly every one is."""
+
+    resourceType: Any = None
+    type: Any = None
+    total: Any = None
+    link: Any = None
+    entry: list[_Whole] | None = None
+
+
+class _Heads(msgspec.Struct):
+    entry: list[_Seen] | None = None
 
 
 class _Head(msgspec.Struct):
@@ -72,17 +118,8 @@ class _Body(msgspec.Struct):
     entry: list[msgspec.Raw] | None = None
 
 
-class _Sound(msgspec.Struct):
-    """A Bundle of which every entry is an object: read in one go."""
-
-    resourceType: Any = None
-    type: Any = None
-    total: Any = None
-    link: Any = None
-    entry: list[_Entry] | None = None
-
-
 _SOUND = msgspec.json.Decoder(_Sound)
+_HEADS = msgspec.json.Decoder(_Heads)
 _HEAD = msgspec.json.Decoder(_Head)
 _ENTRY = msgspec.json.Decoder(_Entry)
 _BODY = msgspec.json.Decoder(_Body)
@@ -100,7 +137,7 @@ def read_bundle(raw: bytes, base: str) -> Outcome[Bundle]:
     try:
         sound = _SOUND.decode(raw)
         if sound.resourceType == "Bundle":
-            return _whole(sound, base)
+            return _sound(sound, _HEADS.decode(raw).entry or [], base)
     except _BROKEN:
         pass  # what is wrong, and whether it is only one entry, is found out below
     try:
@@ -117,34 +154,53 @@ def read_bundle(raw: bytes, base: str) -> Outcome[Bundle]:
         body = _BODY.decode(raw)
     except _BROKEN:
         return _broken("a Bundle whose entries are no list")
-    return _whole(body, base)
-
-
-def _whole(body: _Body | _Sound, base: str) -> Bundle:
     resources: list[Resource] = []
     links = _links(body.link)
     _collect(body, base, 1, resources, links)
-    total = body.total if isinstance(body.total, int) and not isinstance(body.total, bool) else None
-    return Bundle(_text(body.type), tuple(resources), tuple(links), total)
+    return Bundle(_text(body.type), tuple(resources), tuple(links), _total(body.total))
+
+
+def _sound(body: _Sound, heads: list[_Seen], base: str) -> Bundle:
+    resources: list[Resource] = []
+    links = _links(body.link)
+    for entry, seen in zip(body.entry or (), heads, strict=True):
+        head, search = seen.resource, entry.search
+        if head is None:
+            continue
+        kind, logical_id, meta, raw = head.resourceType, head.id, head.meta, bytes(entry.resource)
+        if kind == "Bundle" and (inner := _nested(raw)) is not None:
+            links += _links(inner.link)
+            _collect(inner, base, 2, resources, links)
+            continue
+        url = entry.fullUrl or "/".join([part for part in (base, kind, logical_id) if part])
+        mode: Mode = "match" if search is None else _MODES.get(search.mode, "match")
+        version = "" if meta is None else meta.versionId
+        resources.append(
+            Resource(kind, logical_id, version, url, "outcome" if kind == "OperationOutcome" else mode, raw)
+        )
+    return Bundle(_text(body.type), tuple(resources), tuple(links), _total(body.total))
+
+
+def _total(given: object) -> int | None:
+    return given if isinstance(given, int) and not isinstance(given, bool) else None
 
 
 def _broken(detail: str) -> Unavailable:
     return Unavailable(Reason.SOURCE_BROKEN, detail=detail)
 
 
-def _collect(body: _Body | _Sound, base: str, depth: int, into: list[Resource], links: list[tuple[str, str]]) -> None:
+def _collect(body: _Body, base: str, depth: int, into: list[Resource], links: list[tuple[str, str]]) -> None:
     for one in body.entry or ():
         try:
-            entry = one if isinstance(one, _Entry) else _ENTRY.decode(one)
+            entry = _ENTRY.decode(one)
         except _BROKEN:
-            assert isinstance(one, msgspec.Raw)
             into.append(Resource("", "", "", "", "match", bytes(one)))
             continue
         given = bytes(entry.resource)
         if given in (b"", b"null"):
             continue
         found = _resource(given, entry.fullUrl, entry.search, base)
-        inner = _nested(found) if found.type == "Bundle" and depth < NESTING else None
+        inner = _nested(found.raw) if found.type == "Bundle" and depth < NESTING else None
         if inner is None:
             into.append(found)
         else:
@@ -152,9 +208,9 @@ def _collect(body: _Body | _Sound, base: str, depth: int, into: list[Resource], 
             _collect(inner, base, depth + 1, into, links)
 
 
-def _nested(found: Resource) -> _Body | None:
+def _nested(raw: bytes) -> _Body | None:
     try:
-        return _BODY.decode(found.raw)
+        return _BODY.decode(raw)
     except _BROKEN:
         return None
 

@@ -22,6 +22,7 @@ from .records import ENTERED_IN_ERROR, business_ids, codes_in, modified
 from .statements import Attention, Statement
 from .structures import Encounter, Procedure, QuestionnaireResponse, Reference
 
+_DIFFERS = "ENCOUNTER_DATE_DIFFERS"
 _NOT_HELD = frozenset({"not-done", "planned", "cancelled"})
 
 
@@ -165,21 +166,21 @@ def _place(source: str, statements: Sequence[Statement], talks: list[Talk]) -> N
     by_encounter = {one.encounter: one for one in talks if one.encounter}
     by_day = {one.day: one for one in reversed(talks) if one.day}
     for one in statements:
-        when = one.since or one.when
-        mark = (one.source, one.ref)
-        named = by_form.get(one.ref) or by_encounter.get(one.encounter)
-        differs = any(note.code == "ENCOUNTER_DATE_DIFFERS" for note in one.attention)
-        if named is not None and not differs:
+        ref, mark = one.ref, (source, one.ref)
+        named = by_form.get(ref) or by_encounter.get(one.encounter)
+        if named is not None and not (one.attention and any(note.code == _DIFFERS for note in one.attention)):
             named.refs.add(mark)
             continue
+        when = one.since or one.when
         if when is None:
             continue
         day = when.day or when.text
-        if day not in by_day:
-            by_day[day] = Talk(source, when, synthetic=True, sources=[source])
-            talks.append(by_day[day])
-        by_day[day].refs.add(mark)
-        by_day[day].inferred.add(mark)
+        there = by_day.get(day)
+        if there is None:
+            there = by_day[day] = Talk(source, when, synthetic=True, sources=[source])
+            talks.append(there)
+        there.refs.add(mark)
+        there.inferred.add(mark)
 
 
 def _joined(talks: Iterable[Talk]) -> list[Talk]:

@@ -22,7 +22,7 @@ _INSTANT = re.compile(
 )
 
 
-class When(msgspec.Struct, frozen=True):
+class When(msgspec.Struct, frozen=True, gc=False):
     """One date as the source wrote it. `start` and `end` are Unix seconds, end excluded; `day` is empty above a day."""
 
     text: str

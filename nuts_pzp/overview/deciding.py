@@ -20,6 +20,7 @@ State = Literal["current", "ended", "conflict", "not-recorded"]
 WITHOUT_DATE = frozenset({"capacity", "representative", "first-contact"})
 _PARALLEL = frozenset(f"obs:{code}" for code in FREE_TEXT)
 _HIGH = frozenset({"capacity", "representative", f"obs:{EUTHANASIA}"})
+_NEVER, _YES = Leads.NEVER, Leads.YES
 _COMPARED = 1_000_000
 """Beyond this many comparisons of ends with agreements, all between the first and the last counts: more is shown."""
 _FROM_HISTORY = frozenset(
@@ -68,8 +69,8 @@ def newest(dated: Sequence[Statement]) -> list[Statement]:
 
 def _pool(ordered: list[Statement]) -> list[Statement]:
     """Who may lead: information is preferred over "unknown", however new that is (rule 1)."""
-    eligible = [one for one in ordered if one.leads is not Leads.NEVER]
-    return [one for one in eligible if one.informs] or eligible
+    eligible = [one for one in ordered if one.leads is not _NEVER]
+    return [one for one in eligible if one.said.kind != "no-information"] or eligible
 
 
 def _by_date(key: str, ordered: list[Statement]) -> Verdict:
@@ -84,7 +85,7 @@ def _by_date(key: str, ordered: list[Statement]) -> Verdict:
     ends = [one for one in tier if one.said.kind == "ended"]
     between = _between(ends, pool) if ends else []
     loose = [one for one in undated if one.said.same != same] if dated else []
-    if any(one.said.same != same for one in tier):
+    if {one.said.same for one in tier} != {same}:
         rule = "SAME_DATE_DIFFERENT_VALUE" if dated else "UNDATED_DIFFERENT_VALUE"
     elif between:
         rule = "WITHIN_ENDED_PERIOD"
@@ -155,7 +156,7 @@ def _look_back(verdict: Verdict, pool: list[Statement]) -> None:
 
 def _documents(ordered: list[Statement]) -> Verdict:
     """Wilsverklaringen: every active document stays in sight, newest first."""
-    eligible = [one for one in ordered if one.leads is not Leads.NEVER]
+    eligible = [one for one in ordered if one.leads is not _NEVER]
     latest: dict[str, int] = {}
     for one in eligible:
         if one.when is not None:
@@ -223,16 +224,16 @@ def _complete(verdict: Verdict, ordered: list[Statement]) -> None:
         newer = [
             one
             for one in verdict.history
-            if not one.informs and one.leads is Leads.YES and one.when and one.when.later_than(lead.when)
+            if one.said.kind == "no-information" and one.leads is _YES and one.when and one.when.later_than(lead.when)
         ]
         if newer:
             verdict.attention += (attention("NEWER_NO_INFORMATION", *(one.ref for one in newer)),)
     if verdict.rule == "UNDATED_DIFFERENT_VALUE":
         refs = (one.ref for one in verdict.rivals if one.when is None)
         verdict.attention += (Attention(verdict.rule, verdict.severity, attention(verdict.rule).text, tuple(refs)),)
-    visible = [one for one in ordered if id(one) in shown]
-    marks = [mark for one in visible for mark in one.attention]
-    marks += [mark for one in verdict.history for mark in one.attention if mark.code in _FROM_HISTORY]
+    marked = [one for one in ordered if one.attention]
+    marks = [mark for one in marked if id(one) in shown for mark in one.attention]
+    marks += [mark for one in marked if id(one) not in shown for mark in one.attention if mark.code in _FROM_HISTORY]
     verdict.attention = merged([*verdict.attention, *marks])
 
 

@@ -16,7 +16,7 @@ from ..outcome import Gap
 from .dates import When
 from .returned import once
 from .structures import DECODE, Identifier, Patient, Reference, Resourced
-from .stu3 import is_stu3, suspect
+from .stu3 import SUSPECTS, in_old_words, is_stu3
 from .stu3_structures import DECODE_STU3
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -61,6 +61,7 @@ class Dossier:
 
     __slots__ = (
         "by_reference",
+        "by_shape",
         "dialect",
         "encounters",
         "excluded",
@@ -79,6 +80,7 @@ class Dossier:
         self.told = told
         self.id = told.id
         self.held: list[Held] = []
+        self.by_shape: dict[type[Resourced], list[tuple[Held, Any]]] = {}
         self.patients: list[tuple[Held, Patient]] = []
         self.by_reference: dict[str, Held] = {}
         self.names: dict[tuple[str | None, str | None, bool], str] = {}
@@ -96,7 +98,7 @@ class Dossier:
         resources = once(told.resources)
         self._take_all(resources, DECODE)
         if self.stu3:
-            self.held, self.patients, self.by_reference, self.unmapped = [], [], {}, []
+            self.held, self.by_shape, self.patients, self.by_reference, self.unmapped = [], {}, [], {}, []
             self._take_all(resources, DECODE_STU3)
             self.dialect = "stu3"
 
@@ -114,46 +116,60 @@ class Dossier:
         return known
 
     def of(self, shape: type[T]) -> Iterable[tuple[Held, T]]:
-        """Yield the resources of one shape."""
-        return ((held, held.content) for held in self.held if type(held.content) is shape)
+        """Return the resources of one shape."""
+        return self.by_shape.get(shape, ())
 
     def settle(self) -> None:
         """Let go of all that has been read and keep who people are: many sources may wait for the last one."""
-        self.held = [held for held in self.held if held.resource.type in _NAMED]
+        self.held, kept = [], self.by_shape
+        self.by_shape = {shape: found for shape, found in kept.items() if found[0][0].resource.type in _NAMED}
         self.by_reference = {name: held for name, held in self.by_reference.items() if held.resource.type in _NAMED}
         self.encounters = {}
 
     def _take_all(self, resources: list[Resource], decode: Decode) -> None:
+        old = in_old_words(b"\n".join([resource.raw for resource in resources]))
         for resource in resources:
-            self._take(resource, decode)
+            kind, raw = resource.type, resource.raw
+            read = decode.get(kind)
+            if read is None:
+                if resource.mode == "match" and kind not in _SUPPORTING:
+                    self._aside(resource, "not-pzp" if kind else "malformed")
+                continue
+            try:
+                content: Resourced = read(raw)
+            except _BROKEN:
+                self.stu3 = self.stu3 or is_stu3(kind, raw)
+                self._aside(resource, "malformed")
+                if kind != "Patient":
+                    continue
+                content = identity_of(raw)
+            if not self.stu3:
+                judge = SUSPECTS.get(type(content))
+                if (old and in_old_words(raw)) or (judge is not None and judge(content)):
+                    self.stu3 = is_stu3(kind, raw)
+            if not self.dialect:
+                self.dialect = "r4-beta3" if _BETA3 in raw else "r4-rc2" if _RC2 in raw else ""
+            self._keep(resource, content)
 
-    def _take(self, resource: Resource, decode: Decode) -> None:
+    def _keep(self, resource: Resource, content: Resourced) -> None:
+        kind, url, logical_id = resource.type, resource.url, resource.id
         ref = reference_of(resource)
-        read = decode.get(resource.type)
-        if read is None:
-            if resource.mode == "match" and resource.type not in _SUPPORTING:
-                self.unmapped.append(PutAside(ref, resource.type, "not-pzp" if resource.type else "malformed"))
-            return
-        try:
-            content: Resourced = read(resource.raw)
-        except _BROKEN:
-            self.stu3 = self.stu3 or is_stu3(resource.type, resource.raw)
-            self.unmapped.append(PutAside(ref, resource.type, "malformed"))
-            if resource.type != "Patient":
-                return
-            content = identity_of(resource.raw)
-        if not self.stu3 and suspect(content, resource.raw):
-            self.stu3 = is_stu3(resource.type, resource.raw)
-        if not self.dialect:
-            self.dialect = "r4-beta3" if _BETA3 in resource.raw else "r4-rc2" if _RC2 in resource.raw else ""
         held = Held(resource, content, ref)
         self.held.append(held)
+        shape = type(content)
+        if shape in self.by_shape:
+            self.by_shape[shape].append((held, content))
+        else:
+            self.by_shape[shape] = [(held, content)]
         if isinstance(content, Patient):
             self.patients.append((held, content))
-        if resource.url:
-            self.by_reference[resource.url.partition("/_history/")[0] if "/_history/" in ref else resource.url] = held
-        if resource.id:
-            self.by_reference[f"{resource.type}/{resource.id}"] = held
+        if url:
+            self.by_reference[url.partition("/_history/")[0] if "/_history/" in ref else url] = held
+        if logical_id:
+            self.by_reference[f"{kind}/{logical_id}"] = held
+
+    def _aside(self, resource: Resource, why: str) -> None:
+        self.unmapped.append(PutAside(reference_of(resource), resource.type, why))
 
 
 def identity_of(raw: bytes) -> Patient:
@@ -173,8 +189,9 @@ def identity_of(raw: bytes) -> Patient:
 
 def reference_of(resource: Resource) -> str:
     """Return how people and machines find the resource again: its absolute URL, else `Type/id`."""
-    if resource.url.startswith(("http://", "https://")):
-        return resource.url
+    url = resource.url
+    if url.startswith(("https://", "http://")):
+        return url
     if resource.id:
         return f"{resource.type}/{resource.id}"
     return resource.url or f"{resource.type or 'resource'} zonder id"

@@ -127,7 +127,7 @@ def _led(
         leading.when.text if leading.when else None,
         leading.date_from or None,
         leading.status or None,
-        _author(setting, leading),
+        _author(setting, leading, _talk_id(setting, leading)),
         _agreed(setting, leading),
         setting.source(leading.source),
         leading.ref,
@@ -170,10 +170,13 @@ def _leading_value(setting: Setting, leading: Statement, parallel: Sequence[Stat
 
 
 def _value(one: Statement) -> Value:
+    said = one.said
+    if not (one.persons or one.document or one.was):
+        return Value(said.kind, said.code or None, said.display)
     return Value(
-        one.said.kind,
-        one.said.code or None,
-        one.said.display,
+        said.kind,
+        said.code or None,
+        said.display,
         persons=one.persons or UNSET,
         document=one.document or UNSET,
         was=_said(one.was) if one.was else UNSET,
@@ -185,6 +188,8 @@ def _said(said: Said) -> Value:
 
 
 def _entry(setting: Setting, one: Statement, *, latest: bool = False) -> Entry:
+    source, ref = one.source, one.ref
+    talk = setting.talk_of.get((source, ref))
     return Entry(
         one.when.text if one.when else None,
         one.date_from or None,
@@ -192,19 +197,20 @@ def _entry(setting: Setting, one: Statement, *, latest: bool = False) -> Entry:
         one.said.specification or one.comment or None,
         one.comment or None,
         one.status or None,
-        setting.source(one.source),
-        one.ref,
-        _talk_id(setting, one),
+        setting.sources[source],
+        ref,
+        talk,
         one.attention,
-        _author(setting, one),
-        _agreed(setting, one),
-        setting.latest.get(one.source) if latest else UNSET,
-        tuple(copy.ref for copy in one.copies) or UNSET,
+        _author(setting, one, talk),
+        names_of(setting.dossiers[source], one.parties) if one.parties else (),
+        setting.latest.get(source) if latest else UNSET,
+        _also(one) if one.copies else UNSET,
     )
 
 
 def _past(setting: Setting, one: Statement) -> Entry:
     """An older statement: who was there is told by its conversation."""
+    source, ref = one.source, one.ref
     return Entry(
         one.when.text if one.when else None,
         one.date_from or None,
@@ -212,25 +218,31 @@ def _past(setting: Setting, one: Statement) -> Entry:
         one.said.specification or one.comment or None,
         one.comment or None,
         one.status or None,
-        setting.source(one.source),
-        one.ref,
-        _talk_id(setting, one),
+        setting.sources[source],
+        ref,
+        setting.talk_of.get((source, ref)),
         one.attention,
-        also=tuple(copy.ref for copy in one.copies) or UNSET,
+        UNSET,
+        UNSET,
+        UNSET,
+        _also(one) if one.copies else UNSET,
     )
+
+
+def _also(one: Statement) -> tuple[str, ...]:
+    return tuple([copy.ref for copy in one.copies])
 
 
 def _talk_id(setting: Setting, one: Statement) -> str | None:
     return setting.talk_of.get((one.source, one.ref))
 
 
-def _author(setting: Setting, one: Statement) -> str:
+def _author(setting: Setting, one: Statement, talk: str | None) -> str:
     if one.author:
         return one.author
-    dossier = setting.dossiers[one.source]
-    for reference in one.authors:
-        return name_of(dossier, reference, specialty=True)
-    return setting.authors_of.get(_talk_id(setting, one) or "", NOBODY)
+    if one.authors:
+        return name_of(setting.dossiers[one.source], one.authors[0], specialty=True)
+    return setting.authors_of.get(talk or "", NOBODY)
 
 
 def _agreed(setting: Setting, one: Statement) -> tuple[str, ...]:

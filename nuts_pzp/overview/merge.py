@@ -184,8 +184,7 @@ def _setting(dossiers: Sequence[Dossier], talks: Sequence[Talk], *, complete: bo
     for talk, name in zip(talks, _names(talks), strict=True):
         authors[name] = "; ".join(talk.by) or NOBODY
         own = [(talk.source, ref) for ref in (talk.encounter, *talk.forms) if ref]
-        for mark in (*talk.refs, *own):
-            talk_of[mark] = name
+        talk_of.update(dict.fromkeys((*talk.refs, *own), name))
     names = {one.id: SourceName(one.id, one.told.name) for one in dossiers}
     return Setting({one.id: one for one in dossiers}, talk_of, authors, latest_by_source(talks), names, complete)
 

@@ -30,8 +30,10 @@ def human_name(names: Iterable[HumanName | None]) -> str:
 
 def name_of(dossier: Dossier, reference: Reference, *, specialty: bool = False) -> str:
     """Return who a reference points at: by name, else by the reference's own display, else "onbekend"."""
-    if isinstance(reference, PersonReference) and (role := reference.role) and dossier.find(role) is not None:
-        return name_of(dossier, Reference(role.reference, reference.display), specialty=specialty)
+    if dossier.stu3 and isinstance(reference, PersonReference):
+        role = reference.role
+        if role and dossier.find(role) is not None:
+            return name_of(dossier, Reference(role.reference, reference.display), specialty=specialty)
     asked = (reference.reference, reference.display, specialty)
     known = dossier.names.get(asked)
     if known is None:
@@ -54,7 +56,7 @@ def _look_up(dossier: Dossier, reference: Reference, *, specialty: bool) -> str:
 
 def names_of(dossier: Dossier, references: Iterable[Reference]) -> tuple[str, ...]:
     """Return each person once, in the order of the record."""
-    return tuple(dict.fromkeys(name_of(dossier, one) for one in references))
+    return tuple(dict.fromkeys([name_of(dossier, one) for one in references]))
 
 
 def person(name: str, relationship: Iterable[Concept], telecom: Iterable[Telecom], birth_date: str, ref: str) -> Person:

@@ -50,8 +50,7 @@ def prepare(answer: Answer | Told, *, now: datetime, asked: Asked | None) -> Pre
     rejection = _rejection(dossier, known, asked)
     if rejection is not None:
         return Prepared(told, moment, asked, dossier, known, rejection, [], [])
-    if asked is not None:
-        set_apart(dossier, asked[0])
+    if asked is not None and set_apart(dossier, asked[0]):
         known = who(dossier)
     statements = read_source(Frame(dossier, moment, asked is not None, known if asked is None else person(asked)))
     talks = conversations_of(dossier, statements)

@@ -6,6 +6,8 @@ alone would be a danger to the patient. A permit is never inferred.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .codes import (
     DENY,
     DIRECTIVES,
@@ -42,15 +44,27 @@ from .records import (
     unknown_modifiers,
 )
 from .statements import Document, Said, Statement
-from .structures import Attachment, Concept, Consent, Extension, Provision, Reference, has_code
+from .structures import Actor, Attachment, Concept, Consent, Extension, Provision, Reference, has_code
 
 SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
 _KNOWN = frozenset({SPECIFICATION_OTHER})
 _ENCOUNTER = "ext-EncounterReference"
+_WHY_ENDED = "ext-TreatmentDirective2.ReasonForEnding"
 _NOTHING = Provision()
+PERMITTED, DENIED = Said("permit", "permit", PERMIT, "permit"), Said("deny", "deny", DENY, "deny")
+_UNSAID = Said("no-information", "", NO_DECISION, "no-information")
+_ONE = {code: {f"treatment:{code}": label} for code, label in TREATMENTS.items()}
+"""Item key -> label of a treatment that is named by its code alone."""
+_TYPES = {
+    code: (f"directive:{code}", Said("decision", code, label, code), label)
+    for code, label in DIRECTIVES.items()
+    if code != "OTH"
+}
+"""Item key, value and label of a wilsverklaring, by its type."""
 _ADVANCE, _ADVANCE_SCOPE = frozenset({"acd"}), frozenset({"adr"})
 _TREATMENT, _TREATMENT_SCOPE = frozenset({TREATMENT_CATEGORY}), frozenset({"treatment"})
 _NAMED = frozenset({*TREATMENTS, ICD_OFF})
+_PARTIES = ("CONSENTER", "RESPRSN")
 
 
 def read_consent(frame: Frame, held: Held, content: Consent) -> list[Statement] | None:
@@ -79,19 +93,17 @@ def treatment_said(kind: str | None, texts: str) -> Said:
             return Said("undecided", "", UNDECIDED, "undecided", texts)
         return Said("conditional", "conditional", OTHERWISE.format(texts), same_text("conditional", texts), texts)
     if kind == "permit":
-        return Said("permit", "permit", PERMIT, "permit")
-    if kind == "deny":
-        return Said("deny", "deny", DENY, "deny")
-    return Said("no-information", "", NO_DECISION, "no-information")
+        return PERMITTED
+    return DENIED if kind == "deny" else _UNSAID
 
 
-def treatment_keys(concepts: list[Concept], fallback: str) -> dict[str, str]:
+def treatment_keys(concepts: list[Concept], fallback: str) -> Mapping[str, str]:
     """Return item key -> label for each treatment named; a treatment in free text is its own item, never likened."""
-    keys: dict[str, str] = {}
     if len(concepts) == 1 and concepts[0].coding is not None and len(concepts[0].coding) == 1:
-        code = concepts[0].coding[0].code or ""
-        if code in TREATMENTS:
-            return {f"treatment:{code}": TREATMENTS[code]}
+        known_alone = _ONE.get(concepts[0].coding[0].code or "")
+        if known_alone is not None:
+            return known_alone
+    keys: dict[str, str] = {}
     for concept in concepts or [Concept()]:
         codes = codes_in((concept,))
         known = sorted(codes & TREATMENTS.keys())
@@ -122,20 +134,21 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
     record = _open(frame, held, content, provision)
     if record is None:
         return []
-    specified = _specified(content, provision)
+    specified: list[Extension] = []
+    if content.modifier_extension or provision.modifier_extension:
+        specified = _specified(content, provision)
     texts = extension_texts(specified, SPECIFICATION_OTHER) if specified else ""
     _judge_modifiers(record, content, provision, _KNOWN if texts or not specified else frozenset())
     if texts and provision.type is not None and not record.modified:
         record.warn("TYPE_AND_SPECIFICATION")
     said = _unknown_type(provision.type) if not texts else None
-    said = said or treatment_said(provision.type, texts)
+    if said is None:
+        said = treatment_said(provision.type, texts)
     keys = treatment_keys(provision.code or [], f"{record.source}/{held.resource.id or held.ref}")
     return [record.says(key, said, label) for key, label in keys.items()]
 
 
 def _specified(content: Consent, provision: Provision) -> list[Extension]:
-    if not content.modifier_extension and not provision.modifier_extension:
-        return []
     modifiers = [*(content.modifier_extension or ()), *(provision.modifier_extension or ())]
     return [one for one in modifiers if one.url == SPECIFICATION_OTHER]
 
@@ -149,12 +162,12 @@ def _unknown_type(kind: str | None) -> Said | None:
 
 def _judge_modifiers(record: Record, content: Consent, provision: Provision, known: frozenset[str]) -> None:
     """An unknown modifier anywhere in the record, or an exception inside the provision: no interpretation."""
-    unknown = (
-        modified(content, known)
-        or unknown_modifiers(provision.modifier_extension, known)
-        or bool(provision.actor and any(actor.modifier_extension for actor in provision.actor))
-        or bool(provision.provision)
-    )
+    unknown = bool(provision.provision)
+    if content.implicit_rules or content.modifier_extension or provision.modifier_extension:
+        unknown |= modified(content, known) or unknown_modifiers(provision.modifier_extension, known)
+    for actor in provision.actor or ():
+        if actor.modifier_extension:
+            unknown = True
     if unknown and not record.modified:
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
@@ -163,8 +176,8 @@ def _judge_modifiers(record: Record, content: Consent, provision: Provision, kno
 def _open(
     frame: Frame, held: Held, content: Consent, provision: Provision, *, may_precede: bool = False
 ) -> Record | None:
-    linked = extension(content.extension, _ENCOUNTER)
-    reason = extension(provision.extension, "ext-TreatmentDirective2.ReasonForEnding")
+    linked = extension(content.extension, _ENCOUNTER) if content.extension else None
+    reason = extension(provision.extension, _WHY_ENDED) if provision.extension else None
     dates = Dates(
         ((content.date_time, "Consent.dateTime"),),
         linked.value_reference if linked else None,
@@ -173,22 +186,27 @@ def _open(
         (reason.value_string or text_of(reason.value_codeable_concept)) if reason else "",
         may_precede,
     )
-    record = open_record(frame, held, content.status, dates, content.patient, known=_KNOWN)
-    if record is not None:
+    record = open_record(frame, held, content.status, dates, content.patient, _KNOWN)
+    if record is None:
+        return None
+    if content.extension:
         record.comment = extension_texts(content.extension, "ext-Comment")
+    if content.identifier:
         record.ids = business_ids(content.identifier)
-        record.parties = _parties(provision)
-        record.authors = tuple([one for one in record.parties if "Practitioner" in (one.reference or "")])
+    if provision.actor:
+        record.parties = found = _parties(provision.actor)
+        record.authors = tuple([one for one in found if "Practitioner" in (one.reference or "")])
     return record
 
 
-def _parties(provision: Provision) -> tuple[Reference, ...]:
+def _parties(actors: list[Actor]) -> tuple[Reference, ...]:
     found = []
-    for actor in provision.actor or ():
+    for actor in actors:
         if actor.reference is not None and actor.role is not None:
-            roles = [coding.code for coding in actor.role.coding or ()]
-            if "CONSENTER" in roles or "RESPRSN" in roles:
-                found.append(actor.reference)
+            for coding in actor.role.coding or ():
+                if coding.code in _PARTIES:
+                    found.append(actor.reference)
+                    break
     return tuple(found)
 
 
@@ -214,11 +232,11 @@ def document_of(attachment: Attachment | None, source: Reference | None) -> Docu
 
 def directive_said(concepts: list[Concept], title: str, fallback: str) -> tuple[str, Said, str]:
     """Return item key, value and label of a wilsverklaring of this kind."""
-    codes, text = codes_in(concepts), next((words for one in concepts if (words := text_of(one))), "")
-    known = sorted((codes & DIRECTIVES.keys()) - {"OTH"})
+    codes = codes_in(concepts)
+    known = codes & _TYPES.keys()
     if known:
-        code = known[0]
-        return f"directive:{code}", Said("decision", code, DIRECTIVES[code], code), DIRECTIVES[code]
+        return _TYPES[min(known)]
+    text = next((words for one in concepts if (words := text_of(one))), "")
     if codes - {"OTH"}:
         code = min(codes - {"OTH"})
         display = quoted(code, text)

@@ -23,6 +23,7 @@ from .statements import Leads, Said, Statement
 from .structures import Coding, Concept, Goal, Observation
 
 NOTHING = Said("no-information", "", UNKNOWN, "no-information")
+_KEYS = {code: f"obs:{code}" for code in OBSERVATIONS}
 _ALONE = frozenset({"UNK", "NASK"})
 """The null flavors of the form, also when a source leaves out their system."""
 
@@ -47,7 +48,7 @@ def read_observation(frame: Frame, held: Held, content: Observation) -> list[Sta
     record.comment = notes(content.note)
     record.ids = business_ids(content.identifier)
     record.authors = tuple(content.performer or ())
-    return [record.says(f"obs:{code}", with_words(said, record.comment))]
+    return [record.says(_KEYS[code], with_words(said, record.comment))]
 
 
 def _question(concept: Concept | None) -> str | None:

@@ -53,13 +53,14 @@ def read_source(frame: Frame) -> list[Statement]:
     for held, procedure in dossier.of(Procedure):
         put_aside_other(frame, held, procedure.subject)
     for held in dossier.held:
-        reader = READERS.get(type(held.content))
+        content = held.content
+        reader = READERS.get(type(content))
         if reader is None:
             continue
-        found = reader(frame, held, held.content)
+        found = reader(frame, held, content)
         if found is not None:
             statements += found
-        elif _in_error(held.content):
+        elif _in_error(content):
             dossier.excluded.append(PutAside(held.ref, held.resource.type, ENTERED_IN_ERROR))
         elif held.resource.mode == "match":
             dossier.unmapped.append(PutAside(held.ref, held.resource.type, "not-recognized"))

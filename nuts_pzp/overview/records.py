@@ -60,7 +60,7 @@ class Frame(NamedTuple):
     """Whom the source speaks of, and in a consultation who was asked for."""
 
 
-class Dates(NamedTuple):
+class Dates(msgspec.Struct, gc=False):
     """Where a record's date may be: texts with their place, best first; then the linked encounter; and its end."""
 
     places: tuple[tuple[str | None, str], ...]
@@ -131,7 +131,7 @@ class Record(msgspec.Struct, gc=False):
             self.since,
             was,
             (),
-            rank_of(key, said, self.when, self.source, (resource.type, resource.id, self.comment)),
+            rank_of(key, said, self.when, self.source, resource.type, resource.id, self.comment),
         )
 
     def warn(self, code: str) -> None:
@@ -148,25 +148,25 @@ def open_record(
     known: frozenset[str] = frozenset(),
 ) -> Record | None:
     """Return the shared part, or None after putting the record aside as excluded. `known` are modifiers understood."""
-    dossier, resource = frame.dossier, held.resource
+    dossier, kind, content = frame.dossier, held.resource.type, held.content
     if status == ENTERED_IN_ERROR:
-        dossier.excluded.append(PutAside(held.ref, resource.type, ENTERED_IN_ERROR))
+        dossier.excluded.append(PutAside(held.ref, kind, ENTERED_IN_ERROR))
         return None
-    stranger = _of_another(frame, held.content, subject)
+    stranger = _of_another(frame, content, subject)
     if stranger and frame.drop_other_patients:
         put_aside_stranger(dossier, held)
         return None
-    leads = STATUSES[resource.type].get(status or "", _NEVER)
-    record = Record(held, dossier.id, status or "", leads)
+    status = status or ""
+    record = Record(held, dossier.id, status, STATUSES[kind].get(status, _NEVER))
     if stranger:
         record.warn("SUBJECT_DIFFERS")
-    if modified(held.content, known):
+    if (content.implicit_rules or content.modifier_extension) and modified(content, known):
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
     _set_date(frame, record, dates)
     if record.leads is _NEVER:
         record.warn("STATUS_NOT_LEADING")
-    elif record.when is not None and is_future(record.when, frame.now):
+    elif record.when is not None and record.when.start > frame.now:
         record.leads = _NEVER
         record.warn("FUTURE_DATE")
     return record
@@ -255,8 +255,8 @@ def _of_another(frame: Frame, content: Resourced, subject: Subject | None) -> bo
     """True when the record gives another number, or points elsewhere than at the Patient that the source gave."""
     if subject is None:
         return False
-    dossier, target = frame.dossier, subject.reference
-    if subject.identifier is not None and differs(frame.who, numbers((subject.identifier,)), ()):
+    dossier, target, identifier = frame.dossier, subject.reference, subject.identifier
+    if identifier is not None and differs(frame.who, numbers((identifier,)), ()):
         return True
     if not target or target in dossier.own_patient or not dossier.patients:
         return False
@@ -273,12 +273,26 @@ def _of_another(frame: Frame, content: Resourced, subject: Subject | None) -> bo
 
 
 def _set_date(frame: Frame, record: Record, dates: Dates) -> None:
-    encounter = _encounter(frame.dossier, dates.encounter) if dates.encounter else None
-    if encounter is not None:
-        record.encounter = encounter[0].ref
-    _own_date(record, dates, encounter)
-    if not dates.end and record.leads is not _ENDED:
-        return
+    talk: When | None = None
+    if dates.encounter is not None and (encounter := _encounter(frame.dossier, dates.encounter)) is not None:
+        record.encounter, talk = encounter[0].ref, encounter[1]
+    for text, place in dates.places:
+        if text:
+            own = read_date(text)
+            record.when, record.date_from = own, place
+            if own is None:
+                record.warn("DATE_UNREADABLE")
+            elif talk is not None:
+                _compare(record, own, talk, may_precede=dates.may_precede)
+            break
+    else:
+        if talk is not None:
+            record.when, record.date_from = talk, "encounter"
+    if dates.end or record.leads is _ENDED:
+        _set_end(frame, record, dates)
+
+
+def _set_end(frame: Frame, record: Record, dates: Dates) -> None:
     end = read_date(dates.end) if dates.end else None
     if dates.end and end is None:
         record.warn("DATE_UNREADABLE")
@@ -294,29 +308,16 @@ def _set_date(frame: Frame, record: Record, dates: Dates) -> None:
             record.when, record.date_from = end, dates.end_place
 
 
-def _own_date(record: Record, dates: Dates, encounter: tuple[Held, When | None] | None) -> None:
-    for text, place in dates.places:
-        if text:
-            record.when, record.date_from = read_date(text), place
-            if record.when is None:
-                record.warn("DATE_UNREADABLE")
-            elif encounter is not None and encounter[1] is not None:
-                _compare(record, record.when, encounter[1], may_precede=dates.may_precede)
-            return
-    if encounter is not None and encounter[1] is not None:
-        record.when, record.date_from = encounter[1], "encounter"
-
-
 def _compare(record: Record, own: When, talk: When, *, may_precede: bool) -> None:
     if not own.overlaps(talk) and not (may_precede and talk.later_than(own)):
         record.warn("ENCOUNTER_DATE_DIFFERS")
 
 
 def _encounter(dossier: Dossier, reference: Reference) -> tuple[Held, When | None] | None:
-    target = reference.reference or ""
-    if target not in dossier.encounters:
-        dossier.encounters[target] = _dated_encounter(dossier, reference)
-    return dossier.encounters[target]
+    target, known = reference.reference or "", dossier.encounters
+    if target not in known:
+        known[target] = _dated_encounter(dossier, reference)
+    return known[target]
 
 
 def _dated_encounter(dossier: Dossier, reference: Reference) -> tuple[Held, When | None] | None:

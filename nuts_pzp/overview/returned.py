@@ -30,7 +30,7 @@ _HEAD = msgspec.json.Decoder(_Head)
 
 def once(resources: Iterable[Resource]) -> list[Resource]:
     """Return each resource once, sorted, so that the order of arrival cannot matter."""
-    kept: dict[tuple[str, ...], Resource] = {}
+    kept: dict[tuple[str, str], Resource] = {}
     again: dict[tuple[str, str], list[Resource]] = {}
     whole: list[Resource] = []
     for one in resources:
@@ -46,8 +46,10 @@ def once(resources: Iterable[Resource]) -> list[Resource]:
         del kept[key]
         for group in _by_place(several):
             whole += _newest(group)
-    whole = list({(one.type, one.id, one.url, one.raw): one for one in (*kept.values(), *whole)}.values())
-    return sorted(whole, key=lambda one: (one.type, one.id, one.url, one.raw))
+    if not whole:
+        return [kept[key] for key in sorted(kept)]
+    apart = {(one.type, one.id, one.url, one.raw): one for one in (*kept.values(), *whole)}
+    return [apart[key] for key in sorted(apart)]
 
 
 def _by_place(several: list[Resource]) -> list[list[Resource]]:

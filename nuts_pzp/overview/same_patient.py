@@ -21,14 +21,22 @@ def who(dossier: Dossier) -> Who:
     return Who(bsns, frozenset(births), names[0] if names else "")
 
 
-def set_apart(dossier: Dossier, asked: Bsn) -> None:
-    """Put aside each Patient without the asked number, beside one that has it: what points there is of another."""
+def set_apart(dossier: Dossier, asked: Bsn) -> bool:
+    """Put aside each Patient without the asked number, beside one that has it: what points there is of another.
+
+    Return whether there was any.
+    """
+    if len(dossier.patients) < 2:
+        return False
     own = [pair for pair in dossier.patients if numbers(pair[1].identifier or ()) == {asked.value}]
-    for held, _ in dossier.patients if own and len(own) < len(dossier.patients) else ():
+    if not own or len(own) == len(dossier.patients):
+        return False
+    for held, _ in dossier.patients:
         if not any(held is mine for mine, _ in own):
             dossier.strangers.add(held.ref)
             dossier.excluded.append(PutAside(held.ref, "Patient", "other-patient"))
-    dossier.patients = own or dossier.patients
+    dossier.patients = own
+    return True
 
 
 def agrees(found: Who, asked: tuple[Bsn, date]) -> bool:

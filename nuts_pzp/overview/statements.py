@@ -23,7 +23,7 @@ class Leads(IntEnum):
     NEVER = 2
 
 
-class Attention(msgspec.Struct, frozen=True):
+class Attention(msgspec.Struct, frozen=True, gc=False):
     """Something the reader must see beside a value. `refs` say where it comes from."""
 
     code: str
@@ -32,7 +32,7 @@ class Attention(msgspec.Struct, frozen=True):
     refs: tuple[str, ...] = ()
 
 
-class Person(msgspec.Struct, frozen=True, rename="camel"):
+class Person(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A representative or contact. `roles` and `relation` are displays; `refs` is empty for a person in a form."""
 
     name: str
@@ -43,7 +43,7 @@ class Person(msgspec.Struct, frozen=True, rename="camel"):
     refs: tuple[str, ...] = ()
 
 
-class Document(msgspec.Struct, frozen=True, rename="camel"):
+class Document(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A wilsverklaring: where it can be found, never its content."""
 
     title: str = ""
@@ -51,7 +51,7 @@ class Document(msgspec.Struct, frozen=True, rename="camel"):
     reference: str = ""
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """The value of a statement. `same` decides whether two statements say the same thing."""
 
     kind: Kind
@@ -62,13 +62,13 @@ class Said(msgspec.Struct, frozen=True):
 
 
 Rank = tuple[str, int, str, str, str, str, str]
+_UNDATED = 1 << 62
 
 
-def rank_of(key: str, said: Said, when: When | None, source: str, record: tuple[str, str, str]) -> Rank:
+def rank_of(key: str, said: Said, when: When | None, source: str, kind: str, id: str, comment: str) -> Rank:
     """Return the sort key: item, newest first, source, then the record's type, id and comment (spec 3.6 rule 8)."""
-    start = -when.start if when else 1 << 62
-    kind, id_, comment = record
-    return (key, start, source, kind, id_, said.same, said.specification + comment)
+    start = _UNDATED if when is None else -when.start
+    return (key, start, source, kind, id, said.same, said.specification + comment)
 
 
 class Statement(msgspec.Struct, frozen=True, gc=False):

@@ -6,6 +6,7 @@ What decodes as R4 is first looked over cheaply; only a suspect is parsed whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ from .structures import (
 
 _NONE: tuple[Extension, ...] = ()
 _OLD_CORE = "//fhir.nl/fhir/StructureDefinition/nl-core-"
-_OLD_CORE_RAW = _OLD_CORE.encode()
+_OLD_WORDS = re.compile(b"/stu3/|" + re.escape(_OLD_CORE.encode()))
 _EXTENSIONS = ("zib-TreatmentDirective-", "ext-Patient.LegallyCapable", "nl-core-relatedperson-role")
 _OLD_DATE = "385"
 """The date of the form on zib2017, for a form that does not say which it is."""
@@ -44,12 +45,9 @@ _OLD_FIELDS: dict[str, tuple[str, ...]] = {
 _LISTS_SINCE_R4 = {"Consent": ("identifier", "category"), "RelatedPerson": ("relationship",)}
 
 
-def suspect(content: Resourced, raw: bytes) -> bool:
-    """Say cheaply whether a resource that decoded as R4 may still be STU3; `is_stu3` then decides."""
-    if b"/stu3/" in raw or _OLD_CORE_RAW in raw:
-        return True
-    judge = _SUSPECTS.get(type(content))
-    return judge is not None and judge(content)
+def in_old_words(raw: bytes) -> bool:
+    """Say cheaply whether a resource, or any of several, may speak of STU3; `is_stu3` then decides."""
+    return _OLD_WORDS.search(raw) is not None
 
 
 def _old_consent(content: Consent) -> bool:
@@ -69,7 +67,7 @@ def _old_communication(content: Communication) -> bool:
     return asked or content.context is not None or content.not_done is not None
 
 
-_SUSPECTS: dict[type[Resourced], Callable[[Any], bool]] = {
+SUSPECTS: dict[type[Resourced], Callable[[Any], bool]] = {
     Consent: _old_consent,
     Goal: lambda content: content.lifecycle_status is None,
     Observation: lambda content: content.context is not None or content.comment is not None,
@@ -79,6 +77,7 @@ _SUSPECTS: dict[type[Resourced], Callable[[Any], bool]] = {
     Patient: lambda content: content.animal is not None or _old_extensions(content),
     RelatedPerson: lambda content: _old_extensions(content),
 }
+"""What decoded as R4 and may still be STU3, judged cheaply by its fields; `is_stu3` then decides."""
 
 
 def _old_extensions(content: Resourced) -> bool:

@@ -1,7 +1,8 @@
-"""The merge alone, in this process: 50 sources that gave 60 resources each."""
+"""The merge alone, in this process, its memory kept as a gateway keeps it: 50 sources that gave 60 resources each."""
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -12,6 +13,7 @@ from table import Effort, Row, middle
 
 from nuts_pzp.exchange import Answer, Source
 from nuts_pzp.fhir.bundle import Bundle, read_bundle
+from nuts_pzp.gateway import settle
 from nuts_pzp.identity import Bsn, Organization, Ura
 from nuts_pzp.outcome import Gathered
 from nuts_pzp.overview.merge import Prepared, merge, prepare
@@ -35,7 +37,13 @@ async def rows(stand: Stand, effort: Effort) -> list[Row]:
     resources = sum(len(one.got.items) for one in given)
     about = (PATIENT.bsn, PATIENT.birth_date)
     ready = [prepare(one, now=NOW, asked=about) for one in given]
-    each, rest = _middle(given, about, effort.merges), _middle(ready, about, effort.merges)
+    before = gc.get_threshold()
+    settle()  # the region of this process is not in a gateway, and is not to be walked through by its collector
+    try:
+        each, rest = _middle(given, about, effort.merges), _middle(ready, about, effort.merges)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
     what = f"merge of {SOURCES} sources x {resources // SOURCES} resources"
     return [
         Row("merge", what, f"{each:.0f} ms", "<= 40 ms", {"ms": each}),

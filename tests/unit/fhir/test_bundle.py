@@ -158,3 +158,23 @@ def test_no_shape_makes_the_reader_raise(entry: Any, resource: Any, search: Any,
         "entry": [entry, {"resource": resource, "search": search, "fullUrl": link}],
     }
     assert isinstance(read_bundle(json.dumps(content).encode(), BASE), Bundle)
+
+
+def test_one_odd_entry_changes_nothing_for_its_neighbours() -> None:
+    """What has the shape of FHIR is read in one go, anything else entry by entry: with the same outcome."""
+    sound = [
+        {"fullUrl": f"{BASE}/Goal/g", "resource": {"resourceType": "Goal", "id": "g", "meta": {"versionId": "2"}}},
+        {"resource": {"resourceType": "Patient", "id": "p"}, "search": {"mode": "include"}},
+        {"resource": None},
+        {"search": {"mode": "match"}},
+        {"resource": _bundle({"resource": {"resourceType": "Consent", "id": "c"}})},
+    ]
+    whole = _read(_bundle(*sound)).resources
+    assert [resource.reference for resource in whole] == ["Goal/g/_history/2", "Patient/p", "Consent/c"]
+    odd: list[Any] = [7, {"fullUrl": None}, {"resource": {"id": 3}}, {"resource": []}, {"search": "match"}]
+    for one in odd:
+        assert _read(_bundle(*sound, one)).resources[: len(whole)] == whole
+
+
+def test_a_resource_does_not_show_its_content() -> None:
+    assert "Roelfien" not in repr(_read(_bundle({"resource": {"resourceType": "Patient", "name": "Roelfien"}})))
