@@ -263,10 +263,10 @@ async def test_a_source_that_sends_very_many_small_things_is_cut_off(
     region: Any, question: Asked, presented: Any
 ) -> None:
     """Reading them takes time from everybody else in the process, however few bytes they are."""
-    many = [{"resourceType": "Goal", "id": str(number)} for number in range(visit.RESOURCES)]
+    many = bundle(*({"resourceType": "Goal", "id": str(number)} for number in range(visit.RESOURCES)))
 
     def swarming(request: FhirRequest) -> FhirAnswer:
-        return FhirAnswer(200, bundle(PATIENT) if request.resource_type == "Patient" else bundle(*many))
+        return FhirAnswer(200, bundle(PATIENT) if request.resource_type == "Patient" else many)
 
     overview = await _overview(region, question, presented, swarming)
     _honest_is_whole(overview)
