@@ -191,7 +191,7 @@ async def test_a_source_whose_number_the_directory_lacks_has_that_of_the_list(
 async def test_the_fifty_first_source_is_named_and_not_asked(region: Region, presented: Any, question: Asked) -> None:
     for number in range(52):
         region.source(f"9100{number:04d}", holding("deny", "2026-02-11"))
-    last = await ask(region.house(), presented, question)
+    last = await ask(region.house(deadline=30.0), presented, question)
     assert isinstance(last.content, Overview)
     assert [row.reason for row in last.content.sources if row.status != "ok"] == ["not-asked"] * 2
     assert sum(one.startswith("grant") for one in region.asked) == 50
