@@ -110,23 +110,25 @@ def treatment_keys(concepts: list[Concept], fallback: str) -> Mapping[str, str]:
         if known:
             keys.update({f"treatment:{code}": TREATMENTS[code] for code in known})
             continue
-        text = text_of(concept)
-        folded = normal(text)
+        folded = normal(text_of(concept))
         if ICD_OFF in codes or any(mark in folded for mark in ICD_OFF_TEXTS):
             keys[f"treatment:{ICD_OFF}"] = ICD_OFF_LABEL
         else:
-            keys.update([_other(concept, codes, text, fallback)])
+            keys.update([_other(concept, codes, fallback)])
     return keys
 
 
-def _other(concept: Concept, codes: set[str], text: str, fallback: str) -> tuple[str, str]:
+def _other(concept: Concept, codes: set[str], fallback: str) -> tuple[str, str]:
+    """Name a treatment by its text, else by a display; that of the code for "other" names no treatment."""
+    text = (concept.text or "").strip()
+    words = text or text_of(Concept([one for one in concept.coding or () if one.code != "OTH"]))
     own = sorted(codes - {"OTH"})
     if own and own[0] in TREATMENTS_AS_TEXT:
-        text = text or TREATMENTS_AS_TEXT[own[0]]
-    elif own and not concept.text:
-        return f"treatment:other:{own[0]}", f"Overige behandeling: {quoted(own[0], text)}"
-    if text and (concept.text or own):
-        return f"treatment:other:{normal(text)}", f"Overige behandeling: {text}"
+        words = words or TREATMENTS_AS_TEXT[own[0]]
+    elif own and not text:
+        return f"treatment:other:{own[0]}", f"Overige behandeling: {quoted(own[0], words)}"
+    if words:
+        return f"treatment:other:{normal(words)}", f"Overige behandeling: {words}"
     return f"treatment:other:#{fallback}", "Overige behandeling (niet genoemd welke)"
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-CPR, OFF = "treatment:89666000", "treatment:400231000146108"
+CPR, IC, OFF = "treatment:89666000", "treatment:305351004", "treatment:400231000146108"
 EUTHANASIA, GOAL = "340171000146104", "goal:medical-policy"
+NO_EUTHANASIA, COMFORT, NO = "340201000146103", "713148004", "373067005"
 
 
 @pytest.mark.parametrize("decision", ["permit", "Alleen kort", "Nee, nog geen besluit", None, "absent"])
@@ -96,3 +97,95 @@ def test_x6_sees_a_permit_that_is_contradicted(pen: Any, look: Any) -> None:
     seen = look(a=[goal, pen.treatment("permit", "2025-01-01")], b=[pen.treatment("deny", "2025-01-01")])
     assert seen[CPR]["state"] == "conflict"
     assert seen.checks() == ["X6"]
+
+
+def _told(pen: Any, check: str) -> dict[str, list[Any]]:
+    """Two sources that make one check apply, with everything it is about."""
+    consent, day = pen.treatment, "2025-01-01"
+    given: dict[str, tuple[list[Any], list[Any]]] = {
+        "X1": ([pen.directive("NR", "2010-01-01")], [consent("permit", day)]),
+        "X2": ([pen.directive("VOL", "2020-01-01")], [pen.directive("VOL", "2021-01-01", id="d2")]),
+        "X3": (
+            [pen.directive("EU", "2020-01-01")],
+            [pen.observation(EUTHANASIA, pen.coded(NO_EUTHANASIA), day), pen.directive("EUD", "2020-01-01", id="d2")],
+        ),
+        "X4": ([pen.patient(capable=False)], [pen.person("Jo Smit", "23")]),
+        "X5": ([pen.form(day, pen.choice("1006", NO))], [consent("permit", day, code=OFF[10:])]),
+        "X6": (
+            [pen.goal(COMFORT, day)],
+            [consent("permit", day), consent("permit", day, code=IC[10:], id="ic")],
+        ),
+        "X7": ([pen.person("Jo Smit", "24", id="jo")], [pen.person("Wim Bos", "24", id="wim")]),
+    }
+    return dict(zip("ab", given[check], strict=True))
+
+
+SAID: dict[str, tuple[str, str, list[str], list[str]]] = {
+    "X1": (
+        "high",
+        "Er is een niet-reanimerenverklaring, maar reanimatie staat niet op “Niet uitvoeren”: bekijk beide",
+        [CPR, "directive:NR"],
+        ["a/Consent/d", "b/Consent/c"],
+    ),
+    "X2": (
+        "medium",
+        "Er is een behandelverbod of volmacht: lees document",
+        ["directive:VOL"],
+        ["a/Consent/d", "b/Consent/d2"],
+    ),
+    "X3": (
+        "high",
+        "Wenst geen euthanasie, maar er is een actief euthanasieverzoek: bekijk beide",
+        [f"obs:{EUTHANASIA}", "directive:EU", "directive:EUD"],
+        ["a/Consent/d", "b/Consent/d2", "b/Observation/o"],
+    ),
+    "X4": (
+        "high",
+        "De patiënt is wilsonbekwaam en in geen bron staat een vertegenwoordiger",
+        ["capacity", "representative"],
+        ["a/Patient/p"],
+    ),
+    "X5": (
+        "medium",
+        "Er is een afspraak over het uitzetten van een ICD, maar volgens de vastlegging is er geen ICD",
+        [OFF, "icd:present"],
+        ["a/QuestionnaireResponse/f", "b/Consent/c"],
+    ),
+    "X6": (
+        "medium",
+        "Doel is alleen symptoomverlichting, terwijl reanimatie of IC op “Wel uitvoeren” staat: controleer samenhang",
+        [GOAL, CPR, IC],
+        ["a/Goal/g", "b/Consent/c", "b/Consent/ic"],
+    ),
+    "X7": (
+        "high",
+        "De vertegenwoordiger verschilt tussen bronnen",
+        ["representative"],
+        ["a/RelatedPerson/jo", "b/RelatedPerson/wim"],
+    ),
+}
+
+
+@pytest.mark.parametrize("code", SAID)
+def test_a_check_says_how_grave_it_is_in_which_words_about_which_items_and_records(
+    pen: Any, look: Any, code: str
+) -> None:
+    seen = look(**_told(pen, code))
+    severity, text, keys, refs = SAID[code]
+    records = [f"https://{source}.example/fhir/{rest}" for source, _, rest in (ref.partition("/") for ref in refs)]
+    assert seen.json["crossChecks"] == [
+        {"code": code, "severity": severity, "text": text, "keys": keys, "refs": records}
+    ]
+    for key in keys:
+        assert code in seen.codes(key)
+
+
+@pytest.mark.parametrize("decision", ["permit", "deny", "Alleen op verzoek"])
+def test_x5_whatever_was_agreed_on_an_icd_that_is_not_there(pen: Any, look: Any, decision: str) -> None:
+    form = pen.form("2025-01-01", pen.choice("1006", NO))
+    assert look(a=[form], b=[pen.treatment(decision, "2025-01-01", code=OFF[10:])]).checks() == ["X5"]
+
+
+def test_x7_is_silent_about_two_representatives_of_one_source(pen: Any, look: Any) -> None:
+    form = pen.form("2025-01-01", pen.words("973", "Wim"), pen.words("975", "Bos"))
+    assert look(a=[pen.person("Jo Smit", "24"), form]).checks() == []

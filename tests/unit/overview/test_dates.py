@@ -151,3 +151,13 @@ def test_dutch_dates_keep_their_precision() -> None:
 def test_a_year_apart_is_a_calendar_year_in_either_order(one: str, other: str, over: bool) -> None:
     assert over_a_year_apart(_when(one), _when(other)) is over
     assert over_a_year_apart(_when(other), _when(one)) is over
+
+
+@pytest.mark.parametrize(
+    ("month", "days"), [("2023-02", 28), ("2024-02", 29), ("2023-04", 30), ("2023-01", 31), ("2023-12", 31)]
+)
+def test_a_month_is_all_its_days(month: str, days: int) -> None:
+    year, number = (int(part) for part in month.split("-"))
+    last = datetime(year, number, days, 23, 59, 59, tzinfo=AMSTERDAM).timestamp()
+    assert _when(month).start == datetime(year, number, 1, tzinfo=AMSTERDAM).timestamp()
+    assert _when(month).end == last + 1

@@ -247,3 +247,62 @@ def test_a_text_of_no_date_that_says_the_same_corroborates(pen: Any, look: Any) 
     item = look(**told)[WISHES]
     assert [one["source"]["id"] for one in item["parallel"]] == ["a", "b"]
     assert [one["source"]["id"] for one in item["corroboratedBy"]] == ["c"]
+
+
+def _mark(seen: Any, key: str, code: str) -> tuple[str, str, list[str]]:
+    """How grave an attention is, its words, and whom it is about as `source/id`."""
+    [mark] = [mark for mark in seen[key]["attention"] if mark["code"] == code]
+    refs = [f"{ref.partition('//')[2].partition('.')[0]}/{ref.rpartition('/')[2]}" for ref in mark["refs"]]
+    return mark["severity"], mark["text"], refs
+
+
+NEWER = "In een nieuwere vastlegging staat dit onderwerp als onbekend of niet besproken"
+UNDATED = "Een vastlegging zonder datum zegt iets anders"
+
+
+@pytest.mark.parametrize("undated", [False, True])
+def test_a_newer_no_information_is_told_of_a_contradiction_too(pen: Any, look: Any, undated: bool) -> None:
+    other = pen.treatment("permit", None if undated else "2024-01-01", id="x")
+    unknown = [pen.treatment("nog onbekend", "2025-01-01", id=id) for id in ("u", "v")]
+    seen = look(a=[pen.treatment("deny", "2024-01-01")], b=[other], c=unknown)
+    assert seen[CPR]["state"] == "conflict"
+    assert _mark(seen, CPR, "NEWER_NO_INFORMATION") == ("medium", NEWER, ["c/u", "c/v"])
+    assert seen.codes(CPR) == ["NEWER_NO_INFORMATION", *["UNDATED_DIFFERENT_VALUE"] * undated]
+
+
+@pytest.mark.parametrize(
+    ("key", "severity"), [(CPR, "high"), (PLACE, "medium"), ("obs:340171000146104", "high"), (WISHES, "medium")]
+)
+def test_what_has_no_date_and_says_otherwise_is_named_as_gravely_as_the_item(
+    pen: Any, look: Any, key: str, severity: str
+) -> None:
+    answers: dict[str, tuple[Any, Any]] = {
+        PLACE: (pen.coded("264362003"), pen.coded("284546000")),
+        "obs:340171000146104": (pen.coded("340181000146102"), pen.coded("340201000146103")),
+        WISHES: ("Rust.", "Muziek."),
+    }
+
+    def told(answer: int, date: str | None) -> dict[str, Any]:
+        if key == CPR:
+            found: dict[str, Any] = pen.treatment(("deny", "permit")[answer], date, id="o")
+        else:
+            found = pen.observation(key[4:], answers[key][answer], date)
+        return found
+
+    seen = look(a=[told(0, "2024-01-01")], b=[told(1, None)])
+    if key == WISHES:
+        assert (seen[key]["value"]["texts"], seen.codes(key)) == (["Rust.", "Muziek."], [])
+    else:
+        assert _mark(seen, key, "UNDATED_DIFFERENT_VALUE") == (severity, UNDATED, ["b/o"])
+
+
+def test_what_was_decided_before_and_a_newer_no_information_are_both_told(pen: Any, look: Any) -> None:
+    undecided = pen.treatment("Nee, nog geen besluit", "2024-01-01", id="u")
+    seen = look(a=[pen.treatment("deny", "2023-01-01"), undecided], b=[pen.treatment("nog onbekend", "2025-01-01")])
+    assert seen.codes(CPR) == ["NEWER_NO_INFORMATION", "UNDECIDED_AFTER_DECISION"]
+
+
+def test_one_attention_of_several_records_keeps_its_words(pen: Any, look: Any) -> None:
+    seen = look(a=[pen.treatment("deny", "2027-01-01"), pen.treatment("deny", "2028-01-01", id="x")])
+    words = "Er is een vastlegging met een datum in de toekomst; die telt niet mee"
+    assert _mark(seen, CPR, "FUTURE_DATE") == ("medium", words, ["a/c", "a/x"])

@@ -124,3 +124,24 @@ def test_a_form_in_progress_goes_with_no_ended_resource(pen: Any, look: Any) -> 
     ended = pen.treatment("deny", "2024-01-15", provision={"period": {"end": "2025-06-01"}})
     item = look(a=[ended, pen.form("2024-01-15", pen.choice("1386", "2"), status="in-progress")])[CPR]
     assert [one["recordStatus"] for one in item["history"]] == ["in-progress"]
+
+
+def _named(*values: str) -> dict[str, Any]:
+    return {"identifier": [{"system": "urn:oid:1.2.3", "value": value} for value in values]}
+
+
+def test_an_identifier_that_is_used_once_ends_no_search_for_the_others(pen: Any, look: Any) -> None:
+    alone = pen.treatment("deny", "2026-01-01", **_named("besluit-0"))
+    seen = look(
+        a=[alone], b=[pen.treatment("deny", "2024-01-01", **SAME)], c=[pen.treatment("permit", "2023-01-01", **SAME)]
+    )
+    assert "DUPLICATE_ID_DIFFERS" in seen.codes(CPR)
+
+
+def test_a_copy_of_a_copy_is_one_line_with_the_first(pen: Any, look: Any) -> None:
+    """The second bears both names; so the third, that knows only the other name, goes with the first."""
+    names = {"a": ("een",), "b": ("een", "twee"), "c": ("twee",)}
+    old = {source: [pen.treatment("permit", "2020-01-01", **_named(*given))] for source, given in names.items()}
+    [line] = look(**old, d=[pen.treatment("deny", "2024-01-01")])[CPR]["history"]
+    assert line["ref"] == "https://a.example/fhir/Consent/c"
+    assert line["also"] == ["https://b.example/fhir/Consent/c", "https://c.example/fhir/Consent/c"]

@@ -92,26 +92,50 @@ def test_an_end_without_a_beginning_holds_no_period(pen: Any, look: Any) -> None
     assert "OLDER_AGREEMENT_AFTER_END" in seen.codes(CPR)
 
 
+MANY: dict[str, tuple[int, set[str]]] = {
+    "few enough: each end against each agreement": (16, {"a/c", "b/c", "d/c", "d/undated"}),
+    "too many: whatever lies between the first and the last": (15, {"a/c", "b/c", "c/first", "d/c", "d/undated"}),
+}
+
+
+@pytest.mark.parametrize("how", MANY)
 def test_with_too_many_to_compare_all_within_the_longest_period_are_shown(
-    pen: Any, look: Any, monkeypatch: pytest.MonkeyPatch
+    pen: Any, look: Any, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(deciding, "_COMPARED", 5)
+    """Two ends that tie and eight statements that inform: c/first is the agreement itself, on the day it was made."""
+    bound, expected = MANY[how]
+    monkeypatch.setattr(deciding, "_COMPARED", bound)
     told = {
         "a": [_ended(pen, "2024-03-01", "2025-06-01")],
         "b": [_ended(pen, "2024-05-01", "2025-06-01")],
-        "c": [pen.treatment("deny", "2024-02-28"), pen.treatment("deny", "2024-03-01", id="first")],
+        "c": [pen.treatment("deny", "2024-02-29"), pen.treatment("permit", "2024-03-01", id="first")],
         "d": [pen.treatment("deny", "2025-05-31"), pen.treatment("deny", None, id="undated")],
-        "e": [_ended(pen, "2023-01-01", "2024-08-01"), pen.treatment("niet besproken", "2024-09-01", id="no")],
+        "e": [
+            _ended(pen, "2023-01-01", "2024-08-01"),
+            _ended(pen, "2022-01-01", "2023-08-01", id="older"),
+            pen.treatment("niet besproken", "2024-09-01", id="no"),
+        ],
     }
     conflict = look(**told)[CPR]["conflict"]
     rivals = {f"{one['source']['id']}/{one['ref'].rpartition('/')[2]}" for one in conflict["candidates"]}
     assert conflict["rule"] == "WITHIN_ENDED_PERIOD"
-    assert rivals == {"a/c", "b/c", "c/first", "d/c", "d/undated"}
+    assert rivals == expected
 
 
-def test_ends_that_differ_in_what_ended_are_each_held_against_the_rest(pen: Any, look: Any) -> None:
+def test_with_too_many_to_compare_an_end_without_beginning_has_always_held(
+    pen: Any, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "_COMPARED", 0)
+    seen = look(a=[_ended(pen, None, "2025-06-01")], b=[pen.treatment("deny", "1971-01-01")])
+    assert seen[CPR]["conflict"]["rule"] == "WITHIN_ENDED_PERIOD"
+
+
+@pytest.mark.parametrize("decisions", [("permit", "deny"), ("deny", "permit")])
+def test_ends_that_differ_in_what_ended_are_each_held_against_the_rest(
+    pen: Any, look: Any, decisions: tuple[str, str]
+) -> None:
     """The same first day: the agreement itself, written down twice, for the one end and not for the other."""
-    ends = {"a": [_ended(pen, "2024-03-01", "2025-06-01")], "b": [_ended(pen, "2024-03-01", "2025-06-01", "deny")]}
+    ends = {name: [_ended(pen, "2024-03-01", "2025-06-01", said)] for name, said in zip("ab", decisions, strict=True)}
     seen = look(**ends, c=[pen.treatment("permit", "2024-03-01")])
     assert seen[CPR]["conflict"]["rule"] == "WITHIN_ENDED_PERIOD"
 

@@ -78,3 +78,41 @@ def test_a_nameless_form_without_its_date_or_a_decision_is_another_form(pen: Any
 def test_no_question_of_zib2017_is_mistaken_for_one_of_zib2020() -> None:
     assert len(set(LINKS.values())) == len(LINKS)
     assert not LINKS.keys() & set(LINKS.values()) - {"819"}
+
+
+@pytest.mark.parametrize(
+    ("canonical", "known"),
+    [
+        ("https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017", True),
+        ("https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017|1.0.0", True),
+        ("https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017|2026/03", True),
+        ("https://api.iknl.nl/docs/pzp/stu3/Questionnaire/Ander|x/ACP-zib2017", False),
+    ],
+)
+def test_a_form_is_known_by_its_canonical_without_the_version(pen: Any, look: Any, canonical: str, known: bool) -> None:
+    form = {"resourceType": "QuestionnaireResponse", "id": "f", "status": "completed", "questionnaire": canonical}
+    form["item"] = [pen.choice("604", "264362003")]
+    place = look(oud=[form, _goal()])["obs:395091006"]
+    assert place["state"] == ("current" if known else "not-recorded")
+
+
+def _within(question: dict[str, Any], depth: int, link: str) -> dict[str, Any]:
+    """The question below so many others: under `item`, or under the answers to them."""
+    for number in range(depth):
+        inner = {"answer": [{"item": [question]}]} if link == "answer" else {"item": [question]}
+        question = {"linkId": f"group-{number}", **inner}
+    return question
+
+
+@pytest.mark.parametrize("link", ["item", "answer"])
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(("depth", "state"), [(0, "current"), (1, "current"), (40, "current"), (41, "not-recorded")])
+def test_a_question_is_read_as_deep_as_questions_are_read(
+    pen: Any, look: Any, link: str, named: bool, depth: int, state: str
+) -> None:
+    form = {"resourceType": "QuestionnaireResponse", "id": "f", "status": "completed"}
+    form |= {"questionnaire": "https://api.iknl.nl/docs/pzp/stu3/Questionnaire/ACP-zib2017"} if named else {}
+    dated = {"linkId": "385", "answer": [{"valueDateTime": "2026-01-01"}]}
+    form["item"] = [dated, _within(pen.choice("587", "NEE"), depth, link)]
+    seen = look(oud=[form, _goal()])
+    assert seen["treatment:89666000"]["state"] == state

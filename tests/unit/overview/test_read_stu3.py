@@ -220,3 +220,24 @@ def test_another_consent_is_listed(look: Any) -> None:
     assert [(one["ref"], one["reason"]) for one in seen.json["unmapped"]] == [
         ("https://oud.example/fhir/Consent/c", "not-recognized")
     ]
+
+
+def test_a_decision_that_is_not_known_and_has_no_words_is_shown_by_its_code(look: Any) -> None:
+    assert look(oud=[_decision("TOCH")])["treatment:89666000"]["display"] == "onbekende code (TOCH)"
+
+
+def test_a_condition_that_nobody_wrote_down_is_the_same_on_the_form(pen: Any, look: Any) -> None:
+    form = pen.form("2025-01-01", pen.choice("1386", "1"))
+    item = look(oud=[yes_but()], nieuw=[form])["treatment:89666000"]
+    assert (item["state"], item["display"]) == ("current", "Anders (niet ingevuld wat)")
+
+
+@pytest.mark.parametrize("patient", [{"identifier": {"value": "900010009"}}, {"reference": "Patient/p"}, None])
+def test_verified_with_the_patient_however_the_record_points_at_the_patient(pen: Any, look: Any, patient: Any) -> None:
+    told = _verification(people=[pen.coded("116154003")], patient=patient)
+    assert look(oud=[told])["treatment:89666000"]["agreedWith"] == ["patiënt"]
+
+
+def test_a_record_of_another_patient_says_so(pen: Any, look: Any) -> None:
+    seen = look(oud=[pen.patient(), yes_but(patient={"reference": "Patient/q"})])
+    assert seen.codes("treatment:89666000") == ["SUBJECT_DIFFERS"]
