@@ -34,6 +34,7 @@ _COMMENT = "StructureDefinition/Comment"
 _VERIFIED_BY_PATIENT = "116154003"
 _TREATMENT_CATEGORY, _ADVANCE_CATEGORY = frozenset({"11291000146105"}), frozenset({"11341000146107"})
 _KNOWN = frozenset({PERMITTED})
+_PATIENT = Reference("Patient/")
 _YES, _YES_BUT = "JA", "JA_MAAR"
 _PLAIN = {_YES: "permit", "NEE": "deny"}
 
@@ -122,19 +123,19 @@ def _open(frame: Frame, held: Held, content: OldConsent, known: frozenset[str]) 
     record.comment = extension_texts(content.extension, _COMMENT)  # type: ignore[arg-type]
     record.ids = business_ids(given if isinstance(given, list) else [given] if given is not None else None)
     consenting = tuple(content.consenting_party or ())
-    record.parties = (*_verified_with(content, inside), *consenting)
+    record.parties = (*_verified_with(inside), *consenting)
     record.authors = tuple(one for one in consenting if "Practitioner" in (one.reference or ""))
     return record
 
 
-def _verified_with(content: OldConsent, inside: list[OldExtension]) -> list[Reference]:
+def _verified_with(inside: list[OldExtension]) -> list[Reference]:
     """With whom it was verified: the patient, or somebody in the source's own words."""
     found: list[Reference] = []
     for one in inside:
         if one.url != "VerifiedWith":
             continue
         if _VERIFIED_BY_PATIENT in codes_in((one.value_codeable_concept,)):
-            found.append(Reference("Patient/" if content.patient is None else content.patient.reference or "Patient/"))
+            found.append(_PATIENT)
         elif words := text_of(one.value_codeable_concept):
             found.append(Reference(None, words))
     return found

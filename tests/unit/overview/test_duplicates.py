@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 CPR = "treatment:89666000"
 SAME = {"identifier": [{"system": "urn:oid:1.2.3", "value": "besluit-1"}]}
 
@@ -145,3 +147,25 @@ def test_a_copy_of_a_copy_is_one_line_with_the_first(pen: Any, look: Any) -> Non
     [line] = look(**old, d=[pen.treatment("deny", "2024-01-01")])[CPR]["history"]
     assert line["ref"] == "https://a.example/fhir/Consent/c"
     assert line["also"] == ["https://b.example/fhir/Consent/c", "https://c.example/fhir/Consent/c"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "form"),
+    [
+        ("2020", "2020"),
+        ("2020", "2020-01-15"),
+        ("2020-01", "2020-01-15T10:00:00Z"),
+        ("2020-01-15", "2020"),
+        ("2020-01-15", "2020-01"),
+        ("2020-01-15T10:00:20Z", "2020-01-15"),
+        ("2020-01-15T10:00:20Z", "2020-01-15T10:00Z"),
+        ("2020-01-15T10:00:20Z", "2020-01-15T11:00:20+01:00"),
+    ],
+)
+def test_a_form_and_its_resource_are_one_line_of_history_however_they_are_dated(
+    pen: Any, look: Any, resource: str, form: str
+) -> None:
+    told = [pen.treatment("deny", resource), pen.form(form, pen.choice("1386", "2"))]
+    [line] = look(a=told, b=[pen.treatment("permit", "2024-01-01")])[CPR]["history"]
+    assert line["ref"] == "https://a.example/fhir/Consent/c"
+    assert line["also"] == ["https://a.example/fhir/QuestionnaireResponse/f"]

@@ -232,7 +232,9 @@ def test_a_condition_that_nobody_wrote_down_is_the_same_on_the_form(pen: Any, lo
     assert (item["state"], item["display"]) == ("current", "Anders (niet ingevuld wat)")
 
 
-@pytest.mark.parametrize("patient", [{"identifier": {"value": "900010009"}}, {"reference": "Patient/p"}, None])
+@pytest.mark.parametrize(
+    "patient", [{"identifier": {"value": "900010009"}}, {"reference": "Patient/p"}, {"reference": "#p"}, None]
+)
 def test_verified_with_the_patient_however_the_record_points_at_the_patient(pen: Any, look: Any, patient: Any) -> None:
     told = _verification(people=[pen.coded("116154003")], patient=patient)
     assert look(oud=[told])["treatment:89666000"]["agreedWith"] == ["patiënt"]
