@@ -26,8 +26,8 @@ from .references import unresolved
 PAGES = 20
 """Pages of one query followed at most; more is a gap, never silence."""
 
-AT_ONCE = 6
-"""Requests of one visit at the same time."""
+AT_ONCE = 9
+"""Requests of one visit at the same time: every query about one patient (ADR 0097)."""
 
 LISTEN = 2.0
 """Seconds that a source has to say which FHIR version it speaks, once an hour, when it knows the patient."""

@@ -2,14 +2,16 @@
 
 Localization and addressing come from a regional file, tokens from the sandbox's Nuts nodes (warm: one per source's
 authorization server, here the same for all). The sources are one process that answers each request after 20 ms, each
-with 60 resources. A source gives three answers one after another (the patient; then nine queries, six at a time), so
-60 ms is what the slowest source takes by itself; the rest is the gateway's, the network's and the sources' own work.
+with 60 resources. What the slowest source takes by itself is 20 ms for each answer that it gives after another: the
+patient, then the queries, as many at a time as a visit asks. The rest is the gateway's, the network's and the sources'
+own work.
 """
 
 from __future__ import annotations
 
 import ssl
 import time
+from math import ceil
 from typing import Any
 
 import httpx
@@ -19,8 +21,11 @@ from processes import cpu_seconds, pss_megabytes
 from stand import HOLDER, PATIENT, PROFESSIONAL, USER, Process, Stand, free_port
 from table import Effort, Row, middle
 
+from nuts_pzp.consult.queries import PZP
+from nuts_pzp.consult.visit import AT_ONCE
+
 DELAY = 0.020
-IN_TURN = 3
+IN_TURN = 1 + ceil(len(PZP) / AT_ONCE)
 CURVE = (2, 5, 20, 35)
 """Between the fans that have a goal: whether cost stays a line."""
 GOALS = {10: "<= 25 ms over the slowest", 50: "<= 220 ms over the slowest"}

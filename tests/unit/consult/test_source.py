@@ -11,6 +11,7 @@ from nuts_pzp.accounted import Addressed, Receipt
 from nuts_pzp.consult.inquiry import inquire
 from nuts_pzp.consult.queries import PZP, patient_by_bsn
 from nuts_pzp.consult.source import answers
+from nuts_pzp.consult.visit import AT_ONCE
 from nuts_pzp.exchange import Answer, Asked, Attempt, Presented
 from nuts_pzp.fhir.request import FhirRequest, encode
 from nuts_pzp.identity import Bsn
@@ -46,6 +47,53 @@ async def as_it_is(answer: Answer) -> Answer:
 
 def gaps(answer: Answer) -> set[tuple[str, Reason]]:
     return {(gap.where, gap.stop.reason) for gap in answer.got.gaps}
+
+
+async def test_every_query_about_a_patient_is_under_way_at_once(region: Any, question: Asked, presented: Any) -> None:
+    under_way, all_there = 0, asyncio.Event()
+
+    async def waits_for_the_others(request: FhirRequest) -> Any:
+        nonlocal under_way
+        under_way += 1
+        if under_way == len(PZP):
+            all_there.set()
+        await all_there.wait()
+        return bundle({"resourceType": request.resource_type, "id": "1"})
+
+    def holds(request: FhirRequest) -> Any:
+        if request.interaction != "search-type":
+            return {"resourceType": "CapabilityStatement"}
+        return bundle(person()) if request.resource_type == "Patient" else waits_for_the_others(request)
+
+    region.source("90000222", holds)
+    [answer] = await visit(region, question, presented)
+    assert answer.got.gaps == ()
+
+
+async def test_no_more_than_that_is_under_way_when_references_are_read(
+    region: Any, question: Asked, presented: Any
+) -> None:
+    under_way = most = 0
+
+    async def slowly(answer: Any) -> Any:
+        nonlocal under_way, most
+        under_way, most = under_way + 1, max(most, under_way + 1)
+        await asyncio.sleep(0.01)
+        under_way -= 1
+        return answer
+
+    def points_at_many(request: FhirRequest) -> Any:
+        if request.interaction != "search-type":
+            return slowly({"resourceType": request.resource_type, "id": request.id})
+        if request.resource_type == "Patient":
+            return bundle(person())
+        actors = [{"reference": {"reference": f"RelatedPerson/{number}"}} for number in range(20)]
+        return slowly(bundle({"resourceType": "Consent", "id": "1", "provision": {"actor": actors}}))
+
+    region.source("90000222", points_at_many)
+    [answer] = await visit(region, question, presented)
+    assert sum(one.type == "RelatedPerson" for one in answer.got.items) == 20
+    assert most == AT_ONCE
 
 
 async def test_everything_a_source_holds_is_asked_for_and_kept(region: Any, question: Asked, presented: Any) -> None:
