@@ -51,11 +51,15 @@ class Finding:
     evidence: Evidence
 
 
+SILENT = Verdict(Unknown(Reason.CONSENT_NONE), explicit=False, specificity=0)
+"""No choice that was recorded is about this access."""
+
+
 def verdict(findings: Iterable[Finding]) -> Verdict:
-    """Return what the most specific finding says; the objection of equals; Unknown without findings."""
+    """Return what the most specific finding says; the objection of equals; SILENT without findings."""
     counting = max(findings, key=lambda one: (one.specificity, not one.permits), default=None)
     if counting is None:
-        return Verdict(Unknown(Reason.CONSENT_NONE), explicit=False, specificity=0)
+        return SILENT
     specificity = min(counting.specificity, HIGHEST)
     if counting.permits:
         basis = f"explicit-consent:{counting.evidence.source}"

@@ -20,7 +20,20 @@ from ..outcome import Deny, Evidence, Outcome, Permit, Stop, Unavailable, Unknow
 from ..reasons import Reason
 from .cache import Reuse
 from .port import Bounded, BreakGlass, ConsentSource, Grounds, Presuming, Repeatable, Resting, Verdict
-from .table import HIGHEST, MITZ_SAYS_NO, NO_DECISION, NOTHING_RECORDED, Heard, Said, combine, highest, objected, rank
+from .table import (
+    HIGHEST,
+    MITZ_SAYS_NO,
+    NO_DECISION,
+    NOTHING_RECORDED,
+    OBJECTS,
+    PERMITS,
+    Heard,
+    Said,
+    combine,
+    highest,
+    objected,
+    rank,
+)
 
 _log = structlog.get_logger("nuts_pzp.consent")
 
@@ -115,6 +128,7 @@ class SharingConsent:
         not asked after an explicit permit.
         """
         heard: list[Said] = []
+        denied = False
         passable = self._implies(access.caller) or self._may_break(access.caller)
         ground: Outcome[Permit] | None = None
         for index, ranked in enumerate(self.sources):
@@ -126,14 +140,15 @@ class SharingConsent:
             verdict = await self._one(index, ranked.source, access)
             said = Said(verdict, ranked.required, ranked.authoritative, ranked.yields)
             heard.append(said)
+            denied = denied or said.denies
             if not passable and said.failed and said.required:
                 break
-            if self._settled(tuple(heard), self._reach[index + 1], passable):
+            if denied and self._settled(heard, self._reach[index + 1], passable):
                 break
-        outcome = combine(tuple(heard))
-        if isinstance(outcome, Permit) or not passable or objected(tuple(heard)):
+        outcome = combine(heard)
+        if isinstance(outcome, Permit) or not passable or objected(heard):
             return outcome
-        return await self._passed(access, tuple(heard), outcome, ground)
+        return await self._passed(access, heard, outcome, ground)
 
     async def _passed(
         self, access: Access, heard: Heard, stop: Stop, ground: Outcome[Permit] | None
@@ -156,12 +171,12 @@ class SharingConsent:
         return self.emergency is not None and caller.purpose is Purpose.EMERGENCY
 
     def _settled(self, heard: Heard, reach: int, passable: bool) -> bool:
-        """True when a no stands that no permit can outrank any more: an objection, or the highest no there is.
+        """True when, of those that said no, one stands that no permit can outrank: an objection, or the highest no.
 
         Where something else may pass that highest no, all are heard: the next one may know of an objection.
         """
-        explicit = rank(highest(heard, lambda said: said.objects))
-        permitting = rank(highest(heard, lambda said: said.permits))
+        explicit = rank(highest(heard, OBJECTS))
+        permitting = rank(highest(heard, PERMITS))
         if not passable:
             no = rank(highest(heard, lambda said: said.denies and (said.verdict.explicit or not said.yields)))
             if no >= HIGHEST:
@@ -211,8 +226,16 @@ class SharingConsent:
             return Unavailable(Reason.INTERNAL, detail=kind)
 
     async def _one(self, index: int, source: ConsentSource, access: Access) -> Verdict:
+        """Reuse within one token only: a caller without a token is asked about every time."""
+        token = access.caller.token_digest
+        repeatable = self._repeatable[index] if token else None
         try:
-            verdict = await self._reused(index, source, access)
+            question = repeatable.sameness(access) if repeatable else None
+            if question is None:
+                verdict = await source.ask(access)
+            else:
+                key, put = index.to_bytes(2, "big") + question, functools.partial(source.ask, access)
+                verdict = await self.reuse.ask(token, key, access.patient.bsn, put, access.seen)
         except Exception as error:
             kind = type(error).__name__
             _log.error("consent.source_raised", source=type(source).__name__, error=kind)
@@ -221,17 +244,6 @@ class SharingConsent:
         if isinstance(verdict.outcome, Deny) and verdict.outcome.reason in NO_DECISION:
             _log.error("consent.no_decision", reason=verdict.outcome.reason.code, alarm="operations")
         return verdict
-
-    async def _reused(self, index: int, source: ConsentSource, access: Access) -> Verdict:
-        """Reuse within one token only: a caller without a token is asked about every time."""
-        put = functools.partial(source.ask, access)
-        token = access.caller.token_digest
-        repeatable = self._repeatable[index] if token else None
-        question = repeatable.sameness(access) if repeatable else None
-        if question is None:
-            return await put()
-        key = index.to_bytes(2, "big") + question
-        return await self.reuse.ask(token, key, access.patient.bsn, put, access.seen)
 
 
 def _presumed(heard: Heard) -> tuple[Evidence, ...]:

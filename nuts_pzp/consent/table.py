@@ -6,8 +6,9 @@ the verdicts of the sources stands here as functions, in the order in which they
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from ..outcome import Deny, Outcome, Permit, Unavailable, Unknown
 from ..reasons import Reason
@@ -30,69 +31,66 @@ NOTHING_RECORDED = frozenset({Reason.CONSENT_NONE})
 """Row 18."""
 
 
-@dataclass(frozen=True, slots=True)
 class Said:
-    """One source's verdict, with that source's weight."""
+    """One source's verdict, with that source's weight, and what it comes to: read again and again by the rows.
 
-    verdict: Verdict
-    required: bool
-    authoritative: bool
-    yields: bool = False
+    `permits`: the explicit Permit of an authoritative source, which is all that counts as a yes by itself. `denies`: a
+    no, whatever is behind it. `objects`: a no that is the patient's own recorded word. `failed`: could not be asked.
+    """
 
-    @property
-    def permits(self) -> bool:
-        """True for the explicit Permit of an authoritative source: all that counts as a yes by itself."""
-        return isinstance(self.verdict.outcome, Permit) and self.verdict.explicit and self.authoritative
+    __slots__ = ("denies", "failed", "objects", "permits", "required", "specificity", "verdict", "yields")
 
-    @property
-    def denies(self) -> bool:
-        """True for a no, whatever is behind it."""
-        return isinstance(self.verdict.outcome, Deny)
-
-    @property
-    def objects(self) -> bool:
-        """True for a no that is the patient's own recorded word."""
-        return self.denies and self.verdict.explicit
-
-    @property
-    def failed(self) -> bool:
-        """True when the source could not be asked."""
-        return isinstance(self.verdict.outcome, Unavailable)
+    def __init__(self, verdict: Verdict, required: bool, authoritative: bool, yields: bool = False) -> None:
+        self.verdict, self.required, self.yields = verdict, required, yields
+        outcome, self.specificity = verdict.outcome, verdict.specificity
+        self.permits = isinstance(outcome, Permit) and verdict.explicit and authoritative
+        self.denies = isinstance(outcome, Deny)
+        self.objects = self.denies and verdict.explicit
+        self.failed = isinstance(outcome, Unavailable)
 
 
-Heard = tuple[Said, ...]
+Heard = Sequence[Said]
 Combine = Callable[[Heard], Outcome[Permit] | None]
 """The outcome when the row's condition holds, else None."""
 
 
 def highest(heard: Heard, which: Callable[[Said], bool]) -> Said | None:
     """Return the most specific of those, the first of equals."""
-    return max((said for said in heard if which(said)), key=lambda said: said.verdict.specificity, default=None)
+    found: Said | None = None
+    for said in heard:
+        if which(said) and (found is None or said.specificity > found.specificity):
+            found = said
+    return found
 
 
 def rank(said: Said | None) -> int:
     """Return its specificity, -1 for none."""
-    return said.verdict.specificity if said else -1
+    return said.specificity if said else -1
 
 
-def _permits(said: Said) -> bool:
-    return said.permits
+PERMITS: Callable[[Said], bool] = attrgetter("permits")
+OBJECTS: Callable[[Said], bool] = attrgetter("objects")
 
 
 def objection(heard: Heard) -> Outcome[Permit] | None:
     """Row 6: a recorded objection at least as specific as any permit, also when another source failed."""
-    objecting, permitting = highest(heard, lambda said: said.objects), highest(heard, _permits)
-    return objecting.verdict.outcome if objecting and rank(objecting) >= rank(permitting) else None
+    objecting = highest(heard, OBJECTS)
+    if objecting is None or rank(objecting) < rank(highest(heard, PERMITS)):
+        return None
+    return objecting.verdict.outcome
 
 
 def required_failed(heard: Heard) -> Outcome[Permit] | None:
     """Rows 11 to 12c, 17 and 19: no source stands in for a required one that could not be asked."""
-    return next((said.verdict.outcome for said in heard if said.required and said.failed), None)
+    for said in heard:
+        if said.required and said.failed:
+            return said.verdict.outcome
+    return None
 
 
 def denied(heard: Heard) -> Outcome[Permit] | None:
     """Rows 8 to 10 and 16: a no at least as specific as any permit; against a permit elsewhere it is a conflict."""
-    permitting = highest(heard, _permits)
+    permitting = highest(heard, PERMITS)
     denying = highest(heard, lambda said: said.denies and not (said.yields and permitting))
     if denying is None or rank(denying) < rank(permitting):
         return None
@@ -104,7 +102,7 @@ def denied(heard: Heard) -> Outcome[Permit] | None:
 
 def permitted(heard: Heard) -> Outcome[Permit] | None:
     """Rows 7 and 15: an explicit permit that nothing above spoke against."""
-    permitting = highest(heard, _permits)
+    permitting = highest(heard, PERMITS)
     return permitting.verdict.outcome if permitting else None
 
 

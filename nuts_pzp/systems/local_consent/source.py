@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ...consent.choice import HIGHEST, HOLDER, Finding, verdict
+from ...consent.choice import HIGHEST, HOLDER, SILENT, Finding, verdict
 from ...consent.period import NotAMoment, Period
 from ...consent.port import Verdict
 from ...exchange import Access
@@ -45,7 +45,7 @@ class LocalConsent:
         try:
             dossier = await self.registry.dossier(access.patient.bsn, access.seen)
             if dossier is None:
-                return verdict(())
+                return SILENT
             return _weighed(await self._findings(dossier, access))
         except (StoreFailed, NotAMoment) as error:
             stop = Unavailable(Reason.CONSENT_LOCAL_UNREADABLE, detail=str(error))

@@ -14,11 +14,12 @@ from typing import Any
 
 import structlog
 
+from ...consent.choice import SILENT
 from ...consent.notice import Change, Notice
 from ...consent.port import Verdict
 from ...exchange import Access, Generation
 from ...identity import Bsn
-from ...outcome import Deny, Evidence, Outcome, Unavailable, Unknown
+from ...outcome import Deny, Evidence, Outcome, Unavailable
 from ...reasons import Reason
 from ...store.patients import Patients
 from ...store.port import StoreFailed
@@ -70,7 +71,7 @@ class Told:
             stop = Unavailable(Reason.CONSENT_STATE_UNREADABLE, detail=str(error))
             return Verdict(stop, explicit=False, specificity=4)
         if not learnt.document:
-            return _SILENT
+            return SILENT
         death = _death(learnt.document)
         if death is not None and not death.undone:
             told = Evidence("mitz", "notification: deceased")
@@ -80,7 +81,7 @@ class Told:
             if self.covers(one, type):
                 evidence = Evidence("mitz", f"notification: {one.users} {one.data} {one.at}", one.digest)
                 return Verdict(Deny(Reason.CONSENT_OBJECTION, (evidence,)), explicit=True, specificity=4)
-        return _SILENT
+        return SILENT
 
     def covers(self, objection: Objection, type: str) -> bool:
         """True unless it is surely about other users or other data: an unsure type is covered by every category."""
@@ -141,9 +142,6 @@ class Told:
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
-
-
-_SILENT = Verdict(Unknown(Reason.CONSENT_NONE), explicit=False, specificity=0)
 
 
 def _with(found: Mapping[str, Any], changes: Iterable[Change], digest: str, now: str) -> Mapping[str, Any]:
