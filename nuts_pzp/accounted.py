@@ -11,13 +11,13 @@ from typing import Generic, TypeVar
 from .exchange import Access, Attempt, Generation, Inquiry, Source
 from .identity import Bsn, Professional
 from .outcome import Gap, Permit, Stop
+from .values import Value
 
 BROKE_GLASS = "emergency-override:"
 """How the basis of such a disclosure begins; the reason that it passed follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(Value, frozen=True):
     """disclosure.decision, yes. `policy` is the hash of the policy bundle that said so."""
 
     attempt: Attempt
@@ -33,8 +33,7 @@ class Allowed:
         return any(ground.basis.startswith(BROKE_GLASS) for ground in self.grounds)
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(Value, frozen=True):
     """disclosure.decision, no (or consult refused); also the result, for nothing else follows."""
 
     attempt: Attempt
@@ -42,8 +41,7 @@ class Denied:
     policy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosed:
+class Disclosed(Value, frozen=True):
     """disclosure.result: which resources left, which were withheld, or why none."""
 
     attempt: Attempt
@@ -177,8 +175,7 @@ Event = (
 E = TypeVar("E")
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt(Generic[E]):
+class Receipt(Value, Generic[E], frozen=True):
     """Proof that the record of this event is durable. Only the ledger makes one."""
 
     event: E

@@ -11,6 +11,7 @@ from .fhir.bundle import Resource
 from .fhir.request import FhirRequest
 from .identity import Bsn, Organization, Patient, Professional, Purpose, Ura
 from .outcome import Gathered, Outcome
+from .values import Value
 
 Headers = Mapping[str, str]
 
@@ -37,24 +38,25 @@ class ClientCertificate:
     ura: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Value, frozen=True):
     """A verified requester. `claims` are the token's extra claims, for the policy only; `token_digest` is SHA-256."""
+
+    hidden = frozenset({"claims", "token_digest", "emergency_text"})
 
     organization: Organization
     professional: Professional | None
     scopes: frozenset[str]
     purpose: Purpose
     emergency_reason: str | None
-    claims: Mapping[str, str] = field(repr=False)
+    claims: Mapping[str, str]
     means: str
     """How the caller proved itself: `nuts-bearer`, `nuts-dpop`, `mtls`. For the audit."""
-    token_digest: bytes = field(repr=False, default=b"")
+    token_digest: bytes = b""
     expires: float = 0.0
     """Unix time after which nothing may be served on this token; 0 for means without one."""
     certificate: str = ""
     """Hex SHA-256 of the client certificate, empty without one."""
-    emergency_text: str = field(repr=False, default="")
+    emergency_text: str = ""
     """What the professional added to the coded reason of an emergency; free text, sealed in the audit."""
 
 
@@ -67,9 +69,10 @@ class Generation(NamedTuple):
     """Of the choices that were recorded here; 0 when there are none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Value, frozen=True):
     """One verified caller asks one canonical request about one patient. What consent, policy and audit see."""
+
+    hidden = frozenset({"seen"})
 
     caller: Caller
     request: FhirRequest
@@ -78,12 +81,11 @@ class Access:
     """The meldcode of the request, by which an alert and the audit log find each other."""
     presumed: bool = False
     """The holder itself has evidence of a relation and its profile lets consent be presumed (spec consent 4.4)."""
-    seen: Generation | None = field(default=None, repr=False, compare=False)
+    seen: Generation | None = None
     """What was seen when consent began to be asked. A source may rest on it, for who asks looks again afterwards."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Value, frozen=True):
     """What is known when a request stops half way; only the audit takes it."""
 
     correlation: str
@@ -148,16 +150,17 @@ class Inquiry:
     localize: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(Value, frozen=True):
     """What came in at a door: credentials only, nothing verified. `certificate` is DER."""
 
+    hidden = frozenset({"authorization", "dpop", "certificate", "url"})
+
     correlation: str
-    authorization: str = field(repr=False)
-    dpop: str | None = field(repr=False)
-    certificate: bytes | None = field(repr=False)
+    authorization: str
+    dpop: str | None
+    certificate: bytes | None
     method: str
-    url: str = field(repr=False)
+    url: str
     """The external URL from settings plus the path; never from Host. No query."""
     address: str = ""
     trace: str = ""

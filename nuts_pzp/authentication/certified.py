@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..exchange import Caller, Presented
 from ..outcome import Deny, Outcome
 from ..reasons import Reason
+from ..values import replace
 from .port import Admission, Admitted, Gatekeeper
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import structlog
@@ -18,6 +18,7 @@ from ..exchange import Access, Caller
 from ..identity import Bsn, Purpose
 from ..outcome import Deny, Evidence, Outcome, Permit, Stop, Unavailable, Unknown
 from ..reasons import Reason
+from ..values import replace
 from .cache import Reuse
 from .port import Bounded, BreakGlass, ConsentSource, Grounds, Presuming, Repeatable, Resting, Verdict
 from .table import (

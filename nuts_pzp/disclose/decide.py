@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from dataclasses import dataclass, replace
 
 import structlog
 
@@ -20,6 +19,7 @@ from ..house import Holding
 from ..identity import Organization, Patient, Standing, Tenant
 from ..outcome import Deny, Outcome, Permit, Stop
 from ..reasons import Reason
+from ..values import Value, replace
 from .paging import Opened, asks_for_page, open_page
 from .patient import named_in, patient_of
 from .stated import NOTHING, Stated
@@ -31,8 +31,7 @@ _TURNS = 3
 _STANDING = {Standing.UNKNOWN: Reason.PATIENT_UNKNOWN, Standing.DECEASED: Reason.PATIENT_DECEASED}
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Value, frozen=True):
     """What is asked, and for a further page the logical id it was first decided about."""
 
     request: FhirRequest
@@ -151,8 +150,7 @@ class _Deciding:
         return Denied(self.attempt, stop, self._policy)
 
 
-@dataclass(frozen=True, slots=True)
-class Consented:
+class Consented(Value, frozen=True):
     """A permit, and the generation of the patient's choice that all of it was asked in."""
 
     permit: Permit

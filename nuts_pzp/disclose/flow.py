@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -21,6 +20,7 @@ from ..house import Holding
 from ..identity import Standing
 from ..outcome import Deny, Outcome, Stop
 from ..reasons import Reason
+from ..values import Value
 from .addresses import Outside
 from .decide import Consented, consent_of, decide, internal
 from .minimize import Minimized, minimize
@@ -32,8 +32,7 @@ _DECISIONS = 3
 """Times that one answer is decided about anew because the patient's choice changed meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Value, frozen=True):
     """What may leave by the network door. Without a receipt there is none."""
 
     receipt: Receipt[Disclosed] | Receipt[Denied]

@@ -7,7 +7,7 @@ the patient of the decision. What stays keeps its bytes, but for internal addres
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from ..forwarding.port import FhirAnswer
 from ..identity import eleven_test
 from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
+from ..values import replace
 from .addresses import Outside, addresses, plainly, published_base, self_url
 from .belonging import UNREADABLE, Belongs, Broken, Head, Owners, Whose, head, local, why
 from .searchset import Entry, Link, Searchset

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -24,6 +24,7 @@ from ..house import Holding
 from ..identity import Tenant
 from ..outcome import Deny, Outcome, Stop
 from ..reasons import Reason
+from ..values import replace
 
 LIFETIME = 300
 """Seconds."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from ..identity import BSN_SYSTEM, eleven_test
 from ..outcome import Outcome
 from ..reasons import Reason
+from ..values import Value
 from . import envelope
 from .parameters import ID, drop_format, patient_bound_search, patient_search
 from .version import Speech, foreign, foreign_values
@@ -23,15 +24,16 @@ Commas in values are unescaped; `\|`, `\$` and `\\` stay escaped, so that `syste
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RawRequest:
+class RawRequest(Value, frozen=True):
     """A request as it came: raw origin-form path below the FHIR base, raw query, header pairs (lower case), body."""
 
+    hidden = frozenset({"path", "query", "headers", "body"})
+
     method: str
-    path: str = field(repr=False)
-    query: str = field(repr=False)
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,18 @@ class Capability:
     patient may be read by it, and a Patient is searched by BSN and birth date."""
 
 
-@dataclass(frozen=True, slots=True)
-class FhirRequest:
+class FhirRequest(Value, frozen=True):
     """One request, one meaning. `repr` shows no id and no parameter values: they can hold a BSN."""
+
+    hidden = frozenset({"id", "params", "continuation"})
 
     interaction: Interaction
     resource_type: str
-    id: str | None = field(default=None, repr=False)
-    params: tuple[Parameter, ...] = field(default=(), repr=False)
+    id: str | None = None
+    params: tuple[Parameter, ...] = ()
     via: Via = "GET"
     """How a search travels: POST `_search` keeps parameters out of URLs; Patient searches are POST only."""
-    continuation: str | None = field(default=None, repr=False)
+    continuation: str | None = None
     """A further page: the upstream's own next link, relative to its base. Only a gateway or server room sets it."""
 
     def values(self, name: str) -> tuple[tuple[str, ...], ...]:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ..exchange import Signer
 from ..fhir.request import FhirRequest
 from ..fhir.version import Speech
 from ..outcome import Outcome
+from ..values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class FhirAnswer:
+class FhirAnswer(Value, frozen=True):
     """A 2xx answer: UTF-8 JSON bytes, at most 8 MiB, and the continuation of a further page, relative to the base.
 
     `next` is what `FhirRequest.continuation` takes; it is None when there is no further page. A next link to another
     origin or outside the base never gets here: it is a Stop.
     """
 
+    hidden = frozenset({"body", "next", "base"})
+
     status: int
-    body: bytes = field(repr=False)
-    next: str | None = field(repr=False, default=None)
-    base: str = field(repr=False, default="")
+    body: bytes
+    next: str | None = None
+    base: str = ""
     """The server's FHIR base, no trailing slash: absolute references are held against it and never leave with it."""
 
 

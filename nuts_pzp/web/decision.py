@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -24,6 +23,7 @@ from ..house import Deciding, House
 from ..identity import NotAnIdentifier, Ura
 from ..outcome import Deny, Outcome
 from ..reasons import Reason
+from ..values import replace
 from . import door
 from .decision_authorize import authorized, beheld
 from .decision_clients import Enforcer, Guard

@@ -6,7 +6,6 @@ posted search cannot be decided here. A yes says in `X-Decided-Target` what to f
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ..accounted import Allowed
@@ -14,6 +13,7 @@ from ..disclose.stated import Stated
 from ..fhir.request import RawRequest, encode
 from ..outcome import Deny
 from ..reasons import Face, Reason
+from ..values import replace
 from . import door
 from .decision_dialects import Question, Ruled
 from .problem import problem

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..audit.canonical import Pool
 from ..exchange import Presented
 from ..fhir.operation_outcome import FHIR_JSON, refusal
 from ..reasons import Face, Reason
+from ..values import Value
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", re.ASCII)
@@ -31,12 +31,13 @@ class ClientLeft(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Value, frozen=True):
     """What leaves by a door."""
 
+    hidden = frozenset({"body"})
+
     status: int
-    body: bytes = field(repr=False)
+    body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
     media_type: str = FHIR_JSON
 

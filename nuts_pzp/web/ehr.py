@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..fhir.operation_outcome import FHIR_JSON
 from ..house import House
 from ..outcome import Deny, Unavailable
 from ..reasons import Language, Reason
+from ..values import replace
 from . import asked, door, facade, oauth, published
 from .again import Again, preference
 from .asked import Fault, Question, Wrong

@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -34,6 +34,7 @@ from ..outcome import Deny, Outcome, Stop, Unavailable, Unknown
 from ..overview.fhir_answer import all_failed, failure
 from ..overview.shape import Overview
 from ..reasons import Reason
+from ..values import replace
 from . import door
 from .asked import Wrong
 from .asking import Stated, stated

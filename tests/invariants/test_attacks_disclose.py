@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from nuts_pzp.identity import BSN_SYSTEM, Bsn, Organization, Patient, Profession
 from nuts_pzp.outcome import Deny, Permit, Stop
 from nuts_pzp.reasons import Reason
 from nuts_pzp.systems.regorus import RegorusJudge
+from nuts_pzp.values import replace
 
 OWN, OTHER = "900012341", "999911120"
 P1 = Patient(Bsn(OWN), "p1", Standing.KNOWN)

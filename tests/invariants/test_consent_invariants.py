@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from hypothesis import given, settings
@@ -20,6 +20,7 @@ from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
 from nuts_pzp.outcome import Deny, Outcome, Permit, Stop, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 T = TypeVar("T")
 

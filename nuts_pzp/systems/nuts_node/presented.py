@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Literal
 
 from ...exchange import Presented
 from ...outcome import Deny
 from ...reasons import Reason
+from ...values import Value
 
 _HEADER = re.compile(r"(?P<scheme>Bearer|DPoP) (?P<token>[A-Za-z0-9._~+/-]{16,4096}={0,2})", re.ASCII | re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Value, frozen=True):
     """A token and the way it was shown."""
 
+    hidden = frozenset({"token"})
+
     scheme: Literal["bearer", "dpop"]
-    token: str = field(repr=False)
+    token: str
 
 
 def shown(presented: Presented) -> Shown | Deny:

@@ -7,13 +7,13 @@ of what the node says; nothing else. The decision contract of the Nuts Knooppunt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ...exchange import Caller
 from ...identity import Purpose
 from ...outcome import Deny, Outcome
 from ...reasons import Reason
+from ...values import replace
 from .claims import Expected, read
 from .settings import GatekeeperSettings
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from nuts_pzp.systems.ehr_mtls import gatekeeper as ehr_mtls
 from nuts_pzp.systems.ehr_token import tokens as ehr_token
 from nuts_pzp.systems.nuts_node.gatekeeper import NutsGatekeeper
 from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
+from nuts_pzp.values import replace
 
 TOKEN = "kVJw4c5J0yC1yCq2rWv5bP8Hq0oXz3mXQk0v2p1b9cE"
 ISSUER = "https://node.example/oauth2/meerwijck"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.reasons import Reason
 from nuts_pzp.sandbox.mitz import Choice, Fault, MitzTwin, Switches
 from nuts_pzp.systems.mitz.consent import build
+from nuts_pzp.values import replace
 from nuts_pzp.web.server import Server
 
 YES, NO, SILENT = "999912008", "999912021", "999912033"

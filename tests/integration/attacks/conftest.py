@@ -7,7 +7,6 @@ import importlib.util
 import socket
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from nuts_pzp.house import House
+from nuts_pzp.values import replace
 from nuts_pzp.web.meter import Meter
 from nuts_pzp.web.network import NetworkDoor
 from nuts_pzp.web.places import Places

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.reasons import Reason
 from nuts_pzp.sandbox.authority import Authority, Issued
 from nuts_pzp.systems.pki import build
+from nuts_pzp.values import replace
 from nuts_pzp.web.server import Server, ServerTls
 
 ASK = b"GET /meerwijck/fhir/Consent?patient=Patient/p1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"

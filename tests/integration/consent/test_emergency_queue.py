@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
 from nuts_pzp.outcome import Deny, Permit
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 BSN = "999912008"
 OFFICER = ("--operator", "f-1", "--operator-name", "R. Meijer", "--operator-role", "functionaris")

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from nuts_pzp.reasons import Reason
 from nuts_pzp.sandbox.fhir_server import FhirServerTwin
 from nuts_pzp.systems import regorus
 from nuts_pzp.systems.fhir_server import build_connector, build_records
+from nuts_pzp.values import replace
 from nuts_pzp.web.meter import Meter
 from nuts_pzp.web.network import NetworkDoor
 from nuts_pzp.web.server import Server

@@ -9,7 +9,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from nuts_pzp.sandbox.mitz import Choice, Fault, MitzTwin
 from nuts_pzp.sandbox.mitz.hostile import HOSTILE
 from nuts_pzp.systems.mitz.client import TOTAL
 from nuts_pzp.systems.mitz.consent import MitzConsent, build
+from nuts_pzp.values import replace
 from nuts_pzp.web.server import Server, ServerTls
 
 BSN = "999912008"

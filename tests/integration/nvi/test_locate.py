@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from nuts_pzp.sandbox.lrza import ListedOrganization
 from nuts_pzp.sandbox.national import NationalServices
 from nuts_pzp.sandbox.nvi import Quirks
 from nuts_pzp.systems import nvi
+from nuts_pzp.values import replace
 
 FOUND = Gathered((Holder(Ura("90000111"), "nvi"),))
 

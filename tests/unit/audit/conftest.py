@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Tenant, Ura
 from nuts_pzp.outcome import Deny, Evidence, Gap, Permit, Unavailable
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 BSN = "999900006"
 

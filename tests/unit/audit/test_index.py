@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from nuts_pzp.audit.index import Criteria, SearchIndex
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
 from nuts_pzp.identity import Bsn, Patient, Standing, Tenant
+from nuts_pzp.values import replace
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from nuts_pzp.audit.reading import records
 from nuts_pzp.audit.verify import Report, Verdict, verify
 from nuts_pzp.identity import Organization, Tenant, Ura
 from nuts_pzp.keys import BadKeyFile
+from nuts_pzp.values import replace
 
 Opening = Callable[..., Ledger]
 

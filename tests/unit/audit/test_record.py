@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from nuts_pzp.exchange import Attempt, Relation
 from nuts_pzp.identity import Assurance, Bsn, Organization, Patient, Professional, Standing, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 ALL = (
     "allowed", "disclosed", "not_disclosed", "denied", "emergency", "intended", "addressed", "received", "consulted",

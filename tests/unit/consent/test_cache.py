@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 PERMIT = Verdict(Permit("explicit-consent:mitz"), True, 0, 60.0)
 DENY = Verdict(Deny(Reason.MITZ_DENY), False, 4, 30.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from nuts_pzp.exchange import Access, Generation
 from nuts_pzp.identity import Bsn
 from nuts_pzp.outcome import Deny, Outcome, Permit, Unavailable
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 PERMIT = Verdict(Permit("explicit-consent:mitz"), True, 0, 60.0)
 DENY = Verdict(Deny(Reason.MITZ_DENY), False, 4, 30.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from nuts_pzp.fhir.request import RawRequest
 from nuts_pzp.identity import Organization, Standing, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 SEARCH = RawRequest("GET", "/Consent", "patient=Patient/p1&_include=Consent:actor", (), b"")
 

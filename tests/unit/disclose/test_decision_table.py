@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from nuts_pzp.fhir.request import RawRequest
 from nuts_pzp.identity import Purpose
 from nuts_pzp.outcome import Deny, Outcome, Permit, Stop, Unavailable, Unknown
 from nuts_pzp.reasons import Face, Reason
+from nuts_pzp.values import replace
 
 SEARCH = RawRequest("GET", "/Consent", "patient=Patient/p1&_include=Consent:actor", (), b"")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from nuts_pzp.fhir.request import RawRequest
 from nuts_pzp.forwarding.recent import RecentPatients
 from nuts_pzp.outcome import Unavailable
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 
 class OneHouse:

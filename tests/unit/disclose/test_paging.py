@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from nuts_pzp.fhir.request import FhirRequest, RawRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Standing, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 NEXT = "/Consent?_getpages=7f&_getpagesoffset=1"
 SCOPE = {"coding": [{"system": "a", "code": "b"}]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from nuts_pzp.outcome import Deny, Stop
 from nuts_pzp.protection.guard import GENEROUS, Guard, Refusals
 from nuts_pzp.protection.rates import Rate
 from nuts_pzp.reasons import Face, Reason
+from nuts_pzp.values import replace
 
 STRANGERS = tuple(f"{number}" for number in range(999_990_000, 999_990_100) if eleven_test(f"{number}"))[:6]
 OTHER = Organization(Ura("90000555"), "Z3", "Huisartsenpraktijk Overkant")

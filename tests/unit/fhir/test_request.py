@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +18,7 @@ from nuts_pzp.fhir.request import (
 )
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 BASE = "https://gateway.example/meerwijck/fhir"
 BSN = "http://fhir.nl/fhir/NamingSystem/bsn|900012341"

@@ -20,6 +20,7 @@ from nuts_pzp.reasons import Reason
 from nuts_pzp.store.once import Once
 from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.store.vault import Vault
+from nuts_pzp.values import replace
 from nuts_pzp.web import held
 from nuts_pzp.web.ehr import PATH, EhrDoor
 
@@ -203,8 +204,8 @@ async def test_a_result_is_nobody_elses(region: Any, ask: Any) -> None:
     await ended(region)
     mine = await region.verify(None)
     others = {
-        "another client": dataclasses.replace(mine, certificate="cd"),
-        "another professional": dataclasses.replace(mine, professional=Professional("x", "arts")),
+        "another client": replace(mine, certificate="cd"),
+        "another professional": replace(mine, professional=Professional("x", "arts")),
     }
     for name, caller in others.items():
         region.caller = caller
@@ -289,7 +290,7 @@ async def test_a_key_is_its_clients_and_its_professionals(region: Any, ask: Any)
     region.source("90000111", knows)
     await ask(headers=KEY)
     await ask(headers=KEY, body=BODY | {"professional": {"id": "k-18", "name": "x", "role": "arts"}})
-    region.caller = dataclasses.replace(await region.verify(None), certificate="cd")
+    region.caller = replace(await region.verify(None), certificate="cd")
     await ask(headers=KEY)
     assert kinds(region).count("Intended") == 3
 
@@ -411,7 +412,7 @@ async def test_a_token_client_is_told_by_its_id_and_not_by_its_certificate(regio
     )
     begun = await ask(headers=LATER)
     await ended(region)
-    region.caller = dataclasses.replace(region.caller, certificate="ee")
+    region.caller = replace(region.caller, certificate="ee")
     assert (await ask(begun.json["id"])).status == 200
     assert any(isinstance(event, Intended) for event in region.events)
 
@@ -453,6 +454,6 @@ async def test_a_result_is_not_the_same_persons_in_another_role(region: Any, ask
     )
     begun = await ask(headers=LATER)
     await ended(region)
-    region.caller = dataclasses.replace(region.caller, professional=Professional("k-17", "assistent", "M. Okker"))
+    region.caller = replace(region.caller, professional=Professional("k-17", "assistent", "M. Okker"))
     assert (await ask(begun.json["id"])).status == 404
     assert (await ask(begun.json["id"], method="DELETE")).status == 404

@@ -19,6 +19,7 @@ from nuts_pzp.accounted import Shown
 from nuts_pzp.fhir.request import template
 from nuts_pzp.house import House
 from nuts_pzp.identity import BSN_SYSTEM, Assurance, Organization, Professional, Tenant, Ura
+from nuts_pzp.values import replace
 from nuts_pzp.web.asking import HEADERS
 from nuts_pzp.web.ehr import EhrDoor
 
@@ -316,7 +317,7 @@ async def test_an_id_of_another_client_or_tenant_is_no_id(region: Any, called: A
     id = await client.id()
     assert refusal(await client(CONSENTS.format(id), slug="meer")) == (404, "PZP-REQUEST-019")
     known = await region.verify(None)
-    region.caller = dataclasses.replace(known, certificate="cd")
+    region.caller = replace(known, certificate="cd")
     assert refusal(await client(CONSENTS.format(id))) == (404, "PZP-REQUEST-019")
     await client.door.stop()
 
@@ -419,12 +420,12 @@ async def test_a_token_names_its_professional_and_headers_cannot_change_it(regio
     region.source(W, holds(GOAL))
     known = await region.verify(None)
     person = Professional("k-17", "huisarts", "M. Okker", Assurance.EHR_TOKEN, login="smartcard")
-    region.caller = dataclasses.replace(known, professional=person, claims={"client_id": "his"}, means="ehr-token")
+    region.caller = replace(known, professional=person, claims={"client_id": "his"}, means="ehr-token")
     id = await client.id(headers={})
     query = f"Goal?patient=Patient/{id}&category={SCT}%7C713603004"
     assert len(matches(await client(query, headers={}))) == 1
     other = dataclasses.replace(person, id="k-18")
-    region.caller = dataclasses.replace(region.caller, professional=other)
+    region.caller = replace(region.caller, professional=other)
     assert refusal(await client(query, headers={})) == (404, "PZP-REQUEST-019")
     assert refusal(await client(query, headers=ME)) == (403, "PZP-AUTHN-014"), "the id opens, the token does not"
     assert refusal(await client.patient(headers=ME)) == (403, "PZP-AUTHN-014")

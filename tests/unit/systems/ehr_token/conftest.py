@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from nuts_pzp.outside import Outbound, Surroundings
 from nuts_pzp.store.sqlite import SqliteStore
 from nuts_pzp.systems.ehr_token import tokens
 from nuts_pzp.systems.ehr_token.tokens import CLIENT_ASSERTION, GRANT, EhrTokens
+from nuts_pzp.values import replace
 
 ISSUER = "https://ehr.gateway.example/kade"
 CAME = Presented("CODE12345678", "", None, None, "POST", f"{ISSUER}/oauth/token")

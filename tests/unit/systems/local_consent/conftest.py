@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from nuts_pzp.store.vault import Vault
 from nuts_pzp.systems.local_consent.record import Choice, Withdrawal, Word
 from nuts_pzp.systems.local_consent.registry import Registry
 from nuts_pzp.systems.local_consent.source import LocalConsent
+from nuts_pzp.values import replace
 
 HOLDER = Tenant("meerwijck", Organization(Ura("90000222"), "V6", "Ziekenhuis Meerwijck"))
 POST = Organization(Ura("90000444"), "N6", "Huisartsenpost De Kade")

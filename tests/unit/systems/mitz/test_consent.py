@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from nuts_pzp.systems.mitz.answer import Decision
 from nuts_pzp.systems.mitz.client import Answered
 from nuts_pzp.systems.mitz.consent import MitzConsent, MitzSettings, build
 from nuts_pzp.systems.mitz.question import Question
+from nuts_pzp.values import replace
 
 HOLDER = Organization(Ura("90000222"), "V6", "Ziekenhuis Meerwijck")
 PROOF = Evidence("mitz", "urn:uuid:1", "ab" * 32)

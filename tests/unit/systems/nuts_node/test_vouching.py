@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
 from nuts_pzp.systems.nuts_node.settings import GatekeeperSettings
 from nuts_pzp.systems.nuts_node.vouching import vouched
+from nuts_pzp.values import replace
 
 NOW = 1_790_000_100.0
 ISSUER = "https://node.meerwijck.example/oauth2/meerwijck"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from nuts_pzp.systems.pki.authorities import Authorities
 from nuts_pzp.systems.pki.fetching import Fetcher
 from nuts_pzp.systems.pki.revocation import Revocation
 from nuts_pzp.systems.pki.settings import PkiSettings
+from nuts_pzp.values import replace
 
 KADE = Organization(Ura("90000444"), "N6", "Huisartsenpost De Kade")
 CALLER = Caller(KADE, None, frozenset({"pzp-gf"}), Purpose.TREATMENT, None, {}, "nuts-bearer")
