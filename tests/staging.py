@@ -7,7 +7,9 @@ import json
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +28,8 @@ BSN = "http://fhir.nl/fhir/NamingSystem/bsn"
 FHIR = {"accept": "application/fhir+json"}
 SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope|treatment"
 CATEGORY = "http://snomed.info/sct|129125009"
+SOURCE_SECONDS = 20.0
+"""What a source may take that is not asked to be quicker: a machine may be busy."""
 
 
 @dataclass(frozen=True)
@@ -244,14 +248,31 @@ def issue_of(answer: httpx.Response | Raw) -> dict[str, Any]:
     return dict(issue)
 
 
+@asynccontextmanager
+async def staged(folder: Path) -> AsyncIterator[Stage]:
+    """A region and its gateways, which log all they can and have time for their sources; the hospice answers."""
+    async with Stage(folder, hospice="answers", gateways=()) as up:
+        for gateway in up.region.gateways.values():
+            assert _set(gateway.deployment_file, "level: warning", "level: debug")
+        seconds = f"source_deadline_seconds: {SOURCE_SECONDS}"
+        tenants = [file for one in up.region.gateways.values() for file in one.folder.glob("tenants/*.yaml")]
+        changed = [_set(file, "source_deadline_seconds: 3.0", seconds) for file in tenants]
+        assert any(changed)
+        await up.start_gateways(*up.region.gateways)
+        yield up
+
+
+def _set(file: Path, was: str, now: str) -> bool:
+    """Change what settings say; say whether they said it."""
+    settings = file.read_text("utf-8")
+    file.write_text(settings.replace(was, now), "utf-8")
+    return was in settings
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """The region and its three gateways, which log all they can. The hospice answers; who wants it silent says so."""
-    async with Stage(tmp_path_factory.mktemp("stage"), hospice="answers", gateways=()) as up:
-        for gateway in up.region.gateways.values():
-            settings = gateway.deployment_file.read_text("utf-8")
-            gateway.deployment_file.write_text(settings.replace("level: warning", "level: debug"), "utf-8")
-        await up.start_gateways(*up.region.gateways)
+    """One for all tests of a process that leave it as they found it. Who wants a source silent says so."""
+    async with staged(tmp_path_factory.mktemp("stage")) as up:
         yield up
 
 

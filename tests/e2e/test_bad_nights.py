@@ -6,6 +6,7 @@ What came is shown, what did not is named, nobody waits longer than was asked, a
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from staging import Visitor, items_of
+from staging import SOURCE_SECONDS, Visitor, items_of
 
 from nuts_pzp.sandbox.mitz.faults import Fault as MitzFault
 from nuts_pzp.sandbox.nuts_node.faults import Fault as NodeFault
@@ -22,8 +23,8 @@ from nuts_pzp.sandbox.nuts_node.faults import Fault as NodeFault
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 W, M, L, A = "90000111", "90000222", "90000333", "90000555"
-PATIENCE = 1.2
-"""Seconds over the deadline that a busy machine may take to say so."""
+PATIENCE = 8.0
+"""What a busy machine may take beyond a deadline. Whoever is slow takes twenty, as the tenant allows."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Told:
     @property
     def sources(self) -> dict[str, dict[str, Any]]:
         return {source["id"]: source for source in self.answer["sources"]}
+
+    @property
+    def soon(self) -> float:
+        """A deadline in which, on this machine as it is now, whoever answers has answered."""
+        return max(1.5, 4 * self.seconds)
 
     def refs(self) -> dict[str, set[str]]:
         """Every statement shown, wherever it stands, by source."""
@@ -58,7 +64,8 @@ async def consult(visitor: Visitor, slug: str = "postma", **extra: Any) -> Told:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def good(visitor: Visitor) -> Told:
-    """The same question on a good night."""
+    """The same question on a good night, by who asked before."""
+    await consult(visitor)
     told = await consult(visitor)
     assert told.answer["complete"] is True
     return told
@@ -71,6 +78,7 @@ async def mended(visitor: Visitor) -> AsyncIterator[None]:
     region = visitor.stage.region
     for twin in region.fhir.values():
         twin.faults.on.clear()
+        twin.faults.slow_seconds = 3.0
     if region.mitz.faults.any:
         region.mitz.faults.clear()
         assert (await consult(visitor, "wit")).answer["complete"] is True, "no breaker stays open"
@@ -100,8 +108,9 @@ NIGHTS: dict[str, tuple[str, str, set[str], int, set[str]]] = {
 @pytest.mark.parametrize("fault", NIGHTS)
 async def test_one_sick_server_is_named_and_costs_the_others_nothing(fault: str, visitor: Visitor, good: Told) -> None:
     status, reason, missing, statements, recorded = NIGHTS[fault]
+    visitor.stage.region.fhir["meerwijck"].faults.slow_seconds = SOURCE_SECONDS
     visitor.stage.region.fault("meerwijck", fault, True)
-    seconds = 1.5 if reason == "timeout" else 3.0
+    seconds = good.soon if reason == "timeout" else SOURCE_SECONDS
     told = await consult(visitor, deadline_ms=int(seconds * 1000))
     assert told.status == 200
     assert told.seconds < seconds + PATIENCE
@@ -131,19 +140,17 @@ async def test_resources_of_another_patient_leave_nobody_and_are_an_incident(vis
     assert {(one.code, one.references) for one in incidents} == {("disclosure.result", ())}
 
 
-async def test_what_a_late_source_gave_before_its_deadline_is_kept(visitor: Visitor) -> None:
+async def test_what_a_late_source_gave_before_its_deadline_is_kept(visitor: Visitor, good: Told) -> None:
     twin = visitor.stage.region.fhir["meerwijck"]
-    twin.faults.slow_seconds = 0.6
+    twin.faults.slow_seconds = good.soon / 2.5
     visitor.stage.region.fault("meerwijck", "slow", True)
-    try:
-        told = await consult(visitor, deadline_ms=2400)
-    finally:
-        twin.faults.slow_seconds = 3.0
+    seconds = 4 * twin.faults.slow_seconds
+    told = await consult(visitor, deadline_ms=int(seconds * 1000))
     hospital = told.sources[M]
     assert hospital["status"] == "partial"
     assert hospital["statements"] > 0
     assert {gap["code"] for gap in hospital["gaps"]} == {"PZP-SOURCE-005"}
-    assert told.seconds < 2.4 + PATIENCE
+    assert told.seconds < seconds + PATIENCE
 
 
 # Mitz, asked by the holders
@@ -191,9 +198,10 @@ async def test_a_slow_mitz_costs_the_deadline_and_no_more(fault: MitzFault, visi
     assert told.refs() == {}
 
 
-async def test_a_throttling_mitz_is_left_alone_as_long_as_it_asked(visitor: Visitor) -> None:
+async def test_a_throttling_mitz_is_left_alone_as_long_as_it_asked(visitor: Visitor, good: Told) -> None:
     mitz = visitor.stage.region.mitz
-    mitz.faults.set(MitzFault("status", status=429, retry_after="1", times=2))
+    seconds = math.ceil(good.soon)
+    mitz.faults.set(MitzFault("status", status=429, retry_after=str(seconds), times=2))
     before = len(mitz.questions)
     told = await consult(visitor, "wit")
     assert {source["status"] for source in told.answer["sources"]} == {"failed"}
@@ -202,7 +210,7 @@ async def test_a_throttling_mitz_is_left_alone_as_long_as_it_asked(visitor: Visi
     assert len(mitz.questions) - before == 2, "one question each; the second time nobody was asked"
     own = visitor.records("kade", "kade", again.answer["meldcode"])
     assert [one.reason for one in visitor.joined(own, "meerwijck")] == ["PZP-CONSENT-018"]
-    await asyncio.sleep(1.1)
+    await asyncio.sleep(seconds + 0.1)
 
 
 # Finding sources: NVI, PRS, OAuth, LRZa
@@ -226,7 +234,7 @@ async def test_when_sources_cannot_be_found_the_answer_is_503_and_never_no_sourc
     faults = getattr(visitor.stage.region.national, service).faults
     for name, value in fault.items():
         setattr(faults, name, value)
-    told = await consult(visitor, deadline_ms=1000)
+    told = await consult(visitor, **({"deadline_ms": 1000} if "delay" in fault else {}))
     assert told.seconds < 1.0 + PATIENCE
     assert (told.status, told.answer["status"], told.answer["code"]) == (503, 503, code)
     assert "sources" not in told.answer
@@ -292,7 +300,7 @@ NODES: dict[str, tuple[str, str, NodeFault, dict[str, str]]] = {
 async def test_a_node_that_fails_costs_those_who_need_it(night: str, visitor: Visitor, good: Told) -> None:
     who, operation, fault, missing = NODES[night]
     visitor.stage.region.nodes[who].twin.faults.set(operation, fault)
-    seconds = 1.5 if fault.kind == "delay" else 3.0
+    seconds = good.soon if fault.kind == "delay" else SOURCE_SECONDS
     told = await consult(visitor, deadline_ms=int(seconds * 1000))
     assert told.status == 200
     assert told.seconds < seconds + PATIENCE

@@ -11,7 +11,7 @@ import pytest
 from facade_client import QUERIES, FacadeClient, entries, patient_id, tag
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.operationoutcome import OperationOutcome
-from staging import FHIR, Visitor
+from staging import FHIR, SOURCE_SECONDS, Visitor
 
 from nuts_pzp.consult.facade.ids import LIFETIME, Bound, Ids
 from nuts_pzp.identity import Professional, Purpose
@@ -118,8 +118,8 @@ async def test_each_query_is_on_record_under_the_consultation(visitor: Visitor) 
 async def test_a_source_that_hangs_is_named_with_its_number_in_every_answer(visitor: Visitor, silent: None) -> None:
     client = FacadeClient(visitor)
     began = time.monotonic()
-    found = await client.search("postma", headers={"prefer": "wait=2"})
-    assert time.monotonic() - began < 2 + 1.5
+    found = await client.search("postma", headers={"prefer": "wait=4"})
+    assert time.monotonic() - began < SOURCE_SECONDS, "what was asked counts, and not what the tenant allows"
     for answer in (found, *[await client.query(name, patient_id(found)) for name in ("treatment", "goal")]):
         [missing] = [one for one in issues(answer) if one["diagnostics"] == f"source {A}"]
         assert missing["code"] == "timeout"

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from staging import Visitor, items_of, told, trace_of
+from staging import SOURCE_SECONDS, Visitor, items_of, told, trace_of
 
 from nuts_pzp.audit.verify import Verdict
 from nuts_pzp.cli.asking import Person
@@ -116,7 +116,9 @@ async def night(visitor: Visitor) -> AsyncIterator[Night]:
     region = visitor.stage.region
     region.fault("avondrood", "hang", True)
     before, began = len(region.mitz.questions), time.monotonic()
-    status, overview = await visitor.consult("postma", professional=GP, relation={"kind": "out-of-hours"})
+    status, overview = await visitor.consult(
+        "postma", professional=GP, relation={"kind": "out-of-hours"}, deadline_ms=3000
+    )
     took = time.monotonic() - began
     region.fault("avondrood", "hang", False)
     assert status == 200
@@ -149,7 +151,7 @@ async def test_the_silent_source_is_named_with_its_number(night: Night) -> None:
 
 
 async def test_a_silent_source_costs_its_own_deadline_and_no_more(night: Night) -> None:
-    assert 2.9 <= night.seconds <= 4.5
+    assert 2.9 <= night.seconds < SOURCE_SECONDS
     slow = {row["ura"]: row["seconds"] for row in night.overview["timings"]}
     assert slow.pop("90000555") >= 2.9
     assert max(slow.values()) < 2.9
