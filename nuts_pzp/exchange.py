@@ -198,4 +198,4 @@ class Answer:
     @property
     def references(self) -> tuple[str, ...]:
         """`Type/id/_history/version` (or `Type/id`) of each resource, in the order received."""
-        return tuple(resource.reference for resource in self.got.items)
+        return tuple([resource.reference for resource in self.got.items])

@@ -21,10 +21,11 @@ from .whom import whom
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """One source's answer, accounted: may be streamed."""
+    """One source's answer, accounted: may be streamed. `read` is what the merge takes of it."""
 
     receipt: Receipt[Received]
     answer: Answer
+    read: Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +72,18 @@ async def _admitted(
         yield Complete(await house.audit.append(Denied(attempt, stop)), stop, _to_phone(missing))
         return
 
-    given: list[Answer] = []
+    received: list[Received] = []
     read: list[Prepared] = []
     about = (inquiry.bsn, inquiry.birth_date)
-    account = partial(_arrived, house, addressed)
+    account = partial(_arrived, house, addressed, now)
     async with aclosing(answers(house, addressed, account, until)) as arriving:
         async for arrived in arriving:
-            given.append(arrived.answer)
+            received.append(arrived.receipt.event)
+            read.append(arrived.read)
             yield arrived
-            read.append(prepare(arrived.answer, now=now, asked=about))
 
     overview = merge(read, missing, now=now, asked=about, checks=house.cross_checks)
-    yield Complete(await house.audit.append(_consulted(attempt, inquiry, given, missing, overview)), overview)
+    yield Complete(await house.audit.append(_consulted(attempt, inquiry, received, missing, overview)), overview)
 
 
 def _attempt(presented: Presented, caller: Outcome[Caller]) -> Attempt:
@@ -113,23 +114,24 @@ def _to_phone(missing: tuple[Gap, ...]) -> tuple[Gap, ...]:
     return tuple(gap for gap in missing if gap.phone)
 
 
-async def _arrived(house: Consulting, addressed: Receipt[Addressed], answer: Answer) -> Arrived:
-    """Account for one source's answer; it leaves for nobody before that."""
+async def _arrived(house: Consulting, addressed: Receipt[Addressed], now: datetime, answer: Answer) -> Arrived:
+    """Account for one source's answer, then read it, while others are awaited. It leaves for nobody before that."""
     event = addressed.event
     received = Received(event.attempt, event.inquiry, answer.source, answer.references, answer.got.gaps)
-    return Arrived(await house.audit.append(received), answer)
+    receipt = await house.audit.append(received)
+    return Arrived(receipt, answer, prepare(answer, now=now, asked=(event.inquiry.bsn, event.inquiry.birth_date)))
 
 
 def _consulted(
-    attempt: Attempt, inquiry: Inquiry, given: list[Answer], missing: tuple[Gap, ...], overview: Overview
+    attempt: Attempt, inquiry: Inquiry, received: list[Received], missing: tuple[Gap, ...], overview: Overview
 ) -> Consulted:
-    incomplete = {answer.source.holder.ura.value for answer in given if not answer.got.complete}
-    incomplete |= {gap.where for gap in missing}
+    told = [(event.source.holder.ura.value, event) for event in received]
+    incomplete = {ura for ura, event in told if event.gaps} | {gap.where for gap in missing}
     return Consulted(
         attempt,
         inquiry,
         complete=overview.complete,
-        references=tuple(f"{answer.source.holder.ura}:{ref}" for answer in given for ref in answer.references),
+        references=tuple([f"{ura}:{reference}" for ura, event in told for reference in event.references]),
         missing=tuple(sorted(incomplete)),
         digest=digest(overview),
         rules=RULES,

@@ -26,9 +26,11 @@ class Harvest:
 
     def bring(self, resources: tuple[Resource, ...]) -> None:
         """Keep each resource once, under an address of this source."""
-        for resource in resources:
-            mine = self._at_home(resource)
-            self._items.setdefault((mine.url, mine.version, mine.raw), mine)
+        base, items = self.base, self._items
+        own = (f"{base}/", "urn:")
+        for one in resources:
+            mine = one if not base or not one.id or one.url.startswith(own) else _at_home(one, base)
+            items.setdefault((mine.url, mine.version, mine.raw), mine)
 
     def heard(self, stop: Stop | None) -> None:
         """Note whether the source answered at all; a refusal is an answer."""
@@ -61,9 +63,7 @@ class Harvest:
         """The resources so far."""
         return tuple(self._items.values())
 
-    def _at_home(self, resource: Resource) -> Resource:
-        """A source speaks for itself: a resource under another's address is taken as its own, under its own address."""
-        url = resource.url
-        if not resource.id or not self.base or url.startswith((f"{self.base}/", "urn:")):
-            return resource
-        return msgspec.structs.replace(resource, url=f"{self.base}/{resource.type}/{resource.id}")
+
+def _at_home(resource: Resource, base: str) -> Resource:
+    """A source speaks for itself: a resource under another's address is taken as its own, under its own address."""
+    return msgspec.structs.replace(resource, url=f"{base}/{resource.type}/{resource.id}")

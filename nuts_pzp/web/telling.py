@@ -94,11 +94,11 @@ async def told_refused(flow: Flow, code: str, language: Language, wrong: Wrong |
 
 async def told_whole(flow: Flow, manner: Manner) -> door.Response:
     """Take the end: the overview as JSON or FHIR, or the problem."""
-    given: list[Answer] = []
+    given: list[Arrived] = []
     async with aclosing(flow):
         async for step in flow:
             if isinstance(step, Arrived):
-                given.append(step.answer)
+                given.append(step)
             elif isinstance(step.content, Deny | Unknown | Unavailable):
                 return problem(step.content, manner.code, manner.language, phone=step.phone)
             else:
@@ -123,14 +123,13 @@ async def _events(first: Arrived | Complete, flow: Flow, manner: Manner) -> Even
 
 async def pieces(flow: Flow, manner: Manner, first: Arrived | Complete | None = None) -> AsyncGenerator[Piece, None]:
     """Yield each source's own overview as it comes, then the whole or the problem. `first` was taken already."""
-    given: list[Answer] = []
+    given: list[Arrived] = []
     async with aclosing(flow):
         step: Arrived | Complete | None = await anext(flow) if first is None else first
         while step is not None:
             if isinstance(step, Arrived):
-                given.append(step.answer)
-                alone = _alone(step.answer, manner)
-                yield Piece("source", _event("source", _with(alone, [step.answer], manner)))
+                given.append(step)
+                yield Piece("source", _event("source", _with(_alone(step, manner), [step], manner)))
             elif isinstance(step.content, Deny | Unknown | Unavailable):
                 refused = problem(step.content, manner.code, manner.language, phone=step.phone)
                 yield Piece("problem", _event("problem", refused.body), refused)
@@ -141,27 +140,27 @@ async def pieces(flow: Flow, manner: Manner, first: Arrived | Complete | None = 
             step = await anext(flow, None)
 
 
-def _alone(answer: Answer, manner: Manner) -> Overview:
+def _alone(one: Arrived, manner: Manner) -> Overview:
     """What one source says by itself, not held against cross-checks: some of them speak of what no source says."""
     asked = manner.question.asked
-    return merge([answer], (), now=manner.now, asked=(asked.bsn, asked.birth_date), checks=False)
+    return merge([one.read], (), now=manner.now, asked=(asked.bsn, asked.birth_date), checks=False)
 
 
-def _shown(overview: Overview, given: list[Answer], manner: Manner) -> door.Response:
+def _shown(overview: Overview, given: list[Arrived], manner: Manner) -> door.Response:
     """A partial answer is an answer; as FHIR there is none when every source failed (design section 5)."""
     if manner.media_type == FHIR_JSON:
         if all_failed(overview):
             return door.Response(502, failure(overview))
-        return door.Response(200, searchset(given, overview, history=manner.question.history))
+        return door.Response(200, searchset([one.answer for one in given], overview, history=manner.question.history))
     return door.Response(200, _as_json(overview, given, manner), media_type=JSON)
 
 
-def _as_json(overview: Overview, given: list[Answer], manner: Manner) -> bytes:
+def _as_json(overview: Overview, given: list[Arrived], manner: Manner) -> bytes:
     view = manner.question.view
     if view == "overview":
         return _with(overview, given, manner)
-    ordered = sorted(given, key=lambda answer: answer.source.holder.ura.value)
-    alone = tuple(_alone(answer, manner) for answer in ordered)
+    ordered = sorted(given, key=lambda one: one.answer.source.holder.ura.value)
+    alone = tuple(_alone(one, manner) for one in ordered)
     if view == "both":
         return _with(overview, given, manner, b',"perSource":' + msgspec.json.encode(alone))
     unmerged = BySource(
@@ -170,15 +169,16 @@ def _as_json(overview: Overview, given: list[Answer], manner: Manner) -> bytes:
     return _with(unmerged, given, manner)
 
 
-def _with(whole: Overview | BySource, given: list[Answer], manner: Manner, more: bytes = b"") -> bytes:
-    """Write it with the members that a consultation adds, once: it can be a megabyte."""
+def _with(whole: Overview | BySource, given: list[Arrived], manner: Manner, more: bytes = b"") -> bytes:
+    """Write it with the members that a consultation adds, once and copied once: it can be a megabyte."""
+    answers = [one.answer for one in given]
     added = {
         "meldcode": manner.code,
-        "timings": _timings(given),
-        "hints": hints(manner.question.asked, given, manner.roles, manner.language),
+        "timings": _timings(answers),
+        "hints": hints(manner.question.asked, answers, manner.roles, manner.language),
     }
     written = as_bytes(whole) if isinstance(whole, Overview) else msgspec.json.encode(whole)
-    return written[:-1] + more + b"," + orjson.dumps(added)[1:]
+    return b"".join((memoryview(written)[:-1], more, b",", memoryview(orjson.dumps(added))[1:]))
 
 
 def _timings(given: list[Answer]) -> list[dict[str, Any]]:

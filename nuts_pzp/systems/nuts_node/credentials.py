@@ -78,6 +78,7 @@ class NutsCredentials:
         )
         self._flights: Flights[tuple[bytes, bool], _Held | _Failed] = Flights()
         self._memory: Memory[bytes, _Held] = Memory(_REMEMBERED)
+        self._servers: dict[str, bool] = {}
 
     async def grant(self, source: Source, inquiry: Inquiry, /) -> Outcome[Signer]:
         """Return a signer once that source's authorization server gave this user a token.
@@ -89,11 +90,11 @@ class NutsCredentials:
         server, purposes = source.authorization_server, self._purposes(inquiry.purpose)
         if server is None:
             return Deny(Reason.TOKEN_REFUSED, detail="the directory gives no authorization server for this source")
-        if self._outbound.refuses(server) or urlsplit(server).scheme != "https":
+        if not self._may_be_dialled(server):
             return Deny(Reason.TOKEN_REFUSED, detail="the authorization server has an address that may not be dialled")
         failed = _Failed(Deny(Reason.TOKEN_REFUSED, detail="no scope is configured for this purpose"))
         for purpose in purposes:
-            want = self._want(replace(inquiry, purpose=purpose), server)
+            want = self._want(inquiry if purpose is inquiry.purpose else replace(inquiry, purpose=purpose), server)
             held = await self._token(want, fresh=False)
             if isinstance(held, _Held):
                 return _Signer(self, want)
@@ -136,6 +137,16 @@ class NutsCredentials:
         if isinstance(proof, Mishap):
             return Unavailable(Reason.TOKEN_UNAVAILABLE, detail=proof.detail)
         return {"authorization": f"DPoP {token.value}", "dpop": proof}
+
+    def _may_be_dialled(self, server: str) -> bool:
+        """Say whether an authorization server has an address to use; the answer stands for as long as the settings."""
+        known = self._servers.get(server)
+        if known is None:
+            if len(self._servers) >= _REMEMBERED:
+                self._servers.clear()
+            known = self._outbound.refuses(server) is None and urlsplit(server).scheme == "https"
+            self._servers[server] = known
+        return known
 
     def _purposes(self, purpose: Purpose) -> list[Purpose]:
         """Return the purposes to ask for, in this order, as far as they have a scope."""
