@@ -20,6 +20,7 @@ from .wording import FORM
 
 MOST_VALIDATED = 60
 _MODELS = "fhir.resources.R4B."
+_OLD_TREATMENT = "11291000146105"
 
 
 async def _merged(bench: Bench) -> Overview:
@@ -118,12 +119,16 @@ async def nameless_form(bench: Bench) -> Said:
 
 @check("HOLD-306")
 async def undecided(bench: Bench) -> Said:
-    """A directive with neither a type nor a specification."""
+    """A directive with neither a type nor a specification; in STU3 one that does not say whether it is permitted."""
     rows = [_read(one.raw) for one in await bench.everything() if one.type == "Consent"]
-    rows = [one for one in rows if isinstance(one.get("provision"), dict) and "adr" not in str(one.get("scope"))]
+    if await bench.stu3():
+        rows = [one for one in rows if _OLD_TREATMENT in str(one.get("category"))]
+        count = sum(not _modified(one, "TreatmentPermitted") for one in rows)
+    else:
+        rows = [one for one in rows if isinstance(one.get("provision"), dict) and "adr" not in str(one.get("scope"))]
+        count = sum("type" not in one["provision"] and not _modified(one, "SpecificationOther") for one in rows)
     if not rows:
         return idle("no treatment directive came")
-    count = sum("type" not in one["provision"] and not _specified(one) for one in rows)
     return await _trap(bench, count, "directives that say nothing")
 
 
@@ -139,7 +144,8 @@ async def lone_procedure(bench: Bench) -> Said:
     rows = [_read(one.raw) for one in await bench.everything() if one.type == "Procedure"]
     if not rows:
         return idle("no Procedure came")
-    return await _trap(bench, sum("encounter" not in one for one in rows), "Procedures without encounter")
+    place = "context" if await bench.stu3() else "encounter"
+    return await _trap(bench, sum(place not in one for one in rows), f"Procedures without {place}")
 
 
 @check("HOLD-309")
@@ -170,6 +176,6 @@ async def undated(bench: Bench) -> Said:
     return await _trap(bench, sum(one.state == "current" for one in rows), "items whose answer has no date")
 
 
-def _specified(consent: dict[str, object]) -> bool:
+def _modified(consent: dict[str, object], name: str) -> bool:
     given = consent.get("modifierExtension")
-    return isinstance(given, list) and any("SpecificationOther" in str(one) for one in given)
+    return isinstance(given, list) and any(name in str(one) for one in given)
