@@ -7,19 +7,20 @@ canonical URLs and extension URLs are names, not addresses, and stay.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..fhir.request import FhirRequest, encode
+from ..values import Value, replace
 from .belonging import Broken, Head
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Value, frozen=True):
     """How an answer looks from outside: the tenant's external FHIR base, and the URL of a further page or None."""
 
+    hidden = frozenset({"further"})
+
     base: str
-    further: str | None = field(repr=False, default=None)
+    further: str | None = None
 
 
 class Addresses:
@@ -72,7 +73,7 @@ def published_base(url: str | None, found: Head) -> str | None:
 
 def self_url(request: FhirRequest, base: str) -> str:
     """Return the self link of a search; a posted one shows no parameters, for they can hold a BSN."""
-    asked = encode(FhirRequest("search-type", request.resource_type, params=request.params, via=request.via))
+    asked = encode(request if request.continuation is None else replace(request, continuation=None))
     where = f"{base}/{request.resource_type}"
     return f"{where}?{asked.query}" if asked.method == "GET" and asked.query else where
 

@@ -7,7 +7,6 @@ the patient of the decision. What stays keeps its bytes, but for internal addres
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -19,28 +18,29 @@ from ..forwarding.port import FhirAnswer
 from ..identity import eleven_test
 from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
-from ..values import replace
-from .addresses import Outside, addresses, plainly, published_base, self_url
-from .belonging import UNREADABLE, Belongs, Broken, Head, Owners, Whose, head, local, why
+from ..values import Value, replace
+from .addresses import Addresses, Outside, addresses, plainly, published_base, self_url
+from .belonging import UNREADABLE, Belongs, Broken, Head, Owners, Whose, head, local, refuse_repeated_keys, why
+from .plain import plain
 from .searchset import Entry, Link, Searchset
 from .selection import Selection
+from .writing import Staying, written
 
 
-@dataclass(frozen=True, slots=True)
-class Minimized:
+class Minimized(Value, frozen=True):
     """What may leave: FHIR JSON bytes, the references in it, the references that were withheld from it."""
 
+    hidden = frozenset({"body"})
+
     status: int
-    body: bytes = field(repr=False)
+    body: bytes
     references: tuple[str, ...]
     withheld: tuple[str, ...]
 
 
 Role = Literal["match", "include", "outcome"]
 
-_ONE = rf"[A-Z][A-Za-z]{{1,63}}/{ID.pattern}(?:/_history/{ID.pattern})?"
-_NAME, _NAMES = re.compile(_ONE), re.compile(rf"{_ONE}(?:\n{_ONE})*")
-_IMPROPER = "a resource without a proper type, id and version"
+_NAME = re.compile(rf"[A-Z][A-Za-z]{{1,63}}/{ID.pattern}(?:/_history/{ID.pattern})?")
 _REFERENCES = re.compile(rb'"reference"\s*:\s*"([^"]*)"')
 
 _PEOPLE = frozenset({"RelatedPerson", "PractitionerRole", "Practitioner", "Organization"})
@@ -76,7 +76,7 @@ def minimize(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Mi
             answer = replace(answer, body=plain)
         if access.request.interaction == "read":
             return _one(answer, access, outside)
-        return _Searchset(Searchset.read(answer.body), access, outside, answer.base).minimized(answer.status)
+        return _search(answer, access, outside)
     except UNREADABLE as error:
         return Unavailable(Reason.SOURCE_BROKEN, detail=f"the own server's answer: {why(error)}")
 
@@ -101,7 +101,7 @@ def _reference(found: Head) -> str:
     """What the audit calls a resource; refuse a type, id or version that could not stand in a reference."""
     reference = found.reference
     if not _NAME.fullmatch(reference):
-        raise Broken(_IMPROPER)
+        raise Broken("a resource without a proper type, id and version")
     return reference
 
 
@@ -111,75 +111,102 @@ def _without_bsn(reference: str) -> str:
     return f"{kind}/#bsn" if eleven_test(rest.partition("/")[0]) else reference
 
 
-class _Searchset:
-    """One answer to a search while it is being judged; lives for that one answer."""
+def _search(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimized]:
+    read = Searchset.read(answer.body)
+    if read.bundle.resourceType != "Bundle" or read.bundle.type != "searchset":
+        return Unavailable(Reason.SOURCE_BROKEN, detail="a search that was not answered with a searchset")
+    asked = access.request.resource_type
+    known = addresses(answer.base, outside.base, _published(read, asked))
+    links = _links(read, access.request, outside)
+    if (all_stay := plain(read, access, known)) is not None:
+        names, urls = all_stay
+        body = written(read, known, Staying(read.entries, urls, len(names), 0), links)
+        return Minimized(answer.status, body, tuple(names), ())
+    return _Searchset(read, access, known, links).minimized(answer.status)
 
-    def __init__(self, read: Searchset, access: Access, outside: Outside, inside: str) -> None:
+
+def _published(read: Searchset, asked: str) -> str | None:
+    """The first match says under which address the server publishes; an entry under a third one is refused."""
+    for entry, found in zip(read.entries, read.heads, strict=True):
+        if entry.fullUrl is not None and _role(entry, found, asked) == "match":
+            return published_base(entry.fullUrl, found)
+    return None
+
+
+def _links(read: Searchset, request: FhirRequest, outside: Outside) -> list[Link]:
+    """Our own self link when the server gave links, and the further page; no other link leaves."""
+    if not read.bundle.link and outside.further is None:
+        return []
+    links = [Link("self", self_url(request, outside.base))]
+    if outside.further is not None:
+        links.append(Link("next", outside.further))
+    return links
+
+
+class _Searchset:
+    """One answer to a search while each of its entries is judged; lives for that one answer."""
+
+    def __init__(self, read: Searchset, access: Access, known: Addresses, links: list[Link]) -> None:
         self._read, self._entries, self._heads = read, read.entries, read.heads
-        self._request, self._outside = access.request, outside
-        self._roles = _roles(self._entries, self._heads, access.request.resource_type)
-        self._addresses = addresses(inside, outside.base, self._published())
-        self._whose = Whose(access.patient, self._addresses.bases)
+        self._request, self._known, self._links = access.request, known, links
+        self._whose, owners = Whose(access.patient, known.bases), Owners()
+        self._patients = [owners.of(found.patient) for found in self._heads]
+        self._subjects = [owners.of(found.subject) for found in self._heads]
+        asked = access.request.resource_type
+        self._roles = [_role(entry, found, asked) for entry, found in zip(self._entries, self._heads, strict=True)]
 
     def minimized(self, status: int) -> Outcome[Minimized]:
         """Judge every entry, matches first, and write the answer again only when something must go or change."""
-        if self._read.bundle.resourceType != "Bundle" or self._read.bundle.type != "searchset":
-            return Unavailable(Reason.SOURCE_BROKEN, detail="a search that was not answered with a searchset")
-        self._read.refuse_two_readings(self._whose.own)
-        names = self._names()
+        self._refuse_two_readings()
+        names = [
+            "OperationOutcome" if role == "outcome" else _reference(found)
+            for found, role in zip(self._heads, self._roles, strict=True)
+        ]
         stays = self._matches()
         if isinstance(stays, Stop):
             return stays
-        if len(stays) == len(names):
-            return Minimized(status, self._written(stays), tuple(names), ())
-        stays = sorted({*stays, *self._includes(stays)})
-        body, left = self._written(stays), set(stays)
-        gone = tuple([_without_bsn(name) for at, name in enumerate(names) if at not in left])
-        return Minimized(status, body, tuple([names[at] for at in stays]), gone)
+        if len(stays) < len(self._entries):
+            stays |= self._includes(stays)
+        kept = sorted(stays)
+        urls = [self._known.full_url(self._entries[at].fullUrl, self._heads[at].short) for at in kept]
+        here = [self._roles[at] for at in kept].count("match")
+        staying = Staying([self._entries[at] for at in kept], urls, here, self._roles.count("match") - here)
+        body = written(self._read, self._known, staying, self._links)
+        withheld = [_without_bsn(name) for at, name in enumerate(names) if at not in stays]
+        return Minimized(status, body, tuple([names[at] for at in kept]), tuple(withheld))
 
-    def _names(self) -> list[str]:
-        """What the audit calls each entry; Broken for one that could not stand in a reference."""
-        if "outcome" in self._roles:
-            pairs = zip(self._heads, self._roles, strict=True)
-            return ["OperationOutcome" if role == "outcome" else _reference(found) for found, role in pairs]
-        names = [
-            f"{short}/_history/{found.meta.versionId}" if found.meta and found.meta.versionId else short
-            for short, found in zip(self._read.shorts, self._heads, strict=True)
-        ]
-        if names and not _NAMES.fullmatch("\n".join(names)):
-            raise Broken(_IMPROPER)
-        return names
-
-    def _published(self) -> str | None:
-        """The first match says under which address the server publishes; an entry under a third one is refused."""
-        for at, role in enumerate(self._roles):
-            if role == "match" and (url := self._entries[at].fullUrl) is not None:
-                return published_base(url, self._heads[at])
-        return None
+    def _refuse_two_readings(self) -> None:
+        named = [owner.reference for owner in self._patients + self._subjects if owner is not None]
+        patients = [found.patient is not msgspec.UNSET for found in self._heads].count(True)
+        subjects = [found.subject is not msgspec.UNSET for found in self._heads].count(True)
+        if len(named) < patients + subjects or None in [entry.fullUrl for entry in self._entries]:
+            refuse_repeated_keys(self._read.body)
+        else:
+            own = self._whose.own
+            self._read.refuse_two_readings(own, named.count(own), patients, subjects)
 
     def _owner(self, at: int) -> Belongs:
-        found, read = self._heads[at], self._read
+        found = self._heads[at]
         if found.resourceType == "Patient":
             return "ours" if self._whose.is_person(bytes(self._entries[at].resource)) else "other"
-        return self._whose.belongs(found.contained, read.patients[at], read.subjects[at])
+        return self._whose.belongs(found.contained, self._patients[at], self._subjects[at])
 
-    def _matches(self) -> list[int] | Stop:
-        asked, heads = self._request.resource_type, self._heads
-        matches = [at for at, role in enumerate(self._roles) if role == "match"]
-        owners = [self._owner(0)] * len(matches) if self._read.alike() else [self._owner(at) for at in matches]
-        pairs = zip(matches, owners, strict=True)
-        ours = [at for at, owner in pairs if owner == "ours" and heads[at].resourceType == asked]
-        if matches and not ours:
-            if "other" in owners:
+    def _matches(self) -> set[int] | Stop:
+        owners = {at: self._owner(at) for at, role in enumerate(self._roles) if role == "match"}
+        asked = self._request.resource_type
+        ours = [at for at, owner in owners.items() if owner == "ours" and self._heads[at].resourceType == asked]
+        if owners and not ours:
+            if "other" in owners.values():
                 return Deny(Reason.SOURCE_OTHER_PATIENT, detail="every match is of another patient")
             return Unavailable(Reason.SOURCE_BROKEN, detail="no match is of the type and the patient asked for")
-        return Selection.of(self._request).taken(heads, ours)
+        takes = Selection.of(self._request).takes
+        return {at for at in ours if takes([self._heads[at]])}
 
-    def _includes(self, matches: list[int]) -> set[int]:
+    def _includes(self, matches: set[int]) -> set[int]:
         """Includes stay when the request asked for their type that way and a match that stays refers to them."""
         wanted = _wanted(self._request)
         cited = {
-            local(found.replace(b"\\/", b"/").decode(), self._addresses.bases)
+            local(found.replace(b"\\/", b"/").decode(), self._known.bases)
             for at in matches
             for found in _REFERENCES.findall(self._entries[at].resource)
         }
@@ -188,65 +215,22 @@ class _Searchset:
             for at, role in enumerate(self._roles)
             if role == "include"
             and self._heads[at].resourceType in wanted
-            and self._read.shorts[at] in cited
+            and self._heads[at].short in cited
             and self._may_come_along(at)
         }
 
     def _may_come_along(self, at: int) -> bool:
-        owner, read = self._owner(at), self._read
-        names_nobody = owner == "nobody" and read.patients[at] is None and read.subjects[at] is None
+        owner = self._owner(at)
+        names_nobody = owner == "nobody" and self._patients[at] is None and self._subjects[at] is None
         return owner == "ours" or (names_nobody and self._heads[at].resourceType in _MAY_BE_NOBODYS)
 
-    def _written(self, stays: list[int]) -> bytes:
-        """The very bytes when they hold nothing that must go or change; else written again around the raw resources."""
-        read, hides = self._read, self._addresses.hidden_in
-        bundle, links = read.bundle, self._links()
-        changed = self._readdressed(stays)
-        if not changed and len(stays) == len(self._entries) and links == (bundle.link or []) and not hides(read.body):
-            return read.body
-        if bundle.total is not None:
-            here = [self._roles[at] for at in stays].count("match")
-            bundle.total = max(here, bundle.total - (self._roles.count("match") - here))
-        bundle.link, bundle.entry = links or None, [self._entries[at] for at in stays] or None
-        body = read.written()
-        if hides(body):
-            for entry in bundle.entry or ():
-                entry.resource = msgspec.Raw(self._addresses.readdressed(bytes(entry.resource)))
-            body = read.written()
-        return body
 
-    def _readdressed(self, stays: list[int]) -> bool:
-        """Make the URLs of what stays external; return whether any had to change."""
-        first, front, changed = self._addresses.bases[0], f"{self._addresses.outside}/", False
-        for at in stays:
-            entry, short = self._entries[at], self._read.shorts[at]
-            url = front + short if entry.fullUrl == first + short else self._addresses.full_url(entry.fullUrl, short)
-            if url != entry.fullUrl:
-                entry.fullUrl, changed = url, True
-        return changed
-
-    def _links(self) -> list[Link]:
-        """Our own self link when the server gave links, and the further page; no other link leaves."""
-        if not self._read.bundle.link and self._outside.further is None:
-            return []
-        links = [Link("self", self_url(self._request, self._outside.base))]
-        if self._outside.further is not None:
-            links.append(Link("next", self._outside.further))
-        return links
-
-
-def _roles(entries: list[Entry], heads: list[Head], asked: str) -> list[Role]:
-    """What each entry is, as the server says; where it does not say, what was asked for is a match."""
-    roles: list[Role] = []
-    for entry, found in zip(entries, heads, strict=True):
-        mode, kind = entry.search.mode if entry.search is not None else None, found.resourceType
-        if mode == "outcome" or kind == "OperationOutcome":
-            roles.append("outcome")
-        elif mode == "match" or (mode is None and kind == asked):
-            roles.append("match")
-        else:
-            roles.append("include")
-    return roles
+def _role(entry: Entry, found: Head, asked: str) -> Role:
+    """What an entry is, as the server says; where it does not say, what was asked for is a match."""
+    kind, mode = found.resourceType, entry.search.mode if entry.search is not None else None
+    if mode == "outcome" or kind == "OperationOutcome":
+        return "outcome"
+    return "match" if mode == "match" or (mode is None and kind == asked) else "include"
 
 
 def _wanted(request: FhirRequest) -> frozenset[str]:

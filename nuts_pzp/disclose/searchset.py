@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from .belonging import HEAD, Head, Owners, Reference, Unread, refuse_repeated_keys
+from .belonging import HEAD, Head, refuse_repeated_keys
 
 
 class GivenSearch(msgspec.Struct, omit_defaults=True):
@@ -100,11 +100,6 @@ class Searchset:
     bundle: Bundle = field(repr=False)
     entries: list[Entry] = field(repr=False)
     heads: list[Head] = field(repr=False)
-    shorts: list[str] = field(repr=False)
-    """`Type/id` of each resource, as others refer to it."""
-    patients: list[Reference | None] = field(repr=False)
-    subjects: list[Reference | None] = field(repr=False)
-    """Whom each resource names as its owner, in its two elements for that."""
 
     @classmethod
     def read(cls, body: bytes) -> Searchset:
@@ -121,65 +116,44 @@ class Searchset:
     @classmethod
     def _strictly(cls, body: bytes) -> Searchset:
         bundle = _BUNDLE.decode(body)
-        entries = bundle.entry or []
-        decode = HEAD.decode
-        heads = [decode(entry.resource) for entry in entries]
-        shorts = [f"{found.resourceType}/{found.id}" for found in heads]
-        owners, unset = Owners(), msgspec.UNSET
-        patients = [None if (raw := found.patient) is unset else owners[bytes(raw)] for found in heads]
-        subjects = [None if (raw := found.subject) is unset else owners[bytes(raw)] for found in heads]
-        return cls(body, bundle, entries, heads, shorts, patients, subjects)
+        entries, decode = bundle.entry or [], HEAD.decode
+        return cls(body, bundle, entries, [decode(entry.resource) for entry in entries])
 
-    def alike(self) -> bool:
-        """True when all resources are of one type, name the same owner and contain nothing: whose one is, all are."""
-        heads, count = self.heads, len(self.heads)
-        return (
-            count > 1
-            and heads[0].resourceType != "Patient"
-            and [found.resourceType for found in heads].count(heads[0].resourceType) == count
-            and [found.contained for found in heads].count(msgspec.UNSET) == count
-            and self.patients.count(self.patients[0]) == count
-            and self.subjects.count(self.subjects[0]) == count
-        )
+    def refuse_two_readings(self, own: str, named: int, patients: int, subjects: int) -> None:
+        """Raise Broken when a key that decides is repeated.
 
-    def refuse_two_readings(self, own: str) -> None:
-        """Raise Broken when a key that decides is repeated. `own`: how others refer to the patient of the decision."""
-        if not self._read_in_one_way(own):
+        `own` is how others refer to the patient of the decision, `named` how often an owner does; the other two say how
+        many resources gave an owner in that element.
+        """
+        if not self._read_in_one_way(own, named, patients, subjects):
             refuse_repeated_keys(self.body)
 
-    def _read_in_one_way(self, own: str) -> bool:
+    def _read_in_one_way(self, own: str, named: int, patients: int, subjects: int) -> bool:
         """True when counting shows that no key that decides is repeated and no other patient is named.
 
         Sufficient, not necessary: such escapes, contained resources and namesakes only lead to a slower, full reading.
         """
-        body, heads = self.body, self.heads
-        if (b"\\" in body and _HIDING.search(body)) or body.count(b'"resourceType"') != len(heads) + 1:
-            return False
+        body = self.body
         return (
-            self._gives_once(b'"subject"', [found.subject for found in heads], self.subjects)
-            and self._gives_once(b'"patient"', [found.patient for found in heads], self.patients)
-            and self._names_nobody_else(own)
+            (b"\\" not in body or _HIDING.search(body) is None)
+            and body.count(b'"resourceType"') == len(self.heads) + 1
+            and (patients == 0 or body.count(b'"patient"') == patients)
+            and (subjects == 0 or body.count(b'"subject"') == subjects)
+            and self._names_nobody_else(own, named)
             and not self._holds_a_bsn()
-            and None not in [entry.fullUrl for entry in self.entries]
             and self._holds_no_more()
         )
 
-    def _gives_once(self, key: bytes, given: list[Unread], owners: list[Reference | None]) -> bool:
-        """True when a key stands there exactly as often as it gave an owner; one that was not read is no matter."""
-        read = len(owners) - owners.count(None)
-        return read == len(given) - given.count(msgspec.UNSET) and (read == 0 or self.body.count(key) == read)
-
-    def _names_nobody_else(self, own: str) -> bool:
+    def _names_nobody_else(self, own: str, named: int) -> bool:
         """True when whoever the resources name is the patient. A search's own links name one too, and never leave."""
-        owners = [owner.reference for owner in self.patients + self.subjects if owner is not None]
         links = [link.url for link in self.bundle.link or ()]
-        named = self.body.count(b"Patient/") - sum([link.count("Patient/") for link in links])
-        if named == owners.count(own):
+        found = self.body.count(b"Patient/") - sum([link.count("Patient/") for link in links])
+        if found == named:
             return True
-        return named == self.body.count(f'{own}"'.encode()) - sum([link.endswith(own) for link in links])
+        return found == self.body.count(f'{own}"'.encode()) - sum([link.endswith(own) for link in links])
 
     def _holds_a_bsn(self) -> bool:
-        """True when a BSN may stand in it: as an owner's identifier it decides, and counting cannot tell it apart."""
+        """True when a BSN may stand in it that counting cannot tell from an owner's."""
         body = self.body
         return b'"identifier"' in body and (b"NamingSystem/bsn" in body or b"113883.2.4.6.3" in body)
 

@@ -7,6 +7,7 @@ the parameter is about. What selects by another resource or by a value set canno
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,12 +40,15 @@ class Selection:
             tuple((_ELEMENTS[name], _written(name, values)) for name, values in request.params if name in _ELEMENTS)
         )
 
-    def taken(self, heads: list[Head], among: list[int]) -> list[int]:
-        """Return which of these resources hold what was asked for."""
+    def takes(self, heads: Sequence[Head]) -> bool:
+        """True when each of these resources holds what was asked for."""
         for element, written in self.groups:
-            held = [(at, getattr(heads[at], element)) for at in among]
-            among = [at for at, raw in held if raw is not msgspec.UNSET and written.search(raw) is not None]
-        return among
+            holds = written.search
+            for found in heads:
+                raw = getattr(found, element)
+                if raw is msgspec.UNSET or holds(raw) is None:
+                    return False
+        return True
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from ..identity import BSN_SYSTEM, eleven_test
@@ -82,6 +83,9 @@ _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _CONTINUATION = re.compile(r"(?:/[A-Za-z0-9._~!$'()*,:@=+-]+)*/?(?:\?[A-Za-z0-9._~!$'()*,;:@/?%&=+|-]*)?")
 
 _POSTED = (("content-type", envelope.FORM),)
+_CODES = frozenset({"code", "category", "scope", "reason-code", "reason", "questionnaire", "_include"})
+"""What every query asks in the same words, about nobody."""
+_coded = lru_cache(maxsize=256)(written)
 _MASKED = frozenset({"identifier", "birthdate", "patient", "subject", "_id"})
 
 _NINE = re.compile(r"(?<![0-9])[0-9]{9}(?![0-9])")
@@ -213,7 +217,7 @@ def encode(request: FhirRequest) -> RawRequest:
         if request.id is None or not ID.fullmatch(request.id):
             raise ValueError("not a resource id")
         return RawRequest("GET", f"/{request.resource_type}/{request.id}", "", (), b"")
-    text = "&".join([written(name, values) for name, values in request.params])
+    text = "&".join([(_coded if name in _CODES else written)(name, values) for name, values in request.params])
     if request.via == "GET" and request.resource_type != "Patient":
         return RawRequest("GET", f"/{request.resource_type}", text, (), b"")
     return RawRequest("POST", f"/{request.resource_type}/_search", "", _POSTED, text.encode("ascii"))

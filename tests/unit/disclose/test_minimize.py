@@ -149,6 +149,13 @@ def test_match_of_another_type_is_withheld(fakes: Any) -> None:
     assert left(body, search(), fakes).withheld == ("Goal/g1", "Goal/g2")
 
 
+def test_match_of_another_type_is_withheld_under_whatever_address_it_stands(fakes: Any) -> None:
+    goal = {"resourceType": "Goal", "id": "g1", "subject": {"reference": "Patient/p1"}}
+    disguised = entry(goal, "match") | {"fullUrl": f"{INSIDE}/Consent/g1"}
+    body = fakes.searchset(fakes.consent("c1", "Patient/p1"), disguised)
+    assert left(body, search(), fakes).withheld == ("Goal/g1",)
+
+
 def test_outcomes_are_removed(fakes: Any) -> None:
     outcome = {"resource": {"resourceType": "OperationOutcome", "issue": []}, "search": {"mode": "outcome"}}
     found = left(fakes.searchset(fakes.consent("c1", "Patient/p1"), outcome, total=1), search(), fakes)

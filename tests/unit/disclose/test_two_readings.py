@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from nuts_pzp.disclose import belonging
+from nuts_pzp.disclose import minimize as minimizing
 from nuts_pzp.disclose.addresses import Outside, plainly
 from nuts_pzp.disclose.belonging import Broken, refuse_repeated_keys
 from nuts_pzp.disclose.minimize import Minimized, minimize
@@ -65,6 +66,7 @@ WITHIN: list[Any] = [
     {"resourceType": "Goal", "id": "x", "subject": {"reference": "Patient/p2"}},
     {"resourceType": "List", "id": "x"},
 ]
+IDS = ["a\nb", "a_b", "p1", OTHER, None]
 INCLUDED = ["RelatedPerson", "Encounter", "Practitioner", "OperationOutcome", "Goal", "Patient"]
 PIECES = [
     *(b'"patient":null,', b'"subject":{"reference":"Patient/p2"},', b'"subject":{"reference":"Group/g1"},'),
@@ -109,16 +111,19 @@ class Server:
         return request, text.encode()
 
     def entry(self, asked: str, number: int, base: str) -> dict[str, Any]:
-        kind = asked if self.maybe(0.8) else self.dice.choice(INCLUDED)
-        resource = self.resource(kind, "i" if kind != asked else self.dice.choice([f"x{number}", OTHER, "p1"]))
-        entry: dict[str, Any] = {"fullUrl": f"{base}/{kind}/{resource['id']}", "resource": resource}
+        pick = self.dice.choice
+        kind = asked if self.maybe(0.8) else pick(INCLUDED)
+        resource = self.resource(kind, "i" if kind != asked else f"x{number}" if self.maybe(0.8) else pick(IDS))
+        called = kind if self.maybe(0.6) else asked
+        entry: dict[str, Any] = {"fullUrl": f"{base}/{called}/{resource['id']}", "resource": resource}
         if self.maybe(0.9):
-            entry["search"] = {"mode": "match" if kind == asked else self.dice.choice(["include", "outcome", "match"])}
+            expected = "match" if kind == asked else "include"
+            entry["search"] = {"mode": expected if self.maybe(0.85) else pick(["match", "match", "include", "outcome"])}
         if self.maybe(0.05):
             del entry["fullUrl"]
         return self.shuffled(entry, 0.1)
 
-    def resource(self, kind: str, id: str) -> dict[str, Any]:
+    def resource(self, kind: str, id: str | None) -> dict[str, Any]:
         pick = self.dice.choice
         made: dict[str, Any] = {"resourceType": kind, "id": id}
         if kind == "Patient":
@@ -195,8 +200,8 @@ def full(quick: Judge) -> Judge:
 
     def judged(body: bytes, request: FhirRequest) -> Any:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Searchset, "_read_in_one_way", lambda self, own: False)
-            patched.setattr(Searchset, "alike", lambda self: False)
+            patched.setattr(minimizing, "plain", lambda read, access, known: None)
+            patched.setattr(Searchset, "_read_in_one_way", lambda self, *counted: False)
             patched.setattr(belonging, "_loses_no_string", lambda raw: False)
             return quick(body, request)
 

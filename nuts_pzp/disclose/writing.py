@@ -1,0 +1,44 @@
+"""What leaves of a searchset, as bytes: the very ones when nothing had to change, else written again around resources.
+
+Trusts the judgement of what stays. Hot path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ..values import Value
+from .addresses import Addresses
+from .searchset import Entry, Link, Searchset
+
+
+class Staying(Value, frozen=True):
+    """The entries that stay, their URLs as seen from outside, how many of them are matches, and how many matches go."""
+
+    hidden = frozenset({"entries", "urls"})
+
+    entries: list[Entry]
+    urls: Sequence[str | None]
+    matches: int
+    gone: int
+
+
+def written(read: Searchset, known: Addresses, staying: Staying, links: list[Link]) -> bytes:
+    """Return the searchset with what stays and these links; `total` follows. What was read is written in: only once."""
+    bundle, entries, urls = read.bundle, staying.entries, staying.urls
+    changed = len(entries) < len(read.entries) or links != (bundle.link or [])
+    if not changed and urls == [entry.fullUrl for entry in entries] and not known.hidden_in(read.body):
+        return read.body
+    for entry, url in zip(entries, urls, strict=True):
+        entry.fullUrl = url
+    if bundle.total is not None:
+        bundle.total = max(staying.matches, bundle.total - staying.gone)
+    bundle.link, bundle.entry = links or None, entries or None
+    body = read.written()
+    if known.hidden_in(body):
+        for entry in entries:
+            entry.resource = msgspec.Raw(known.readdressed(bytes(entry.resource)))
+        body = read.written()
+    return body
