@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 
 from .adapters import Living, Surroundings
+from .answer import Heard
 from .breaker import Breaker
 from .dialling import Outbound, TlsFiles, Trouble
 from .fingerprint import Fingerprint
-from .line import Bounds, Heard, Line
+from .line import Bounds, Line
 from .peer import Peer
 
 # Both log whole URLs (at info) and headers (at debug): pseudonyms and bearer tokens. No log level turns that on.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from yarl import URL
-
+from .answer import Heard
 from .dialling import Outbound, TlsFiles, Trouble
-from .line import Bounds, Heard, Line
+from .line import Bounds, Line
+from .request import split
 
 
 class Peer:
@@ -27,7 +27,7 @@ class Peer:
         if why := outbound.refuses(base):
             raise ValueError(why)
         self.base = base.rstrip("/")
-        self._origin = URL(self.base, encoded=True).origin()
+        self._origin, _ = split(self.base)
         self._line = Line(outbound, (tls or TlsFiles()).context_for(self.base), Bounds(connect, total, limit))
 
     async def send(
@@ -44,11 +44,8 @@ class Peer:
         The time covers everything: looking up the name, connecting, sending, and the last byte of the body. A path
         that would lead to another origin is not dialled. Posted calls are never repeated.
         """
-        try:
-            url = URL(self.base + path, encoded=True)
-            if url.origin() != self._origin or url.user is not None:
-                return Trouble.ADDRESS
-        except ValueError:
+        url = self.base + path
+        if split(url)[0] != self._origin:
             return Trouble.ADDRESS
         heard = await self._line.call(method, url, headers, content, within=within)
         if isinstance(heard, Heard) and 300 <= heard.status < 400:

@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from yarl import URL
 
 from ...consent.choice import verdict
 from ...consent.port import Verdict
@@ -115,13 +114,13 @@ class FhirConsent:
 
     async def health(self) -> Outcome[str]:
         """Ask for the server's capabilities, about no patient."""
-        heard = await self._call("GET", URL(f"{self._base}/metadata", encoded=True))
+        heard = await self._call("GET", f"{self._base}/metadata")
         return "answers" if isinstance(heard, Heard) else heard
 
     async def _search(self, logical_id: str) -> list[Json] | Unavailable:
         """Return every resource of every page, or why not all of them could be had."""
         form = urlencode({"patient": f"Patient/{logical_id}", "scope": _SCOPE, "_count": "100"}).encode()
-        heard = await self._call("POST", URL(f"{self._base}/Consent/_search", encoded=True), form)
+        heard = await self._call("POST", f"{self._base}/Consent/_search", form)
         found: dict[bytes, Json] = {}
         seen: set[str] = set()
         while True:
@@ -137,12 +136,12 @@ class FhirConsent:
             further = self._further(link)
             if further is None:
                 return _broken("a next link outside the base")
-            if len(seen) >= MOST_PAGES - 1 or str(further) in seen:
+            if len(seen) >= MOST_PAGES - 1 or further in seen:
                 return _broken("too many pages, or one twice")
-            seen.add(str(further))
+            seen.add(further)
             heard = await self._call("GET", further)
 
-    async def _call(self, method: str, url: URL, form: bytes | None = None) -> Heard | Unavailable:
+    async def _call(self, method: str, url: str, form: bytes | None = None) -> Heard | Unavailable:
         headers = {**self._headers, "content-type": "application/x-www-form-urlencoded"} if form else self._headers
         heard = await self._line.call(method, url, headers, form, repeatable=True)
         if isinstance(heard, Trouble):
@@ -155,7 +154,7 @@ class FhirConsent:
             return _broken(f"HTTP {heard.status}")
         return heard if heard.media_type in _JSON else _broken("not JSON by its media type")
 
-    def _further(self, link: str) -> URL | None:
+    def _further(self, link: str) -> str | None:
         """Return the address of a further page: on the server's own origin, below its own base; None for any other."""
         below = link.removeprefix(f"{self._base}/") if link.startswith(f"{self._base}/") else link
         if below.startswith(f"{self._base}?"):
@@ -164,7 +163,7 @@ class FhirConsent:
             return None
         else:
             below = below if below.startswith("?") else f"/{below}"
-        return URL(self._base + below, encoded=True) if stays_below(below) else None
+        return self._base + below if stays_below(below) else None
 
 
 def _page(heard: Heard) -> tuple[list[Json], str | None]:

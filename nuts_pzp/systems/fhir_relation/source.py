@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from yarl import URL
 
 from ...exchange import Access
 from ...identity import Ura
@@ -123,7 +122,7 @@ class FhirRelation:
 
     async def _call(self, method: str, path: str, form: bytes | None) -> Heard | Unavailable:
         headers = {**self._headers, "content-type": "application/x-www-form-urlencoded"} if form else self._headers
-        heard = await self._line.call(method, URL(self._base + path, encoded=True), headers, form, repeatable=True)
+        heard = await self._line.call(method, self._base + path, headers, form, repeatable=True)
         if isinstance(heard, Trouble):
             return _broken(heard.value)
         if heard.status != 200:

@@ -1,4 +1,4 @@
-"""FHIR servers over HTTP: the tenant's own, and other holders' gateways. The hot path (design section 4, ADR 0041).
+"""FHIR servers over HTTP: the tenant's own, and other holders' gateways. The hot path (design section 4, ADR 0093).
 
 Serves forwarding. Kind `fhir_server` of slots `records` and `connector`.
 """

@@ -9,8 +9,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
-from yarl import URL
-
 from ...exchange import Signer
 from ...fhir.request import FhirRequest, encode
 from ...fhir.version import Speech
@@ -80,7 +78,7 @@ class Server:
             if isinstance(signed, Deny | Unknown | Unavailable):
                 return signed
             headers.update(signed)
-        url = URL(f"{target}?{raw.query}" if raw.query else target, encoded=True)
+        url = f"{target}?{raw.query}" if raw.query else target
         # Searches and reads are safe to repeat, posted ones too.
         heard = await self._line.call(raw.method, url, headers, raw.body, repeatable=True)
         return unreached(heard) if isinstance(heard, Trouble) else heard

@@ -9,14 +9,15 @@ import asyncio
 import os
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
-from yarl import URL
 
 from ...outside import Heard, Line
 
 _log = structlog.get_logger("nuts_pzp.pki")
+_SAFE = "/:?=&%~+,;@!$'()*[]"
+"""What an address may hold as it is; anything else is written in percents."""
 
 
 class Fetcher:
@@ -45,7 +46,7 @@ class Fetcher:
         """Return a list as it is now, or None when it cannot be had."""
         if self._url is None or self._line is None:
             return await self.kept()
-        heard = await self._line.call("GET", URL(self._url), repeatable=True)
+        heard = await self._line.call("GET", quote(self._url, safe=_SAFE), repeatable=True)
         if isinstance(heard, Heard) and heard.status == 200:
             return heard.body
         why = f"HTTP {heard.status}" if isinstance(heard, Heard) else heard.value

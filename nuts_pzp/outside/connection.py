@@ -1,0 +1,124 @@
+"""One connection: one call at a time; whatever is odd about it closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import cast
+
+from .answer import Answer, Heard
+from .dialling import Trouble
+from .request import Origin
+
+_BUFFER = 32_768
+"""Bytes that are read at once. A loop that is given no buffer takes a new one of 256 KiB for every read over TLS."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Carries calls to one origin. Whoever makes it is told by `lost` that it is gone.
+
+    Its buffer is its own, so that nothing of one connection can be read as something of another.
+    """
+
+    def __init__(self, origin: Origin, lost: Callable[[Connection], None]) -> None:
+        self.origin = origin
+        self.reusable = False
+        """True when it may carry another call."""
+        self.stale = False
+        """True when it had carried a call before, and the other side closed it before it said anything to this one."""
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._answer: Answer | None = None
+        self._waiting: asyncio.Future[Heard | Trouble] | None = None
+        self._calls = 0
+        self._odd = False
+        self._buffer = memoryview(bytearray(_BUFFER))
+
+    @property
+    def usable(self) -> bool:
+        """True while nobody closes it."""
+        return self._transport is not None and not self._odd and not self._transport.is_closing()
+
+    async def ask(self, request: bytes, answer: Answer, deadline: float) -> Heard | Trouble:
+        """Send a request whole and wait for its answer until `deadline`, by the loop's clock.
+
+        Cancelling closes the connection at once.
+        """
+        self._calls += 1
+        self.reusable = False
+        transport = self._transport
+        if transport is None or not self.usable:
+            self.stale = self._calls > 1
+            return Trouble.BROKEN
+        self._answer, self._waiting = answer, self._loop.create_future()
+        timer = self._loop.call_at(deadline, self._tell, Trouble.TIMEOUT)
+        try:
+            transport.write(request)
+            heard = await self._waiting
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            timer.cancel()
+            self._answer = self._waiting = None
+        # Whoever answers a request that is still being sent has not read it.
+        self.reusable = answer.reusable and self.usable and transport.get_write_buffer_size() == 0
+        return heard
+
+    def abort(self) -> None:
+        """Close at once; a call that waits hears that it broke."""
+        self._odd = True
+        self._tell(Trouble.BROKEN)
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What follows is called by the loop. It closes nothing itself: TLS transports are not made for that.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes in."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take a part of the answer; what nobody asked for closes the connection."""
+        if self._answer is None or self._waiting is None or self._waiting.done():
+            if not self._odd:
+                self._odd = True
+                self._loop.call_soon(self.abort)
+            return
+        heard = self._answer.feed(self._buffer[:nbytes])
+        if heard is not None:
+            self._waiting.set_result(heard)
+
+    def eof_received(self) -> None:
+        """The other side says no more; the loop closes."""
+        self._odd = True
+        self._ended(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._transport = None
+        self._ended(exc)
+        if not self.gone.done():
+            self.gone.set_result(None)
+        self._lost(self)
+
+    def _ended(self, exc: Exception | None) -> None:
+        answer = self._answer
+        if answer is None or self._waiting is None or self._waiting.done():
+            return
+        if isinstance(exc, ssl.SSLError):
+            self._tell(Trouble.TLS)
+            return
+        self.stale = self._calls > 1 and not answer.begun
+        self._tell(answer.closed() if exc is None else Trouble.BROKEN)
+
+    def _tell(self, heard: Heard | Trouble) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(heard)
