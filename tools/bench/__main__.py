@@ -1,6 +1,7 @@
 """`make bench`: measure this checkout on this machine and print one table (docs/reference/performance.md).
 
-Run: python tools/bench [--only disclose,consult,merge,audit,start] [--json] [--write PAGE] [--folder DIR] [--smallest]
+Run: python tools/bench [--only disclose,consult,merge,audit,call,start] [--json] [--write PAGE] [--folder DIR]
+[--smallest]
 `--only leak` takes minutes and is not part of the table.
 Loopback only; bounded in count and time. The folder must be on the disk that is to be measured, not on tmpfs.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("RUST_LIB_BACKTRACE", "0")
 
+import calling
 import consulting
 import disclosing
 import leaking
@@ -37,6 +39,7 @@ PARTS: dict[str, Part] = {
     "start": starting.rows,
     "merge": merging.rows,
     "audit": ledger.rows,
+    "call": calling.rows,
     "disclose": disclosing.rows,
     "consult": consulting.rows,
     "leak": leaking.rows,
