@@ -202,7 +202,7 @@ async def confirm(caller: Caller, tenant: Tenant, directory: Directory) -> Outco
         return Deny(Reason.ORGANIZATION_UNKNOWN, detail="the directory gave another organization")
     if not claimed.type or claimed.type not in (known.type, *known.other_types):
         return Deny(Reason.TYPE_MISMATCH)
-    return replace(caller, organization=replace(known, type=claimed.type))
+    return replace(caller, organization=known if claimed.type == known.type else replace(known, type=claimed.type))
 
 
 def _standing(patient: Patient, asked: _Asked) -> Deny | None:

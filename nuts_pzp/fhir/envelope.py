@@ -106,6 +106,8 @@ def _check_form(content_type: str) -> None:
 
 def _accepts_json(accept: str, release: str) -> bool:
     for one in accept.split(","):
+        if one in _ACCEPTED:
+            return True
         media, parameters = _media(one)
         wanted = parameters.get("q", "1").strip("0.") != "" and parameters.get("fhirversion", release).startswith(
             release

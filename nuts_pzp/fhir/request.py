@@ -76,7 +76,7 @@ class FhirRequest(Value, frozen=True):
 
     def values(self, name: str) -> tuple[tuple[str, ...], ...]:
         """All OR-lists given for that parameter name (outer = AND)."""
-        return tuple(values for key, values in self.params if key == name)
+        return tuple([values for key, values in self.params if key == name])
 
 
 _TYPE = re.compile(r"[A-Z][A-Za-z]{1,63}")
