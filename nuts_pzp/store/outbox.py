@@ -19,6 +19,8 @@ from .vault import Vault
 
 _WAITING = "audit-outbox"
 _SETTLED = "audit-receipt"
+_KNOWN = 10_000
+"""Receipts that were seen, at most."""
 
 _log = structlog.get_logger("nuts_pzp.store")
 
@@ -28,6 +30,7 @@ class Outbox:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._known: dict[str, None] = {}
 
     async def put(self, event: Administered) -> None:
         """Keep the event until it is in the ledger; StoreFailed when that cannot be promised."""
@@ -54,9 +57,16 @@ class Outbox:
         await self._vault.put(_WAITING, key, None, version)
 
     async def settled(self, id: str) -> bool:
-        """True when the ledger has this event: its receipt lies here, sealed."""
+        """True when the ledger has this event: its receipt lies here, sealed. A receipt stays: once seen is enough."""
+        if id in self._known:
+            return True
         document, _ = await self._vault.get(_SETTLED, id)
-        return document is not None
+        if document is None:
+            return False
+        self._known[id] = None
+        if len(self._known) > _KNOWN:
+            del self._known[next(iter(self._known))]
+        return True
 
 
 def _written(event: Administered) -> dict[str, Any]:

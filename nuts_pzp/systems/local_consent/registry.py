@@ -6,6 +6,7 @@ widens counts when the ledger's receipt is there (ADR 0055).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from .record import MOST, Choice, Dossier, Withdrawal, Word
 from .voice import Voice, comes_before
 
 _TRIES = 20
+_KEPT = 1_000
+"""Patients whose choices are kept in memory, at most."""
 
 
 class Refused(Exception):
@@ -33,11 +36,13 @@ class Registry:
         self._vault = vault
         self.outbox = Outbox(vault)
         self._patients = Patients(vault)
+        self._kept: OrderedDict[Bsn, tuple[int, Dossier]] = OrderedDict()
 
     async def dossier(self, bsn: Bsn, seen: Generation | None = None) -> Dossier | None:
         """Return what is kept about this patient as it is now, or as it was `seen`; StoreFailed when it is unreadable.
 
-        Of most patients nothing is, and one number says so: a document takes a thread of the store on every request.
+        Of most patients nothing is, and one number says so: a document takes a thread of the store. That number also
+        says whether what was read before is still what is there.
         """
         if seen is None:
             (version,) = await self._vault.versions(self._vault.pseudonym(bsn), CHOICES)
@@ -45,7 +50,16 @@ class Registry:
             version = seen.choices
         if not version:
             return None
-        return (await self._read(bsn))[0]
+        kept = self._kept.get(bsn)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        found, version = await self._read(bsn)
+        if found is not None:
+            self._kept[bsn] = version, found
+            self._kept.move_to_end(bsn)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return found
 
     async def record(
         self, bsn: Bsn, birth_date: str, choice: Choice, event: Administered, *, earlier_gone: bool = False
@@ -84,17 +98,14 @@ class Registry:
         await self._change(bsn, ended)
         await self.outbox.put(event)
 
-    async def counting(self, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
-        """Leave out what does not count (yet): a permission or the end of an objection without a receipt."""
-        found = []
-        for one in choices:
-            if one.permits:
-                counts = one.withdrawn is None and await self.outbox.settled(one.id)
-            else:
-                counts = one.withdrawn is None or not await self.outbox.settled(one.withdrawn.id)
-            if counts:
-                found.append(one)
-        return tuple(found)
+    async def counts(self, choice: Choice) -> bool:
+        """False for what does not count (yet), a permission without a receipt, and for what ended.
+
+        The end of a permission needs no receipt, that of an objection does.
+        """
+        if choice.permits:
+            return choice.withdrawn is None and await self.outbox.settled(choice.id)
+        return choice.withdrawn is None or not await self.outbox.settled(choice.withdrawn.id)
 
     async def _change(self, bsn: Bsn, change: Callable[[Dossier | None], Dossier]) -> None:
         for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""Local permission as a source of sharing consent: reads through to the store at every question, keeps nothing."""
+"""Local permission as a source of sharing consent: every question is held against what the store has now."""
 
 from __future__ import annotations
 
@@ -54,11 +54,12 @@ class LocalConsent:
     async def _findings(self, dossier: Dossier, access: Access) -> list[Finding]:
         now, born = self._clock(), access.patient.birth_date
         user = access.caller.organization
-        covering = tuple(one for one in dossier.choices if _holds(one, now) and one.finding(user))
         found = []
-        for one in await self.registry.counting(covering):
-            finding = one.finding(user)
-            if finding is None or (finding.permits and _undone(one, dossier, user, now)):
+        for one in dossier.choices:
+            finding = one.finding(user) if _holds(one, now) else None
+            if finding is None or not await self.registry.counts(one):
+                continue
+            if finding.permits and _undone(one, dossier, user, now):
                 continue
             if finding.permits and born is not None and born.isoformat() != dossier.birth_date:
                 continue  # the holder's own record says otherwise: perhaps another patient was meant

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.accounted import Allowed, Denied
+from nuts_pzp.accounted import Administered, Allowed, Denied, Receipt
 from nuts_pzp.consent.cache import Reuse
 from nuts_pzp.consent.choice import Users
 from nuts_pzp.consent.notice import Change, Notice
@@ -24,7 +24,7 @@ from nuts_pzp.disclose.flow import Reply, disclose
 from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.exchange import Access
 from nuts_pzp.fhir.request import RawRequest
-from nuts_pzp.identity import Bsn, Tenant
+from nuts_pzp.identity import Bsn, Professional, Tenant
 from nuts_pzp.outcome import Deny, Permit
 from nuts_pzp.reasons import Reason
 from nuts_pzp.store.patients import CHOICES, Patients
@@ -37,6 +37,7 @@ from nuts_pzp.systems.mitz.told import Told
 
 SEARCH = RawRequest("GET", "/Consent", "patient=Patient/p1", (), b"")
 NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
+WORD = Word("m-3", "2026-11-22T08:00:00+00:00", "patient", "", "written", "form/17")
 
 
 class Elsewhere:
@@ -45,10 +46,26 @@ class Elsewhere:
     def __init__(self, state: SqliteStore, tenant: Tenant, bsn: str) -> None:
         self._vault, self._bsn = Vault(state.of(tenant), b"k" * 32, tenant.id), Bsn(bsn)
 
+    async def permits(self) -> None:
+        """Record a permission for whoever asks in these tests, and account for it as the gateway does."""
+        registry = Registry(self._vault)
+        choice = Choice("p-1", True, Users(frozenset({"90000444"})), WORD, "2026-11-01")
+        event = Administered("sharing_consent.recorded", choice.id, self._bsn, Professional("m-3", "arts"))
+        await registry.record(self._bsn, "1951-04-03", choice, event)
+        await registry.outbox.settle(Receipt(event, 1, "r1"))
+
+    async def objects_as_well(self) -> None:
+        """Add an objection to the one who has a permission, and die before a new generation is begun."""
+        key = self._vault.pseudonym(self._bsn)
+        found, version = await self._vault.get(CHOICES, key)
+        assert found is not None
+        objection = Choice("o-2", False, Users(frozenset({"90000444"})), WORD, "2026-11-01")
+        more = {**found, "choices": [*found["choices"], objection.written()]}
+        assert await self._vault.put(CHOICES, key, more, version)
+
     async def objects(self) -> None:
         """Record an objection to everybody, and die before a new generation is begun."""
-        word = Word("m-3", "2026-11-22T08:00:00+00:00", "patient", "", "written", "form/17")
-        found = Dossier("1951-04-03", (Choice("o-1", False, Users(), word, "2026-11-01"),))
+        found = Dossier("1951-04-03", (Choice("o-1", False, Users(), WORD, "2026-11-01"),))
         assert await self._vault.put(CHOICES, self._vault.pseudonym(self._bsn), found.written(), 0)
 
     async def refuses(self) -> None:
@@ -147,6 +164,25 @@ async def test_a_warm_request_looks_three_times_and_waits_for_no_thread(ward: Wa
     assert isinstance((await ward.ask()).content, Minimized)
     assert ward.mitz.asked == 1
     assert ward.reads == {"look": 3}
+
+
+async def test_that_a_choice_was_recorded_here_costs_no_thread_either(ward: Ward) -> None:
+    await ward.elsewhere.permits()
+    await ward.ask()
+    ward.reads.clear()
+    reply = await ward.ask()
+    assert isinstance(reply.content, Minimized)
+    assert ward.holder.audit.events[-2].grounds[0].basis == "explicit-consent:local"
+    assert ward.reads == {"look": 3}
+
+
+async def test_choices_that_were_read_before_serve_until_another_process_adds_one(ward: Ward) -> None:
+    await ward.elsewhere.permits()
+    assert isinstance((await ward.ask()).content, Minimized)
+    await ward.elsewhere.objects_as_well()
+    reply = await ward.ask()
+    assert isinstance(reply.content, Deny)
+    assert reply.content.reason is Reason.CONSENT_OBJECTION
 
 
 async def test_an_objection_recorded_after_its_source_was_passed_stops_the_decision(ward: Ward) -> None:

@@ -70,3 +70,15 @@ async def test_a_receipt_that_somebody_else_wrote_is_none(outbox: Outbox, store:
     await store.of(OURS).put("audit-receipt", "a1", b'{"index":1}', 0)
     with pytest.raises(StoreFailed):
         await outbox.settled("a1")
+
+
+async def test_a_receipt_that_is_not_there_yet_is_looked_for_again(outbox: Outbox, store: SqliteStore) -> None:
+    elsewhere = Outbox(Vault(store.of(OURS), b"k" * 32, OURS.id))
+    await elsewhere.put(EVENT)
+    assert not await outbox.settled("a1")
+    await elsewhere.settle(Receipt(EVENT, 4, "r"))
+    assert await outbox.settled("a1")
+    store.close()
+    assert await outbox.settled("a1"), "seen once, it needs no store"
+    with pytest.raises(StoreFailed):
+        await outbox.settled("a2")
