@@ -18,7 +18,7 @@ HOSTILE, ODD = f"{_HOSTILE}::test_hostile_answer_is_refused_by_class", f"{_HOSTI
 WIRE, CACHE = "integration/mitz/test_transport.py", "unit/consent/test_cache.py"
 PROFILE, STANCE = "unit/consent/test_profile.py", "unit/consent/test_stance.py"
 READING, PAGES = "unit/systems/fhir_consent/test_reading.py", "unit/systems/fhir_consent/test_source.py"
-LETTERS = "integration/mitz/test_correspondence.py"
+NOTICES, SUBSCRIBED = "integration/mitz/test_notifications.py", "integration/mitz/test_subscriptions.py"
 FILE, VOICE = "unit/systems/regional_consent/test_source.py", "unit/systems/local_consent/test_voice.py"
 BEYOND, GLASS = "unit/consent/test_beyond_explicit.py", "unit/emergency/test_glass.py"
 EXPLAIN, DECIDE = "integration/consent/test_explain.py", "unit/disclose/test_decide.py"
@@ -157,13 +157,14 @@ CASES = (
     Case(117, "notification_purges", f"{CACHE}::test_notification_purges"),
     Case(118, "inflight_permit_discarded_after_deny_notification",
          f"{CACHE}::test_inflight_permit_discarded_after_deny_notification"),
-    *(Case(number, name, f"{LETTERS}::test_{name}") for number, name in (
+    *(Case(number, name, f"{NOTICES}::test_{name}") for number, name in (
         (119, "replayed_notification_harmless"), (120, "notification_permit_does_not_grant"),
         (121, "notification_without_mtls_401"), (122, "notification_foreign_ura_ignored"),
         (123, "notification_xml_and_json_same_effect"), (124, "notification_transaction_verbs_not_executed"),
-        (125, "notification_persist_fails_5xx"), (126, "subscription_202_location"),
-        (127, "subscription_422_no_retry"), (128, "subscription_429_backoff"), (129, "subscription_idempotent"),
-        (130, "unsubscribe_on_death"))),
+        (125, "notification_persist_fails_5xx"))),
+    *(Case(number, name, f"{SUBSCRIBED}::test_{name}") for number, name in (
+        (126, "subscription_202_location"), (127, "subscription_422_no_retry"), (128, "subscription_429_backoff"),
+        (129, "subscription_idempotent"), (130, "unsubscribe_on_death"))),
     *(Case(number, name, f"{OPEN}::test_{name}") for number, name in (
         (131, "plq_two_holders"), (132, "plq_empty_is_not_error"), (133, "plq_other_patient_dropped"),
         (134, "plq_source_id_never_dialled"), (135, "plq_permit_still_needs_closed_question"),
