@@ -14,6 +14,7 @@ import msgspec
 from ..exchange import Access
 from ..fhir.parameters import ID
 from ..fhir.request import FhirRequest
+from ..fhir.searchset import Entry, Link
 from ..forwarding.port import FhirAnswer
 from ..identity import eleven_test
 from ..outcome import Deny, Outcome, Stop, Unavailable
@@ -22,9 +23,9 @@ from ..values import Value, replace
 from .addresses import Addresses, Outside, addresses, plainly, published_base, self_url
 from .belonging import UNREADABLE, Belongs, Broken, Head, Owners, Whose, head, local, refuse_repeated_keys, why
 from .plain import plain
-from .searchset import Entry, Link, Searchset
+from .read import Searchset
 from .selection import Selection
-from .writing import Staying, written
+from .writing import Staying, leaving
 
 
 class Minimized(Value, frozen=True):
@@ -112,7 +113,7 @@ def _without_bsn(reference: str) -> str:
 
 
 def _search(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimized]:
-    read = Searchset.read(answer.body)
+    read = Searchset.of(answer)
     if read.bundle.resourceType != "Bundle" or read.bundle.type != "searchset":
         return Unavailable(Reason.SOURCE_BROKEN, detail="a search that was not answered with a searchset")
     asked = access.request.resource_type
@@ -120,7 +121,7 @@ def _search(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Min
     links = _links(read, access.request, outside)
     if (all_stay := plain(read, access, known)) is not None:
         names, urls = all_stay
-        body = written(read, known, Staying(read.entries, urls, len(names), 0), links)
+        body = leaving(read, known, Staying(read.entries, urls, len(names), 0), links)
         return Minimized(answer.status, body, tuple(names), ())
     return _Searchset(read, access, known, links).minimized(answer.status)
 
@@ -171,7 +172,7 @@ class _Searchset:
         urls = [self._known.full_url(self._entries[at].fullUrl, self._heads[at].short) for at in kept]
         here = [self._roles[at] for at in kept].count("match")
         staying = Staying([self._entries[at] for at in kept], urls, here, self._roles.count("match") - here)
-        body = written(self._read, self._known, staying, self._links)
+        body = leaving(self._read, self._known, staying, self._links)
         withheld = [_without_bsn(name) for at, name in enumerate(names) if at not in stays]
         return Minimized(status, body, tuple([names[at] for at in kept]), tuple(withheld))
 

@@ -13,8 +13,8 @@ import msgspec
 from ..exchange import Access
 from ..fhir.parameters import ID
 from .addresses import Addresses
-from .belonging import Owners
-from .searchset import Searchset
+from .belonging import Owners, Unread
+from .read import Searchset
 from .selection import Selection
 
 _ONE = rf"[A-Z][A-Za-z]{{1,63}}/{ID.pattern}(?:/_history/{ID.pattern})?"
@@ -32,7 +32,8 @@ def plain(read: Searchset, access: Access, known: Addresses) -> tuple[list[str],
     inside, outside, owners = known.bases[0], f"{known.outside}/", Owners()
     names: list[str] = []
     urls: list[str] = []
-    last, subjects = b"", 0
+    last: Unread = unset
+    subjects = 0
     for entry, found in zip(read.entries, read.heads, strict=True):
         owner = found.subject
         if owner is unset:
@@ -45,11 +46,11 @@ def plain(read: Searchset, access: Access, known: Addresses) -> tuple[list[str],
             return None
         if entry.search is not None and entry.search.mode != "match":
             return None
-        if (raw := bytes(owner)) != last:
-            named = owners[raw]
+        if owner != last:
+            named = owners.of(owner)
             if named is None or named.reference != own or named.identifier is not None:
                 return None
-            last = raw
+            last = owner
         short = f"{asked}/{found.id}"
         if entry.fullUrl != inside + short:
             return None

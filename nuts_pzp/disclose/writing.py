@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ..fhir.searchset import Entry, Link, written
 from ..values import Value
 from .addresses import Addresses
-from .searchset import Entry, Link, Searchset
+from .read import Searchset
 
 
 class Staying(Value, frozen=True):
@@ -25,7 +26,7 @@ class Staying(Value, frozen=True):
     gone: int
 
 
-def written(read: Searchset, known: Addresses, staying: Staying, links: list[Link]) -> bytes:
+def leaving(read: Searchset, known: Addresses, staying: Staying, links: list[Link]) -> bytes:
     """Return the searchset with what stays and these links; `total` follows. What was read is written in: only once."""
     bundle, entries, urls = read.bundle, staying.entries, staying.urls
     changed = len(entries) < len(read.entries) or links != (bundle.link or [])
@@ -36,9 +37,9 @@ def written(read: Searchset, known: Addresses, staying: Staying, links: list[Lin
     if bundle.total is not None:
         bundle.total = max(staying.matches, bundle.total - staying.gone)
     bundle.link, bundle.entry = links or None, entries or None
-    body = read.written()
+    body = written(bundle)
     if known.hidden_in(body):
         for entry in entries:
             entry.resource = msgspec.Raw(known.readdressed(bytes(entry.resource)))
-        body = read.written()
+        body = written(bundle)
     return body

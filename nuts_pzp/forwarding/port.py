@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from ..exchange import Signer
 from ..fhir.request import FhirRequest
+from ..fhir.searchset import Bundle
 from ..fhir.version import Speech
 from ..outcome import Outcome
 from ..values import Value
@@ -18,13 +19,15 @@ class FhirAnswer(Value, frozen=True):
     origin or outside the base never gets here: it is a Stop.
     """
 
-    hidden = frozenset({"body", "next", "base"})
+    hidden = frozenset({"body", "next", "base", "searchset"})
 
     status: int
     body: bytes
     next: str | None = None
     base: str = ""
     """The server's FHIR base, no trailing slash: absolute references are held against it and never leave with it."""
+    searchset: Bundle | None = None
+    """A searchset as it was read on arrival, when kept. Who uses it holds it against `body`, and may write in it."""
 
 
 class FhirServer(Protocol):

@@ -6,12 +6,13 @@ Trusts nothing that a server says. A next link is followed only on the server's 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ...fhir.request import FhirRequest, stays_below
+from ...fhir.searchset import Bundle, Link, strictly
 from ...fhir.version import Speech
 from ...forwarding.port import FhirAnswer
 from ...outcome import Deny, Outcome, Unavailable
@@ -44,22 +45,25 @@ class _Link(msgspec.Struct):
 
 
 class _Head(msgspec.Struct):
-    resource_type: str = msgspec.field(name="resourceType")
+    resourceType: str
     link: list[_Link] = []
 
 
 class _Type(msgspec.Struct):
-    resource_type: str = msgspec.field(name="resourceType")
+    resourceType: str
 
 
 _HEAD = msgspec.json.Decoder(_Head)
 _TYPE = msgspec.json.Decoder(_Type)
 
 
-def answered(request: FhirRequest, reply: Heard, base: str, speaks: Speech | None = None) -> Outcome[FhirAnswer]:
+def answered(
+    request: FhirRequest, reply: Heard, base: str, speaks: Speech | None = None, *, keep: bool = False
+) -> Outcome[FhirAnswer]:
     """Return the answer to a request, or the Stop that its status or content is. `base` has no trailing slash.
 
-    `speaks`: the version that a label must name when there is one; None for either, where both are read.
+    `speaks`: the version that a label must name when there is one; None for either, where both are read. `keep` a
+    searchset as it was read.
     """
     if not 200 <= reply.status < 300:
         return _refused(request, reply.status)
@@ -69,20 +73,31 @@ def answered(request: FhirRequest, reply: Heard, base: str, speaks: Speech | Non
         return Unavailable(Reason.SOURCE_VERSION, detail="an answer in another FHIR version")
     searched = request.interaction == "search-type"
     expected = "Bundle" if searched else request.resource_type
+    kept: Bundle | None = None
     try:
         if not reply.body.isascii():
             reply.body.decode("utf-8")
-        head = _HEAD.decode(reply.body) if searched else _TYPE.decode(reply.body)
+        if searched and keep:
+            kept = _strictly(reply.body)
+        head = kept or (_HEAD if searched else _TYPE).decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Unavailable(Reason.SOURCE_BROKEN, detail="not a FHIR resource in JSON")
-    if head.resource_type != expected:
-        return Unavailable(Reason.SOURCE_BROKEN, detail=_surprise(head.resource_type))
-    if not isinstance(head, _Head):
+    if head.resourceType != expected:
+        return Unavailable(Reason.SOURCE_BROKEN, detail=_surprise(head.resourceType))
+    if isinstance(head, _Type):
         return FhirAnswer(reply.status, reply.body, None, base)
-    further = _further(head.link, base)
+    further = _further(head.link or [], base)
     if isinstance(further, Unavailable):
         return further
-    return FhirAnswer(reply.status, reply.body, further, base)
+    return FhirAnswer(reply.status, reply.body, further, base, kept)
+
+
+def _strictly(body: bytes) -> Bundle | None:
+    """Read a searchset, None when it holds more than may be passed on."""
+    try:
+        return strictly(body)
+    except msgspec.ValidationError:
+        return None
 
 
 def unreached(trouble: Trouble) -> Unavailable:
@@ -112,7 +127,7 @@ def _surprise(resource_type: str) -> str:
     return "an OperationOutcome with a 2xx status" if resource_type == "OperationOutcome" else "another resource type"
 
 
-def _further(links: list[_Link], base: str) -> str | Unavailable | None:
+def _further(links: Sequence[_Link | Link], base: str) -> str | Unavailable | None:
     """Return the next page relative to the base, None when there is none, a Stop when it may not be followed."""
     found = [link.url for link in links if link.relation == "next"]
     if not found:

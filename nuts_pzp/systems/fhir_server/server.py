@@ -63,7 +63,7 @@ class Server:
             reply = await self._call(request, fresh=True)
         if isinstance(reply, Deny | Unknown | Unavailable):
             return reply
-        return answered(request, reply, self._base, self._only)
+        return answered(request, reply, self._base, self._only, keep=self._signer is None)
 
     async def _call(self, request: FhirRequest, *, fresh: bool) -> Outcome[Heard]:
         try:

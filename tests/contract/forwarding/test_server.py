@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from nuts_pzp.fhir.request import FhirRequest
+from nuts_pzp.fhir.searchset import written
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.reasons import Reason
+from nuts_pzp.systems.fhir_server.server import Records
 
 GOALS = FhirRequest("search-type", "Goal", params=(("patient", ("Patient/p1",)),))
 PATIENT = FhirRequest(
@@ -25,6 +27,20 @@ async def test_the_body_passes_byte_for_byte(connect: Any, upstream: Any, reply:
     upstream.script = [reply(body)]
     answer = await connect(upstream.base).send(GOALS)
     assert answer == FhirAnswer(200, body, None, upstream.base)
+
+
+async def test_only_the_own_servers_searchset_is_kept_as_it_was_read(connect: Any, upstream: Any, reply: Any) -> None:
+    own = isinstance(server := connect(upstream.base), Records)
+    links = b'"link":[{"relation":"next","url":"%s/Goal?page=2"}]' % upstream.base.encode()
+    plain = b'{"resourceType":"Bundle",%s,"entry":[{"resource":{"resourceType":"Goal","id":"1.50"}}]}' % links
+    more = plain.replace(b'"entry"', b'"signature":{},"entry"')
+    for body in (plain, more):
+        upstream.script = [reply(body)]
+        answer = await server.send(GOALS)
+        assert isinstance(answer, FhirAnswer)
+        assert (answer.body, answer.next) == (body, "/Goal?page=2")
+        assert (answer.searchset is not None) is (own and body is plain)
+        assert answer.searchset is None or written(answer.searchset) == body
 
 
 async def test_a_search_goes_out_as_it_was_decided(connect: Any, upstream: Any) -> None:

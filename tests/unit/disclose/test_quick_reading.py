@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.disclose import searchset as room
+from nuts_pzp.disclose import read as room
 from nuts_pzp.disclose.addresses import Outside
 from nuts_pzp.disclose.minimize import Minimized, minimize
 from nuts_pzp.exchange import Access
 from nuts_pzp.fhir.request import FhirRequest
+from nuts_pzp.fhir.searchset import strictly
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.identity import Bsn, Patient, Standing
 
@@ -88,3 +89,24 @@ def test_only_what_is_written_in_one_way_or_counted_is_read_quickly(
     last = {key: bundle[key] for key in bundle if key != name} | {name: bundle[name]}
     assert left(json.dumps(last, indent=1).encode(), fakes).references == ("Consent/c1/_history/3",)
     assert slow_readings == []
+
+
+def judged(answer: FhirAnswer, fakes: Any) -> Any:
+    return minimize(answer, Access(fakes.CALLER, SEARCH, OURS), Outside(BASE))
+
+
+@pytest.mark.parametrize("link", [[], own_link("patient=p1")])
+def test_what_was_read_on_arrival_serves_when_it_says_these_bytes(link: Any, fakes: Any) -> None:
+    body = fakes.searchset(fakes.consent("c1", "Patient/p1"), fakes.consent("c9", "Patient/p2"), link=link)
+    kept = FhirAnswer(200, body, None, INSIDE, strictly(body))
+    again = judged(FhirAnswer(200, body, None, INSIDE), fakes)
+    assert judged(kept, fakes) == again
+    assert judged(kept, fakes) == again, "it was written in, so it no longer says these bytes"
+
+
+def test_what_was_read_on_arrival_of_other_bytes_says_nothing(fakes: Any) -> None:
+    theirs = fakes.searchset(fakes.consent("c9", "Patient/p2"), fakes.consent("c8", "Patient/p2"))
+    ours = fakes.searchset(fakes.consent("c1", "Patient/p1"))
+    for body, other in ((theirs, ours), (ours, theirs)):
+        found = judged(FhirAnswer(200, body, None, INSIDE, strictly(other)), fakes)
+        assert found == judged(FhirAnswer(200, body, None, INSIDE), fakes)

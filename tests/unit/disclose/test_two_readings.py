@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from nuts_pzp.disclose import belonging
@@ -20,9 +21,10 @@ from nuts_pzp.disclose import minimize as minimizing
 from nuts_pzp.disclose.addresses import Outside, plainly
 from nuts_pzp.disclose.belonging import Broken, refuse_repeated_keys
 from nuts_pzp.disclose.minimize import Minimized, minimize
-from nuts_pzp.disclose.searchset import Searchset
+from nuts_pzp.disclose.read import Searchset
 from nuts_pzp.exchange import Access
 from nuts_pzp.fhir.request import FhirRequest
+from nuts_pzp.fhir.searchset import Bundle, strictly
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.identity import BSN_SYSTEM, Bsn, Patient, Standing
 
@@ -186,10 +188,19 @@ class Server:
 Judge = Callable[[bytes, FhirRequest], Any]
 
 
+def kept(body: bytes) -> Bundle | None:
+    """As the adapter of the own server reads it on arrival."""
+    try:
+        return strictly(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 @pytest.fixture
 def quick(fakes: Any) -> Judge:
     def judged(body: bytes, request: FhirRequest) -> Any:
-        return minimize(FhirAnswer(200, body, None, INSIDE), Access(fakes.CALLER, request, OURS), Outside(BASE))
+        answer = FhirAnswer(200, body, None, INSIDE, kept(body))
+        return minimize(answer, Access(fakes.CALLER, request, OURS), Outside(BASE))
 
     return judged
 
@@ -200,6 +211,7 @@ def full(quick: Judge) -> Judge:
 
     def judged(body: bytes, request: FhirRequest) -> Any:
         with pytest.MonkeyPatch.context() as patched:
+            patched.setitem(globals(), "kept", lambda body: None)
             patched.setattr(minimizing, "plain", lambda read, access, known: None)
             patched.setattr(Searchset, "_read_in_one_way", lambda self, *counted: False)
             patched.setattr(belonging, "_loses_no_string", lambda raw: False)

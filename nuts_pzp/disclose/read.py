@@ -1,6 +1,6 @@
-"""A searchset as it is read: what stands around its resources typed, the resources raw and beside them their heads.
+"""What a searchset of the own server holds, as it was read, and whether two readers could read it differently.
 
-Trusts nothing of it. The wire of minimization; hot path.
+Trusts nothing of it. Part of minimization; hot path.
 """
 
 from __future__ import annotations
@@ -10,84 +10,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ..fhir.searchset import Bundle, Entry, strictly, stripped, written
+from ..forwarding.port import FhirAnswer
 from .belonging import HEAD, Head, refuse_repeated_keys
 
-
-class GivenSearch(msgspec.Struct, omit_defaults=True):
-    mode: str | None = None
-    score: float | None = None
-
-
-class GivenLink(msgspec.Struct):
-    relation: str
-    url: str
-
-
-class GivenMeta(msgspec.Struct, omit_defaults=True):
-    """What a Bundle may say of itself; labels can hold text about anybody, so they stay inside."""
-
-    versionId: str | None = None
-    lastUpdated: str | None = None
-    profile: list[str] | None = None
-
-
-class GivenEntry(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """An entry without what `Entry` does not know."""
-
-    fullUrl: str | None = None
-    resource: msgspec.Raw
-    search: GivenSearch | None = None
-
-
-class GivenBundle(msgspec.Struct, omit_defaults=True):
-    """A searchset without what `Bundle` does not know."""
-
-    resourceType: str
-    id: str | None = None
-    meta: GivenMeta | None = None
-    type: str | None = None
-    timestamp: str | None = None
-    total: int | None = None
-    link: list[GivenLink] | None = None
-    entry: list[GivenEntry] | None = None
-
-
-class Search(GivenSearch, forbid_unknown_fields=True, gc=False):
-    """Nothing else stands beside it."""
-
-
-class Link(GivenLink, forbid_unknown_fields=True, gc=False):
-    """Nothing else stands beside it."""
-
-
-class Meta(GivenMeta, forbid_unknown_fields=True):
-    """Nothing else stands beside it."""
-
-
-class Entry(msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """An entry; its resource stays as it came."""
-
-    fullUrl: str | None = None
-    resource: msgspec.Raw
-    search: Search | None = None
-
-
-class Bundle(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """A searchset in the order in which it is written again; an element that is not here cannot leave."""
-
-    resourceType: str
-    id: str | None = None
-    meta: Meta | None = None
-    type: str | None = None
-    timestamp: str | None = None
-    total: int | None = None
-    link: list[Link] | None = None
-    entry: list[Entry] | None = None
-
-
-_GIVEN = msgspec.json.Decoder(GivenBundle)
-_BUNDLE = msgspec.json.Decoder(Bundle)
-_WRITER = msgspec.json.Encoder()
 _HIDING = re.compile(rb"\\[u/]")
 """Escapes that can spell a key or an address in another way."""
 
@@ -101,23 +27,29 @@ class Searchset:
     entries: list[Entry] = field(repr=False)
     heads: list[Head] = field(repr=False)
 
-    @classmethod
-    def read(cls, body: bytes) -> Searchset:
-        """Decode strictly; an answer with more around its resources is first written without that.
+    as_written: bool = False
+    """Written anew it is the very bytes that came."""
 
-        Raises one of UNREADABLE.
+    @classmethod
+    def of(cls, answer: FhirAnswer) -> Searchset:
+        """Read an answer strictly; one with more around its resources is first written without that.
+
+        What was read of it on arrival counts when it says these very bytes. Raises one of UNREADABLE.
         """
+        body, kept = answer.body, answer.searchset
+        if kept is not None and written(kept) == body:
+            return cls._holding(body, kept, as_written=True)
         try:
-            return cls._strictly(body)
+            return cls._holding(body, strictly(body))
         except msgspec.ValidationError:
             refuse_repeated_keys(body)
-            return cls._strictly(_WRITER.encode(_GIVEN.decode(body)))
+            body = stripped(body)
+            return cls._holding(body, strictly(body))
 
     @classmethod
-    def _strictly(cls, body: bytes) -> Searchset:
-        bundle = _BUNDLE.decode(body)
+    def _holding(cls, body: bytes, bundle: Bundle, *, as_written: bool = False) -> Searchset:
         entries, decode = bundle.entry or [], HEAD.decode
-        return cls(body, bundle, entries, [decode(entry.resource) for entry in entries])
+        return cls(body, bundle, entries, [decode(entry.resource) for entry in entries], as_written)
 
     def refuse_two_readings(self, own: str, named: int, patients: int, subjects: int) -> None:
         """Raise Broken when a key that decides is repeated.
@@ -159,11 +91,7 @@ class Searchset:
 
     def _holds_no_more(self) -> bool:
         """True when no list of entries and no resource was given twice, so that only one of the two was read."""
-        if self.written() == self.body:
+        if self.as_written or written(self.bundle) == self.body:
             return True
         lists = 0 if self.bundle.entry is None else 1
         return self.body.count(b'"entry"') == lists and self.body.count(b'"resource"') == len(self.entries)
-
-    def written(self) -> bytes:
-        """Write it anew."""
-        return _WRITER.encode(self.bundle)
