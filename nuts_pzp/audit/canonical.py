@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -42,7 +43,7 @@ def dumps(document: dict[str, Any]) -> bytes:
 def dumps_checked(document: dict[str, Any]) -> bytes:
     """Write a document whose parts are known to be inside the profile (text from values, fragments)."""
     try:
-        written = orjson.dumps(document, option=_OPTIONS)
+        written = orjson.dumps(document, None, _OPTIONS)
     except (orjson.JSONEncodeError, TypeError):
         raise OutsideProfile("a value that canonical JSON does not have") from None
     if len(written) > LARGEST:
@@ -83,9 +84,9 @@ def is_canonical(stored: bytes) -> dict[str, Any] | None:
 
 def uuid7(milliseconds: int, randomness: bytes) -> str:
     """Return a UUID version 7 for this Unix time, from ten random bytes (RFC 9562)."""
-    digits = f"{milliseconds:012x}{randomness.hex()}"
+    moment, digits = f"{milliseconds:012x}", randomness.hex()
     variant = "89ab"[randomness[2] >> 4 & 3]
-    return f"{digits[:8]}-{digits[8:12]}-7{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+    return f"{moment[:8]}-{moment[8:]}-7{digits[1:4]}-{variant}{digits[5:8]}-{digits[8:]}"
 
 
 def base64url(raw: bytes) -> str:
@@ -105,7 +106,12 @@ _URL_UNSAFE = bytes.maketrans(b"-_", b"+/")
 def timestamp(microseconds: int) -> str:
     """Return Unix time in microseconds as RFC 3339 UTC with six decimals."""
     seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 Randomness = Callable[[int], bytes]

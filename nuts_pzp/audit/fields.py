@@ -35,8 +35,11 @@ def outcome_field(stop: Stop | None) -> Members:
     return outcome
 
 
+_KINDS: dict[type, str] = {Deny: "deny", Unknown: "unknown", Unavailable: "unavailable"}
+
+
 def kind_of(stop: Stop) -> str:
-    return {Deny: "deny", Unknown: "unknown", Unavailable: "unavailable"}[type(stop)]
+    return _KINDS[type(stop)]
 
 
 def checks_field(
@@ -76,15 +79,24 @@ def attempt_fields(attempt: Attempt, caller: Caller | None) -> Members:
     return members
 
 
-def requester_fields(caller: Caller | None, holder: Members | None, page: Page) -> Members:
-    """Return the members that say who asks, and which holder is asked."""
-    org: Members = {"responder": holder} if holder else {}
+def org_field(caller: Caller | None, holder: Members | None) -> Members:
+    """Return the organization that asks, and the holder that is asked."""
+    org: Members = {}
+    if caller:
+        org["requester"] = organization_field(caller.organization)
+    if holder:
+        org["responder"] = holder
+    return org
+
+
+def user_fields(caller: Caller | None, page: Page) -> Members:
+    """Return the person who asks, and why."""
     if caller is None:
-        return {"org": org}
-    members: Members = {"org": org | {"requester": organization_field(caller.organization)}}
+        return {}
+    members = page.purpose(caller.purpose, caller.emergency_reason, caller.emergency_text)
     if caller.professional:
         members["user"] = page.person(caller.professional)
-    return members | page.purpose(caller.purpose, caller.emergency_reason, caller.emergency_text)
+    return members
 
 
 def object_field(request: FhirRequest | None) -> Members:

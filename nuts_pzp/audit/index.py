@@ -14,19 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 import structlog
 
 from ..identity import Bsn
 from .seal import Seal, Sealed
 
 _log = structlog.get_logger("nuts_pzp.audit.index")
-_BATCH = 200
+_PIECE = 32
+"""Records read, understood and written in one go: whoever answers a request waits for the interpreter that long."""
+_BATCH = 16 * _PIECE
 _PAUSE = 0.5
+"""Seconds after a batch that was not full: under load few large ones cost least."""
 _REST = 3.0
 """Rest after a full batch, in times of what the batch took: the index may lag, the ledger may not wait."""
-_CAUGHT_UP = 0.1
-"""Seconds after a batch that was not full: under load few large ones cost least."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log_index(tenant TEXT, idx INTEGER, ts TEXT, patient_hmac BLOB, key_ver TEXT,
@@ -37,6 +38,12 @@ CREATE INDEX IF NOT EXISTS by_correlation ON log_index(tenant, corr);
 CREATE INDEX IF NOT EXISTS by_user ON log_index(tenant, user_key);
 CREATE TABLE IF NOT EXISTS index_state(tenant TEXT PRIMARY KEY, next INTEGER NOT NULL);
 """
+_ROW = f"({','.join('?' * 13)})"
+_INSERT = f"INSERT OR REPLACE INTO log_index VALUES {_ROW}"  # noqa: S608 (fixed columns)
+_INSERT_PIECE = _INSERT + f",{_ROW}" * (_PIECE - 1)
+_NEXT = """SELECT count(*), max(idx), group_concat(CAST(body AS TEXT), char(10)) FROM
+  (SELECT idx, body FROM log_record WHERE tenant = ? AND idx >= ? ORDER BY idx LIMIT ?)"""
+"""A piece as lines: one row, as every row gives up the interpreter and waits for it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +148,8 @@ class SearchIndex:
             except Exception as error:  # the lag shows it; the ledger goes on
                 _log.error("audit.index", error=type(error).__name__)
                 advanced = 0
-            rest = _REST * (time.perf_counter() - began) if advanced >= _BATCH else _CAUGHT_UP
-            self._stopping.wait(rest if advanced else _PAUSE)
+            rest = _REST * (time.perf_counter() - began) if advanced >= _BATCH else _PAUSE
+            self._stopping.wait(rest)
 
     def _opened(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -155,24 +162,32 @@ class SearchIndex:
         return database
 
     def _follow(self, index: sqlite3.Connection, ledger: sqlite3.Connection, tenant: str) -> int:
-        start = self._next.get(tenant, 0)
-        found = ledger.execute(
-            "SELECT idx, body FROM log_record WHERE tenant = ? AND idx >= ? ORDER BY idx LIMIT ?",
-            (tenant, start, _BATCH),
-        ).fetchall()
-        if not found:
-            self._next.setdefault(tenant, start)
-            return 0
-        rows = []
-        for idx, body in found:
-            rows.append((tenant, idx, *_columns(self._seals[tenant], orjson.loads(body))))
-            time.sleep(0)  # whoever answers a request would else wait five milliseconds for the interpreter
-        index.execute("BEGIN")
-        index.executemany(f"INSERT OR REPLACE INTO log_index VALUES ({','.join('?' * 13)})", rows)  # noqa: S608
-        index.execute("INSERT OR REPLACE INTO index_state VALUES (?, ?)", (tenant, found[-1][0] + 1))
-        index.execute("COMMIT")
-        self._next[tenant] = found[-1][0] + 1
-        return len(found)
+        began = at = self._next.get(tenant, 0)
+        pieces: list[list[tuple[Any, ...]]] = []
+        known: dict[tuple[str, str], bytes] = {}
+        while at < began + _BATCH:
+            count, last, lines = ledger.execute(_NEXT, (tenant, at, _PIECE)).fetchone()
+            if not count:
+                break
+            pieces.append(
+                [(tenant, *_columns(self._seals[tenant], one, known)) for one in _RECORDS.decode_lines(lines)]
+            )
+            at = last + 1
+        if pieces:
+            _write(index, pieces, tenant, at)
+        self._next[tenant] = at
+        return sum(map(len, pieces))
+
+
+def _write(index: sqlite3.Connection, pieces: list[list[tuple[Any, ...]]], tenant: str, following: int) -> None:
+    index.execute("BEGIN")
+    for rows in pieces:
+        if len(rows) == _PIECE:
+            index.execute(_INSERT_PIECE, [value for row in rows for value in row])
+        else:
+            index.executemany(_INSERT, rows)
+    index.execute("INSERT OR REPLACE INTO index_state VALUES (?, ?)", (tenant, following))
+    index.execute("COMMIT")
 
 
 def _clauses(criteria: Criteria) -> list[tuple[str, Any]]:
@@ -187,36 +202,87 @@ def _clauses(criteria: Criteria) -> list[tuple[str, Any]]:
     return [(clause, value) for clause, value in given if value]
 
 
-def _columns(seal: Seal, record: dict[str, Any]) -> tuple[Any, ...]:
-    year = record["ts"][:4]
-    requester = record.get("org", {}).get("requester", {}).get("ura", "")
-    user = record.get("user", {}).get("id", "")
+class _Event(msgspec.Struct):
+    kind: str
+    code: str
+
+
+class _Outcome(msgspec.Struct):
+    kind: str
+    reason: str = ""
+
+
+class _Requester(msgspec.Struct):
+    ura: str = ""
+
+
+class _Organizations(msgspec.Struct):
+    requester: _Requester | None = None
+
+
+class _User(msgspec.Struct):
+    id: str = ""
+
+
+class _Checks(msgspec.Struct):
+    btg: bool | None = None
+
+
+class _Patient(msgspec.Struct):
+    enc: str
+    kid: str
+
+
+class _Record(msgspec.Struct):
+    """What the index needs of a record; the rest is not even read."""
+
+    id: str
+    idx: int
+    ts: str
+    event: _Event
+    outcome: _Outcome
+    checks: _Checks | None = None
+    correlation: str = ""
+    org: _Organizations | None = None
+    patient: _Patient | None = None
+    user: _User | None = None
+
+
+_RECORDS = msgspec.json.Decoder(_Record)
+
+
+def _columns(seal: Seal, record: _Record, known: dict[tuple[str, str], bytes]) -> tuple[Any, ...]:
+    year = record.ts[:4]
+    requester = record.org.requester.ura if record.org and record.org.requester else ""
     return (
-        record["ts"],
-        _lookup(seal, record, year),
+        record.idx,
+        record.ts,
+        _lookup(seal, record.id, record.patient, year, known) if record.patient else None,
         year,
-        f"{requester}|{user}" if user else "",
+        f"{requester}|{record.user.id}" if record.user and record.user.id else "",
         requester,
-        record["event"]["kind"],
-        record["event"]["code"],
-        record["outcome"]["kind"],
-        record["outcome"].get("reason", ""),
-        int(bool(record.get("checks", {}).get("btg"))),
-        record.get("correlation", ""),
+        record.event.kind,
+        record.event.code,
+        record.outcome.kind,
+        record.outcome.reason,
+        int(bool(record.checks and record.checks.btg)),
+        record.correlation,
     )
 
 
-def _lookup(seal: Seal, record: dict[str, Any], year: str) -> bytes | None:
-    """Return the lookup value of the record's patient; None without a patient or once its key is destroyed."""
-    patient = record.get("patient")
-    if not patient:
-        return None
+def _lookup(seal: Seal, id_: str, patient: _Patient, year: str, known: dict[tuple[str, str], bytes]) -> bytes | None:
+    """Return the lookup value of the record's patient; None once its key is destroyed. `known`: of this batch."""
     try:
-        return seal.lookup(Bsn(seal.open(patient["kid"], f"{record['id']}|bsn", patient["enc"])), year)
+        bsn = seal.open(patient.kid, f"{id_}|bsn", patient.enc)
     except Sealed:
         return None
+    if (found := known.get((bsn, year))) is None:
+        found = known[bsn, year] = seal.lookup(Bsn(bsn), year)
+    return found
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    database.text_factory = bytes
+    return database

@@ -31,6 +31,7 @@ from ..exchange import Inquiry
 from ..identity import Tenant
 from ..outcome import Permit, Unavailable
 from .canonical import HOLE, SCHEMA, WALL, Clock, Pool, Randomness, check, dumps_checked
+from .desk import Desk, asked
 from .fields import (
     LONGEST_QUERY,
     attempt_fields,
@@ -43,7 +44,7 @@ from .fields import (
     object_field,
     organization_field,
     outcome_field,
-    requester_fields,
+    user_fields,
 )
 from .page import LONGEST_TEXT, Draft, Members, Page
 from .seal import Seal
@@ -71,7 +72,7 @@ class Scribe:
         """`node` says which installation writes: `name`, `version`. Without a tenant it writes the system log."""
         self.tenant = tenant.id if tenant else SYSTEM
         self._seal, self._wall, self._randomness = seal, wall, randomness or Pool()
-        self._own = organization_field(tenant.organization) if tenant else None
+        self._desk = Desk(tenant.organization if tenant else None)
         self._constant: Members = {
             "idx": HOLE,
             "prev_ts_mono": HOLE,
@@ -83,34 +84,38 @@ class Scribe:
 
     def draft(self, event: Event) -> Draft:
         """Write one event; OutsideProfile or BadKeyFile when it cannot be written, and then nothing may be released."""
+        kind = type(event)
         page = Page(self._seal, self._wall() // 1_000_000, self._randomness)
-        members = self._constant | {"id": page.id, "salt": page.salt}
-        _WRITERS[type(event)](event, members, page, self._own)
-        if isinstance(event, Kept | Administered | Notified):
-            check(members)  # free keys; all other members are literals and text
+        members = self._constant.copy()
+        members["id"], members["salt"] = page.id, page.salt
+        _WRITERS[kind](event, members, page, self._desk)
+        if kind in _FREE:
+            check(members)
         written = dumps_checked(members)
         if page.bsn and (digits := page.bsn.value.encode()) in written:
             written = written.replace(digits, b"#patient")
         before, middle, later, after = written.split(b"\x00")
         opens, closes = follows(members)
-        return Draft(page.id, (before, middle, later, after), opens, closes, isinstance(event, Kept))
+        return Draft(page.id, (before, middle, later, after), opens, closes, kind is Kept)
 
 
-def _allowed(event: Allowed, members: Members, page: Page, own: Members | None) -> None:
+def _allowed(event: Allowed, members: Members, page: Page, desk: Desk) -> None:
     access = event.access
     caller = access.caller
-    policy = [ground for ground in event.grounds if ground.basis.startswith("policy:")]
-    consent = [ground for ground in event.grounds if ground not in policy]
-    verified = any(ground.basis.startswith(VERIFIED) for ground in consent)
-    members |= attempt_fields(event.attempt, caller)
-    members |= requester_fields(caller, own, page)
+    policy: list[Permit] = []
+    consent: list[Permit] = []
+    for ground in event.grounds:
+        (policy if ground.basis.startswith("policy:") else consent).append(ground)
+    basis = [ground.basis for ground in consent]
+    verified = any(one.startswith(VERIFIED) for one in basis)
+    members |= desk.decided(event)
+    members |= user_fields(caller, page)
     members |= page.patient(access.patient.bsn)
     members |= {
         "checks": checks_field(bool(policy) or None, bool(consent) or None, caller.purpose, verified or None),
-        "consent": {"basis": [ground.basis for ground in consent], "decision": "permit", "evidence": _joined(consent)},
+        "consent": {"basis": basis, "decision": "permit", "evidence": _joined(consent)},
         "event": event_field("disclosure.decision", "E", caller.purpose),
-        "legal_basis": consent[0].basis.partition(":")[0] if consent else "none",
-        "object": object_field(access.request),
+        "legal_basis": basis[0].partition(":")[0] if basis else "none",
         "outcome": outcome_field(None),
         "policy": _policy(event.policy, policy, "verified" if verified else "not-checked"),
     }
@@ -129,7 +134,7 @@ def _policy(bundle: str, grounds: list[Permit], relation: str = "not-checked") -
     return policy
 
 
-def _denied(event: Denied, members: Members, page: Page, own: Members | None) -> None:
+def _denied(event: Denied, members: Members, page: Page, desk: Desk) -> None:
     attempt, stop = event.attempt, event.stop
     caller = attempt.caller
     purpose = caller.purpose if caller else None
@@ -138,8 +143,8 @@ def _denied(event: Denied, members: Members, page: Page, own: Members | None) ->
     about_consent = room == "CONSENT"
     consulting = attempt.flow == "consult"
     yes_or_no = "consult.result" if consulting else "disclosure.decision"
-    members |= attempt_fields(attempt, caller)
-    members |= requester_fields(caller, None if consulting else own, page)
+    members |= asked(attempt, caller, attempt.request, None if consulting else desk.own)
+    members |= user_fields(caller, page)
     members |= page.patient(attempt.patient.bsn if attempt.patient else None)
     members |= {
         "checks": checks_field(
@@ -147,7 +152,6 @@ def _denied(event: Denied, members: Members, page: Page, own: Members | None) ->
         ),
         "event": event_field(yes_or_no if caller else "auth.failed", "E", purpose),
         "legal_basis": "none",
-        "object": object_field(attempt.request),
         "outcome": outcome_field(stop),
         "policy": _policy(event.policy, []),
     }
@@ -157,13 +161,13 @@ def _denied(event: Denied, members: Members, page: Page, own: Members | None) ->
         members["evidence"] = evidence_field(stop.evidence)
 
 
-def _disclosed(event: Disclosed, members: Members, page: Page, own: Members | None) -> None:
+def _disclosed(event: Disclosed, members: Members, page: Page, desk: Desk) -> None:
     attempt = event.attempt
     purpose = attempt.caller.purpose if attempt.caller else None
-    members |= attempt_fields(attempt, attempt.caller)
-    members |= requester_fields(attempt.caller, own, page)
+    members |= desk.answered(attempt)
+    members |= user_fields(attempt.caller, page)
     members |= page.patient(attempt.patient.bsn if attempt.patient else None)
-    told = object_field(attempt.request) | listed("references", event.references) | listed("withheld", event.withheld)
+    told = members["object"] | listed("references", event.references) | listed("withheld", event.withheld)
     if event.digest:
         told["sha256"] = event.digest
     members |= {
@@ -175,7 +179,7 @@ def _disclosed(event: Disclosed, members: Members, page: Page, own: Members | No
 
 
 def _consulting(
-    event: Intended | Addressed | Received | Consulted, members: Members, page: Page, own: Members | None
+    event: Intended | Addressed | Received | Consulted, members: Members, page: Page, desk: Desk
 ) -> Inquiry:
     """Write what the events of a consultation share. The relation is as the user declared it, and says so."""
     inquiry = event.inquiry
@@ -191,7 +195,7 @@ def _consulting(
         relation["context"] = inquiry.context
     members |= {
         "checks": checks_field(True, None, inquiry.purpose),
-        "org": {"requester": own or organization_field(inquiry.caller.organization)},
+        "org": {"requester": desk.own or organization_field(inquiry.caller.organization)},
         "outcome": outcome_field(None),
         "policy": relation,
         "user": page.person(inquiry.professional),
@@ -199,14 +203,14 @@ def _consulting(
     return inquiry
 
 
-def _intended(event: Intended, members: Members, page: Page, own: Members | None) -> None:
-    inquiry = _consulting(event, members, page, own)
+def _intended(event: Intended, members: Members, page: Page, desk: Desk) -> None:
+    inquiry = _consulting(event, members, page, desk)
     members["event"] = event_field("consult.intent", "E", inquiry.purpose)
     members["object"] = listed("targets", tuple(ura.value for ura in inquiry.targets))
 
 
-def _addressed(event: Addressed, members: Members, page: Page, own: Members | None) -> None:
-    inquiry = _consulting(event, members, page, own)
+def _addressed(event: Addressed, members: Members, page: Page, desk: Desk) -> None:
+    inquiry = _consulting(event, members, page, desk)
     members["event"] = event_field("consult.sources", "E", inquiry.purpose)
     members["object"] = listed("sources", tuple(source.holder.ura.value for source in event.sources))
     if any(source.own for source in event.sources):
@@ -214,8 +218,8 @@ def _addressed(event: Addressed, members: Members, page: Page, own: Members | No
     members["gaps"] = gaps_field(event.gaps)
 
 
-def _received(event: Received, members: Members, page: Page, own: Members | None) -> None:
-    inquiry = _consulting(event, members, page, own)
+def _received(event: Received, members: Members, page: Page, desk: Desk) -> None:
+    inquiry = _consulting(event, members, page, desk)
     members["event"] = event_field("consult.received", "R", inquiry.purpose)
     members["org"]["responder"] = organization_field(event.source.holder)
     members["object"] = listed("references", event.references) | ({"own": True} if event.source.own else {})
@@ -224,14 +228,14 @@ def _received(event: Received, members: Members, page: Page, own: Members | None
         members["outcome"] = outcome_field(event.gaps[0].stop)
 
 
-def _consulted(event: Consulted, members: Members, page: Page, own: Members | None) -> None:
-    inquiry = _consulting(event, members, page, own)
+def _consulted(event: Consulted, members: Members, page: Page, desk: Desk) -> None:
+    inquiry = _consulting(event, members, page, desk)
     members["event"] = event_field("consult.result", "R", inquiry.purpose)
     shown = listed("references", event.references) | listed("missing", event.missing)
     members["object"] = shown | {"complete": event.complete, "rules": event.rules, "sha256": event.digest}
 
 
-def _shown(event: Shown, members: Members, page: Page, own: Members | None) -> None:
+def _shown(event: Shown, members: Members, page: Page, desk: Desk) -> None:
     """A further look at one result: as much a look as the first, and told apart from a new question."""
     caller = event.attempt.caller
     members |= attempt_fields(event.attempt, caller)
@@ -239,18 +243,18 @@ def _shown(event: Shown, members: Members, page: Page, own: Members | None) -> N
     members |= {
         "event": event_field("consult.shown", "R", None),
         "object": object_field(event.attempt.request) | {"consultation": event.of},
-        "org": {"requester": own} if own else {},
+        "org": {"requester": desk.own} if desk.own else {},
         "outcome": outcome_field(None),
         "user": page.person(event.professional),
     }
 
 
-def _token(event: TokenIssued, members: Members, page: Page, own: Members | None) -> None:
+def _token(event: TokenIssued, members: Members, page: Page, desk: Desk) -> None:
     members |= attempt_fields(event.attempt, event.attempt.caller)
     members |= {
         "event": event_field("auth.token", "E", None),
         "object": {"client": event.client[:LONGEST_TEXT], "jti": event.jti[:LONGEST_TEXT]},
-        "org": {"requester": own} if own else {},
+        "org": {"requester": desk.own} if desk.own else {},
         "outcome": outcome_field(None),
         "user": page.person(event.professional),
     }
@@ -259,7 +263,7 @@ def _token(event: TokenIssued, members: Members, page: Page, own: Members | None
 _KEPT_OUTCOMES = {"outcome.unknown": (8, "uncertain"), "audit.degraded": (12, "degraded")}
 
 
-def _kept(event: Kept, members: Members, page: Page, own: Members | None) -> None:
+def _kept(event: Kept, members: Members, page: Page, desk: Desk) -> None:
     detail = {key[:80]: value[:LONGEST_QUERY] for key, value in event.detail}
     if correlation := detail.pop("correlation", ""):
         members["correlation"] = correlation
@@ -270,29 +274,29 @@ def _kept(event: Kept, members: Members, page: Page, own: Members | None) -> Non
         "event": {"action": "E", "code": event.code, "kind": "log" if log else "normal"},
         "outcome": {"code": code, "kind": kind},
     }
-    if own:
-        members["org"] = {"responder": own}
+    if desk.own:
+        members["org"] = {"responder": desk.own}
 
 
-def _administered(event: Administered, members: Members, page: Page, own: Members | None) -> None:
+def _administered(event: Administered, members: Members, page: Page, desk: Desk) -> None:
     members |= page.patient(event.bsn)
     members |= {
         "correlation": event.id[:LONGEST_TEXT],
         "detail": {key[:80]: value[:LONGEST_TEXT] for key, value in event.detail},
         "event": {"action": "E", "code": event.code, "kind": "normal"},
-        "org": {"requester": own, "responder": own} if own else {},
+        "org": {"requester": desk.own, "responder": desk.own} if desk.own else {},
         "outcome": {"code": 0, "kind": "done"},
         "user": page.person(event.operator),
     }
 
 
-def _notified(event: Notified, members: Members, page: Page, own: Members | None) -> None:
+def _notified(event: Notified, members: Members, page: Page, desk: Desk) -> None:
     members |= attempt_fields(event.attempt, None)
     members |= page.patient(event.bsn)
     members |= {
         "detail": {"register": event.register, **{key[:80]: value[:LONGEST_TEXT] for key, value in event.detail}},
         "event": {"action": "U", "code": "sharing_consent.notified", "kind": "normal"},
-        "org": {"responder": own} if own else {},
+        "org": {"responder": desk.own} if desk.own else {},
         "outcome": {"code": 0, "kind": "done"} if event.bsn else {"code": 4, "kind": "ignored"},
     }
 
@@ -320,7 +324,10 @@ def follows(record: Members) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (), ()
 
 
-_Writer = Callable[[Any, Members, Page, Members | None], None]
+_FREE = frozenset({Kept, Administered, Notified})
+"""Events with keys of their own; all other members are literals and text."""
+
+_Writer = Callable[[Any, Members, Page, Desk], None]
 _WRITERS: dict[type, _Writer] = {
     Addressed: _addressed,
     Administered: _administered,

@@ -103,14 +103,14 @@ class NoteSigner:
     def __init__(self, origin: str, key: Ed25519PrivateKey) -> None:
         public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.verifier = VerifierKey(origin, public)
-        self._key = key
-        self._start = f"\n— {origin} "
+        self._key, self._id = key, self.verifier.id
+        self._start = f"\n— {origin} ".encode()
 
     def sign(self, size: int, root: bytes) -> bytes:
         """Return the signed note for this tree."""
-        text = Checkpoint(self.verifier.name, size, root).text()
-        signature = base64.b64encode(self.verifier.id + self._key.sign(text.encode())).decode()
-        return f"{text}{self._start}{signature}\n".encode()
+        text = Checkpoint(self.verifier.name, size, root).text().encode()
+        signature = base64.b64encode(self._id + self._key.sign(text))
+        return b"%b%b%b\n" % (text, self._start, signature)
 
 
 def _split(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:

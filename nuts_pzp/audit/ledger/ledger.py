@@ -28,11 +28,13 @@ from ..seal import Seal
 from .checkpoint import BadCheckpoint, NoteSigner
 from .disk import Reserve, Space, Thresholds, filesystem, is_durable
 from .log import Log
+from .loops import Loops
 from .merkle import Frontier
 from .sqlite import Connect, SqliteStore, StoreFailed, connect
 from .tail import TAIL, Damaged, verified_frontier
 from .upkeep import Upkeep
-from .writer import InLoop, Limits, Waiting, Writer
+from .waiting import Limits, Waiting
+from .writer import Writer
 
 E = TypeVar("E", bound=Event)
 _log = structlog.get_logger("nuts_pzp.audit")
@@ -80,25 +82,15 @@ class Condition:
 class TenantAudit:
     """One tenant's log behind the port `Audit`. Bound to the running loop of whoever awaits it."""
 
-    def __init__(self, log: Log, scribe: Scribe, writer: Writer) -> None:
-        self.log, self._scribe, self._writer = log, scribe, writer
-        self._deadline = writer.limits.deadline
+    def __init__(self, log: Log, scribe: Scribe, writer: Writer, loops: Loops) -> None:
+        self.log, self._scribe, self._writer, self._loops = log, scribe, writer, loops
 
     async def append(self, event: E, /) -> Receipt[E]:
         """Return when the record is durable; raise NotRecorded after two seconds, or at once when it cannot be.
 
         Whoever is cancelled while waiting does not take the record back: it is written all the same.
         """
-        draft = self.draft(event)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[int] = loop.create_future()
-        self._writer.submit(Waiting(self.log, draft, future, InLoop(loop)))
-        timer = loop.call_later(self._deadline, late, future)
-        try:
-            index = await future
-        finally:
-            timer.cancel()
-        return Receipt(event, index, draft.id)
+        return await self._loops.turn().record(event, self._scribe, self.log)
 
     def draft(self, event: Event) -> Draft:
         """Write the event down as a record; NotRecorded when it cannot be written canonically or not sealed."""
@@ -111,14 +103,8 @@ class TenantAudit:
         """Queue a record of the logging itself from any thread; the future has its index once durable."""
         future: Future[int] = Future()
         draft = self.draft(Kept(code, tuple(sorted(detail.items()))))
-        self._writer.submit(Waiting(self.log, draft, future), anyway=anyway)
+        self._writer.queue.put(Waiting(self.log, draft, future), anyway=anyway)
         return future
-
-
-def late(future: asyncio.Future[int]) -> None:
-    """End a wait that took too long; the record may still become durable."""
-    if not future.done():
-        future.set_exception(NotRecorded("the record was not durable in time"))
 
 
 class Ledger:
@@ -132,6 +118,7 @@ class Ledger:
         self._audits: dict[str, TenantAudit] = {}
         self._seals: dict[str, Seal] = {}
         self._writer = Writer(store, wall, monotonic, place.limits)
+        self._loops = Loops(self._writer)
         self._space = Space(place.path.parent, place.thresholds)
         self._reserve = Reserve(place.path.with_name(place.path.name + ".reserve"), place.thresholds.reserve)
         self.index = SearchIndex(place.path, self._seals)
@@ -185,7 +172,7 @@ class Ledger:
             origin = self.place.origin(tenant.organization.ura.value)
             if known.log.signer.verifier.name != origin:
                 raise Damaged(f"log {tenant.id}: began as {known.log.signer.verifier.name}, not as {origin}")
-            return TenantAudit(known.log, self._scribe(tenant.id, tenant), self._writer)
+            return TenantAudit(known.log, self._scribe(tenant.id, tenant), self._writer, self._loops)
         audit = self._enter(tenant.id, tenant)
         try:
             self._opened(audit)
@@ -196,7 +183,7 @@ class Ledger:
 
     def submit(self, waiting: Waiting) -> None:
         """Queue a record that was written down elsewhere; NotRecorded when nothing is taken. From any thread."""
-        self._writer.submit(waiting)
+        self._writer.queue.put(waiting)
 
     async def enter(self, tenant: Tenant, /) -> TenantAudit:
         """`of` for a running loop, which stays free while the end of the log is verified."""
@@ -204,11 +191,11 @@ class Ledger:
 
     def condition(self) -> Condition:
         """Say how the ledger is."""
-        trouble = self._writer.trouble or self._writer.pressed or ("closed" if self._writer.closed else None)
+        trouble = self._writer.trouble or self._writer.pressed or ("closed" if self._writer.queue.closed else None)
         sizes = sum(audit.log.frontier.size for audit in self._audits.values())
         return Condition(
             trouble,
-            self._writer.waiting,
+            len(self._writer.queue),
             self._upkeep.room.value,
             self._upkeep.unanchored(),
             max(0, sizes - self.index.done),
@@ -220,7 +207,7 @@ class Ledger:
 
     def close(self) -> None:
         """Record the end in every log, anchor, and let go of the file; idempotent."""
-        if self._writer.closed:
+        if self._writer.queue.closed:
             return
         self._upkeep.stop()
         for audit in reversed(list(self._audits.values())):  # the system's own log last
@@ -276,7 +263,7 @@ class Ledger:
         else:
             log = Log(tenant, signer, Frontier(), b"", self.place.limits.spacing)
         self._writer.logs[tenant] = log
-        audit = self._audits[tenant] = TenantAudit(log, self._scribe(tenant, whose), self._writer)
+        audit = self._audits[tenant] = TenantAudit(log, self._scribe(tenant, whose), self._writer, self._loops)
         return audit
 
     def _scribe(self, tenant: str, whose: Tenant | None) -> Scribe:

@@ -82,11 +82,12 @@ class Log:
         first, frontier = self.frontier.size, self.frontier.copy()
         elapsed = b"null" if self.previous is None else b"%d" % max(0, monotonic - self.previous)
         stamp = f'"{ts}"'.encode()
+        tenant = self.tenant
         rows: list[Row] = []
         for idx, draft in enumerate(drafts, first):
             one, two, three, four = draft.parts
-            body = b"%b%d%b%b%b%b%b" % (one, idx, two, elapsed, three, stamp, four)
-            rows.append((self.tenant, idx, ts, leaf_hash(body), body))
+            body = b"".join((one, b"%d" % idx, two, elapsed, three, stamp, four))
+            rows.append((tenant, idx, ts, leaf_hash(body), body))
             elapsed = b"0"
         frontier.extend([row[3] for row in rows])
         size, note, dumped = frontier.size, self.signer.sign(frontier.size, frontier.root()), frontier.dump()

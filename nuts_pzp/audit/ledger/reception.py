@@ -28,7 +28,7 @@ from .log import Log
 from .socket_name import at_socket
 from .sqlite import StoreFailed
 from .tail import Damaged
-from .writer import Settled, Waiting
+from .waiting import Settled, Waiting
 
 _log = structlog.get_logger("nuts_pzp.audit.reception")
 _CONNECTIONS = 64

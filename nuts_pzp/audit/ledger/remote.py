@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,17 +19,19 @@ import structlog
 from ...accounted import Event, Receipt
 from ...identity import Tenant
 from ...keys import BadKeyFile
-from ..canonical import WALL, Clock, OutsideProfile
+from ..canonical import WALL, Clock
 from ..page import Draft
 from ..port import NotRecorded
 from ..record import SYSTEM, Scribe
 from ..seal import Seal
 from . import frames
 from .frames import Durable, Enter, Entered, Malformed, NotDurable, Reader, Refused, Why
-from .ledger import Place, late
+from .ledger import Place
 from .socket_name import at_socket
 from .sqlite import StoreFailed
 from .tail import Damaged
+from .turn import Handed, Turn
+from .waiting import Limits
 
 E = TypeVar("E", bound=Event)
 
@@ -52,24 +55,13 @@ class RemoteAudit:
 
     def __init__(self, ledger: RemoteLedger, tenant: str, scribe: Scribe) -> None:
         self._ledger, self._tenant, self._scribe = ledger, tenant, scribe
-        self._deadline = ledger.place.limits.deadline
 
     async def append(self, event: E, /) -> Receipt[E]:
         """Return when the record is durable; raise NotRecorded after two seconds, or at once when it cannot be."""
         connection = self._ledger.connection
         if connection is None:
             raise NotRecorded(AWAY)
-        try:
-            draft = self._scribe.draft(event)
-        except (OutsideProfile, BadKeyFile) as error:
-            raise NotRecorded(str(error)) from None
-        future = connection.hand_in(self._tenant, draft)
-        timer = connection.loop.call_later(self._deadline, late, future)
-        try:
-            index = await future
-        finally:
-            timer.cancel()
-        return Receipt(event, index, draft.id)
+        return await connection.turn.record(event, self._scribe, self._tenant)
 
 
 class RemoteLedger:
@@ -125,7 +117,7 @@ class RemoteLedger:
         """Connect, enter what was entered before, and do it again when it is lost."""
         pause = _SOONEST
         while True:
-            connection = _Connection(self.place.limits.waiting, self.place.limits.waiting_bytes)
+            connection = _Connection(self.place.limits)
             try:
                 await connection.dial(self._path)
                 for tenant in tuple(self._entered.values()):
@@ -157,12 +149,13 @@ class RemoteLedger:
 class _Connection(asyncio.Protocol):
     """One connection to the writer. Records are answered in the order in which they were handed in."""
 
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self.loop = asyncio.get_running_loop()
+    def __init__(self, limits: Limits) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.turn: Turn[str] = Turn(self._loop, self._over, limits.deadline)
         self.lost = asyncio.Event()
         self.failed = 0
         """How many records were pending when it was lost."""
-        self._most, self._most_bytes = most, most_bytes
+        self._most, self._most_bytes = limits.waiting, limits.waiting_bytes
         self._transport: asyncio.Transport | None = None
         self._reader, self._greeted = Reader(), False
         self._numbers = {SYSTEM: 0}
@@ -174,7 +167,7 @@ class _Connection(asyncio.Protocol):
     async def dial(self, path: Path) -> None:
         """Connect and greet; OSError or Malformed."""
         with at_socket(path) as name:
-            await self.loop.create_unix_connection(lambda: self, name)
+            await self._loop.create_unix_connection(lambda: self, name)
         assert self._transport is not None
         self._transport.write(frames.hello())
 
@@ -184,7 +177,7 @@ class _Connection(asyncio.Protocol):
             raise NotRecorded(AWAY)
         own = tenant.organization
         self._requests += 1
-        future: asyncio.Future[int] = self.loop.create_future()
+        future: asyncio.Future[int] = self._loop.create_future()
         self._asked[self._requests] = future
         texts = (tenant.id, own.ura.value, own.type, own.name, own.phone)
         self._transport.write(frames.enter(Enter(self._requests, texts)))
@@ -194,11 +187,23 @@ class _Connection(asyncio.Protocol):
         except TimeoutError:
             raise NotRecorded("the audit writer did not open the log in time") from None
 
-    def hand_in(self, tenant: str, draft: Draft) -> asyncio.Future[int]:
-        """Send a record; the future has its index once it is durable. NotRecorded at once when too much is pending."""
-        transport, number = self._transport, self._numbers.get(tenant)
-        if transport is None or number is None:
-            raise NotRecorded(AWAY if transport is None else "the writer refused this log")
+    def _over(self, handed: Sequence[Handed[str]]) -> None:
+        """Send what one turn of the loop brought."""
+        written = []
+        for one in handed:
+            if (draft := one.write()) is not None:
+                try:
+                    written.append(self._framed(one.log, draft, one.future))
+                except NotRecorded as error:
+                    one.fail(error)
+        if written and self._transport is not None:
+            self._transport.write(b"".join(written))
+
+    def _framed(self, tenant: str, draft: Draft, future: asyncio.Future[int]) -> bytes:
+        """Return a record as it is sent, and await its answer; NotRecorded when too much is pending already."""
+        number = self._numbers.get(tenant)
+        if self._transport is None or number is None:
+            raise NotRecorded(AWAY if self._transport is None else "the writer refused this log")
         size = draft.size
         if len(self._pending) >= self._most or self._bytes + size > self._most_bytes:
             raise NotRecorded("too many records wait")
@@ -208,10 +213,8 @@ class _Connection(asyncio.Protocol):
             raise NotRecorded(str(error)) from None
         self._seq += 1
         self._bytes += size
-        future: asyncio.Future[int] = self.loop.create_future()
         self._pending.append((self._seq, size, future))
-        transport.write(written)
-        return future
+        return written
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport

@@ -34,9 +34,11 @@ _SCHEMA = (
        frontier BLOB NOT NULL, at TEXT NOT NULL, PRIMARY KEY(tenant, size)) STRICT""",
 )
 _INSERT = "INSERT INTO log_record(tenant, idx, ts, leaf, body) VALUES (?, ?, ?, ?, ?)"
-_HEAD = """INSERT INTO log_head(tenant, origin, size, frontier, note, open_from) VALUES (?, ?, ?, ?, ?, ?)
-  ON CONFLICT(tenant) DO UPDATE SET origin=excluded.origin, size=excluded.size, frontier=excluded.frontier,
-  note=excluded.note, open_from=excluded.open_from"""
+_INSERTS = tuple((count, _INSERT + ", (?, ?, ?, ?, ?)" * (count - 1)) for count in (64, 16, *range(15, 0, -1)))
+"""Many rows in one statement: a statement gives up the interpreter, and waits for it again."""
+_HEAD = "UPDATE log_head SET size = ?, frontier = ?, note = ?, open_from = ? WHERE tenant = ?"
+_FIRST_HEAD = "INSERT INTO log_head(size, frontier, note, open_from, tenant, origin) VALUES (?, ?, ?, ?, ?, ?)"
+"""A head keeps its origin, and an update that does not name it leaves that index alone."""
 _HEADS = "SELECT tenant, origin, size, CAST(frontier AS BLOB), CAST(note AS BLOB), open_from FROM log_head"
 _KEEP = "INSERT OR REPLACE INTO log_checkpoint(tenant, size, note, frontier, at) VALUES (?, ?, ?, ?, ?)"
 _CHUNK = 1_000
@@ -145,9 +147,11 @@ class SqliteStore:
             execute = self._database.execute
             try:
                 execute("BEGIN IMMEDIATE")
-                self._database.executemany(_INSERT, rows)
+                _insert(execute, rows)
                 for head in heads:
-                    execute(_HEAD, (head.tenant, head.origin, head.size, head.frontier, head.note, head.open_from))
+                    state = (head.size, head.frontier, head.note, head.open_from, head.tenant)
+                    if not execute(_HEAD, state).rowcount:
+                        execute(_FIRST_HEAD, (*state, head.origin))
                 for one in kept:
                     execute(_KEEP, (one.tenant, one.size, one.note, one.frontier, one.at))
                 execute("COMMIT")
@@ -266,6 +270,15 @@ def _held(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _insert(execute: Callable[[str, list[object]], object], rows: Sequence[Row]) -> None:
+    """Insert rows with as few statements as there are prepared ones for."""
+    at = 0
+    for count, statement in _INSERTS:
+        while at + count <= len(rows):
+            execute(statement, [value for row in rows[at : at + count] for value in row])
+            at += count
 
 
 def _place(path: Path) -> tuple[int, int]:

@@ -131,7 +131,7 @@ class Upkeep:
                 due = now - folded >= _FOLD_SECONDS
                 if self._unfolded >= _FOLD_BYTES or (due and self._unfolded + unfinished):
                     unfinished, self._unfolded, folded = unfinished + self._unfolded, 0, now
-                    quiet = due or not self._writer.waiting
+                    quiet = due or not len(self._writer.queue)
                     if self._store.fold(wholly=quiet or unfinished >= _FOLD_WHOLLY_BYTES):
                         unfinished = 0
                 self._look_at_disk()

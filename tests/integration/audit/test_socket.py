@@ -24,7 +24,7 @@ from nuts_pzp.audit.ledger.remote import RemoteLedger
 from nuts_pzp.audit.ledger.socket_name import at_socket
 from nuts_pzp.audit.ledger.sqlite import SqliteStore, StoreFailed
 from nuts_pzp.audit.ledger.tail import Damaged
-from nuts_pzp.audit.ledger.writer import Limits
+from nuts_pzp.audit.ledger.waiting import Limits
 from nuts_pzp.audit.material import opened
 from nuts_pzp.audit.page import Draft
 from nuts_pzp.audit.port import NotRecorded

@@ -12,7 +12,7 @@ import pytest
 from nuts_pzp.accounted import Addressed, Allowed, Consulted, Denied, Disclosed, Intended, Received
 from nuts_pzp.audit.ledger.disk import Thresholds
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
-from nuts_pzp.audit.ledger.writer import Limits
+from nuts_pzp.audit.ledger.waiting import Limits
 from nuts_pzp.exchange import Access, Attempt, Caller, Inquiry, Relation, Source
 from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Tenant, Ura

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import msgspec
 import pytest
 
+from nuts_pzp.audit import index
 from nuts_pzp.audit.index import Criteria, SearchIndex
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
 from nuts_pzp.identity import Bsn, Patient, Standing, Tenant
@@ -57,17 +59,17 @@ async def test_another_tenant_finds_nothing(filled: Ledger) -> None:
 
 
 async def test_a_rebuilt_index_finds_the_same(filled: Ledger) -> None:
-    index = filled.index
-    index.rebuild()
-    while index.advance():
+    built = filled.index
+    built.rebuild()
+    while built.advance():
         pass
-    assert index.find("meerwijck", Criteria(bsn=Bsn("999900006"))) == [1, 2, 4]
+    assert built.find("meerwijck", Criteria(bsn=Bsn("999900006"))) == [1, 2, 4]
 
 
 async def test_a_ruined_index_mends_itself(filled: Ledger) -> None:
-    index = filled.index
-    index.stop()
-    index.path.write_bytes(b"ruined" * 2_000)
+    built = filled.index
+    built.stop()
+    built.path.write_bytes(b"ruined" * 2_000)
     again = SearchIndex(filled.place.path, filled._seals)
     for _ in range(5):
         again.advance()
@@ -86,6 +88,47 @@ async def test_a_destroyed_month_is_no_longer_found_by_patient(filled: Ledger, p
         pass
     assert again.find("meerwijck", Criteria(bsn=Bsn("999900006"))) == []
     assert again.find("meerwijck", Criteria(correlation="c1")) == [1, 2]
+
+
+@pytest.mark.parametrize("count", [30, 31, 32, 63, 64, 100, 530, 1_100])
+async def test_pieces_and_batches_leave_no_record_out(
+    opening: Callable[..., Ledger], place: Place, tenant: Tenant, events: Any, count: int
+) -> None:
+    ledger = opening(place)
+    ledger.index.stop()
+    audit = ledger.of(tenant)
+    other = Patient(Bsn("999900018"), "p2", Standing.KNOWN)
+    attempts = [
+        replace(events.attempt("c"), patient=other if number % 3 else events.patient) for number in range(count)
+    ]
+    await asyncio.gather(*(audit.append(replace(events.denied(), attempt=attempt)) for attempt in attempts))
+    again = SearchIndex(place.path, ledger._seals)
+    again.rebuild()
+    advanced = []
+    while found := again.advance():
+        advanced.append(found)
+    assert sum(advanced) == count + 2, "and the openings of both logs"
+    assert max(advanced) <= 2 * index._BATCH
+    everything = again.find("meerwijck", Criteria(limit=5_000))
+    assert everything == list(range(count + 1))
+    theirs = again.find("meerwijck", Criteria(bsn=Bsn("999900018"), limit=5_000))
+    assert [number - 1 for number in theirs] == [number for number in range(count) if number % 3]
+    again.stop()
+
+
+async def test_a_record_that_is_none_stops_the_index_and_leaves_nothing_half_written(
+    filled: Ledger, place: Place, tenant: Tenant, events: Any
+) -> None:
+    filled.index.stop()
+    with closing(sqlite3.connect(place.path, isolation_level=None)) as database:
+        database.execute("UPDATE log_record SET body = x'7b7d' WHERE tenant = 'meerwijck' AND idx = 3")
+    again = SearchIndex(place.path, filled._seals)
+    again.rebuild()
+    for _ in range(2):
+        with pytest.raises(msgspec.ValidationError):
+            again.advance()
+    assert again.find("meerwijck", Criteria()) == []
+    again.stop()
 
 
 async def test_the_index_holds_no_bsn(filled: Ledger) -> None:

@@ -23,7 +23,7 @@ from nuts_pzp.audit.ledger.ledger import Ledger, Place
 from nuts_pzp.audit.ledger.merkle import Frontier, leaf_hash
 from nuts_pzp.audit.ledger.sqlite import LedgerInUse, SqliteStore, StoreFailed
 from nuts_pzp.audit.ledger.tail import Damaged
-from nuts_pzp.audit.ledger.writer import Limits
+from nuts_pzp.audit.ledger.waiting import Limits
 from nuts_pzp.audit.material import opened
 from nuts_pzp.audit.port import NotRecorded
 from nuts_pzp.audit.reading import records
@@ -122,6 +122,35 @@ async def test_many_callers_share_few_commits_and_each_gets_its_own_index(
     assert len(groups) < 20
     await ledger.aclose()
     assert verified(place).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("count", [*range(1, 20), 31, 33, 63, 64, 65, 79, 80, 81, 127, 128, 129, 200, 255, 256, 257])
+async def test_a_group_of_any_size_is_whole(
+    opening: Opening, place: Place, tenant: Tenant, events: Any, count: int
+) -> None:
+    ledger = opening(replace(place, limits=Limits(linger=0.5)))
+    audit = ledger.of(tenant)
+    receipts = await asyncio.gather(*(audit.append(events.denied(f"c{number}")) for number in range(count)))
+    assert [receipt.index for receipt in receipts] == list(range(1, count + 1))
+    stored = list(records(place.path, "meerwijck"))
+    assert [entry.correlation for entry in stored] == ["", *(f"c{number}" for number in range(count))]
+    assert [entry.record["id"] for entry in stored[1:]] == [receipt.record_id for receipt in receipts]
+
+
+async def test_a_reload_seals_under_the_keys_and_writes_under_the_name_of_now(
+    opening: Opening, place: Place, tenant: Tenant, events: Any
+) -> None:
+    ledger = opening()
+    before = ledger.of(tenant)
+    decision = events.allowed("c1")
+    await before.append(decision)
+    after = ledger.of(replace(tenant, organization=replace(tenant.organization, name="Meerwijck Noord")))
+    await asyncio.gather(
+        after.append(replace(events.disclosed("c1"), attempt=decision.attempt)), before.append(events.denied("c2"))
+    )
+    assert [entry.responder for entry in records(place.path, "meerwijck")][1:] == [
+        "Ziekenhuis Meerwijck", "Meerwijck Noord", "Ziekenhuis Meerwijck",
+    ]  # fmt: skip
 
 
 async def test_two_tenants_have_logs_of_their_own(opening: Opening, place: Place, tenant: Tenant, events: Any) -> None:

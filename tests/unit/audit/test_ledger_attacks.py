@@ -21,7 +21,7 @@ from nuts_pzp.audit.ledger.checkpoint import VerifierKey
 from nuts_pzp.audit.ledger.ledger import Ledger, Place
 from nuts_pzp.audit.ledger.sqlite import LedgerInUse, StoreFailed
 from nuts_pzp.audit.ledger.tail import Damaged
-from nuts_pzp.audit.ledger.writer import Limits
+from nuts_pzp.audit.ledger.waiting import Limits
 from nuts_pzp.audit.material import opened
 from nuts_pzp.audit.port import NotRecorded
 from nuts_pzp.audit.reading import records
@@ -304,26 +304,28 @@ async def test_an_error_of_any_statement_of_a_commit_is_never_a_success(
                 raise sqlite3.OperationalError("disk I/O error")
             return super().execute(sql, *given)
 
-        def executemany(self, sql: str, *given: Any) -> sqlite3.Cursor:  # type: ignore[override]
-            if failing_at and sql.lstrip().startswith(failing_at[0]):
-                raise sqlite3.OperationalError("database or disk is full")
-            return super().executemany(sql, *given)
-
     def breaking(path: Path) -> sqlite3.Connection:
         return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0, factory=Breaking)
 
-    ledger = opening(connecting=breaking)
-    audit = ledger.of(tenant)
-    receipts = []
-    for statement in ("BEGIN", "INSERT INTO log_record", "INSERT INTO log_head", "COMMIT"):
-        failing_at[:] = [statement]
-        with pytest.raises(NotRecorded):
-            await audit.append(events.denied("lost"))
+    async def healed() -> None:
         failing_at.clear()
         for _ in range(500):
             if ledger.condition().ready:
                 break
             await asyncio.sleep(0.01)
+
+    ledger = opening(connecting=breaking)
+    failing_at[:] = ["INSERT INTO log_head"]  # of the first record of a log
+    with pytest.raises(NotRecorded):
+        ledger.of(tenant)
+    await healed()
+    audit = ledger.of(tenant)
+    receipts = []
+    for statement in ("BEGIN", "INSERT INTO log_record", "UPDATE log_head", "COMMIT"):
+        failing_at[:] = [statement]
+        with pytest.raises(NotRecorded):
+            await audit.append(events.denied("lost"))
+        await healed()
         receipts.append(await audit.append(events.denied("kept")))
     await ledger.aclose()
     told = [entry.correlation for entry in records(place.path, "meerwijck")]
