@@ -166,6 +166,7 @@ class Reason(Enum):
     SOURCE_RESTING = ("PZP-SOURCE-016", Face.DOWN)
     SOURCE_NO_TURN = ("PZP-SOURCE-017", Face.DOWN)
     CONSULT_BUSY = ("PZP-SOURCE-018", Face.DOWN)
+    SOURCE_NOT_XML = ("PZP-SOURCE-019", Face.BROKEN)
 
     # The gateway itself
     NOT_RECORDED = ("PZP-AUDIT-001", Face.DOWN)

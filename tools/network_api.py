@@ -12,7 +12,7 @@ from typing import Any
 
 from nuts_pzp import __version__
 from nuts_pzp.authorization.bundle import load, shipped
-from nuts_pzp.fhir.operation_outcome import FHIR_JSON
+from nuts_pzp.fhir.form import MEDIA
 from nuts_pzp.fhir.parameters import MAX_COUNT
 from nuts_pzp.fhir.request import ResourceCapability
 from nuts_pzp.fhir.version import NAMES
@@ -32,7 +32,7 @@ _TOLD = {
     Face.FORBIDDEN: "Refused, for whatever reason: the same answer for an unknown patient and one without consent",
     Face.NOT_FOUND: "No such tenant or address",
     Face.METHOD: "Another method; `Allow` says which",
-    Face.NOT_ACCEPTABLE: "Answers are FHIR in JSON, of the version in `metadata`",
+    Face.NOT_ACCEPTABLE: "Answers are FHIR in JSON or XML, of the version in `metadata`",
     Face.TOO_BIG: "More than 64 KiB of body or 16 KiB of query",
     Face.MEDIA_TYPE: "A search is posted as application/x-www-form-urlencoded",
     Face.THROTTLED: "A limit",
@@ -55,7 +55,8 @@ def document(policy: str) -> dict[str, Any]:
         "info": {
             "title": f"nuts-pzp, the network door in FHIR {NAMES[stated.version]}",
             "version": __version__,
-            "description": "What other organizations reach. Every answer is about one patient; see network.md.",
+            "description": "What other organizations reach. Every answer is about one patient, and in JSON unless "
+            "XML is more welcome (`_format`, Accept); see network.md.",
             "license": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
         },
         "servers": [
@@ -116,7 +117,8 @@ def _parameters(kind: str, listed: ResourceCapability) -> list[dict[str, Any]]:
 
 
 def _format() -> dict[str, Any]:
-    return {"name": "_format", "in": "query", "required": False, "schema": {"enum": ["json", FHIR_JSON]}}
+    known = [name for form, media in MEDIA.items() for name in (form, media)]
+    return {"name": "_format", "in": "query", "required": False, "schema": {"enum": known}}
 
 
 def _operation(name: str, answer: str, parameters: list[dict[str, Any]], *, public: bool = False) -> dict[str, Any]:
@@ -158,7 +160,10 @@ def _response(said: str, schema: str, headers: list[str]) -> dict[str, Any]:
         "headers": {
             name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Meldcode", "Cache-Control", *headers)
         },
-        "content": {FHIR_JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+        "content": {
+            MEDIA["json"]: {"schema": {"$ref": f"#/components/schemas/{schema}"}},
+            MEDIA["xml"]: {"schema": {"type": "string", "description": "The same in FHIR XML, for who asks for it"}},
+        },
     }
 
 

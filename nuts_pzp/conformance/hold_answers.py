@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.parsers import expat
+
 from .bench import Bench, check
 from .rules import Said, idle, met, unmet, untried
 from .wire import FHIR_JSON
@@ -58,8 +60,10 @@ async def xml_too(bench: Bench) -> Said:
     wording, _ = await bench.some_answer()
     query = wording.about(await bench.patient_id())
     got = await bench.wire.ask(f"/{wording.kind}", query, headers={"accept": "application/fhir+xml"})
-    fits = got.status == 200 and got.media == "application/fhir+xml"
-    return met("application/fhir+xml") if fits else unmet(f"{got}, asked for in XML")
+    if got.status != 200 or got.media != "application/fhir+xml":
+        return unmet(f"{got}, asked for in XML")
+    fits = _root(got.body) == "http://hl7.org/fhir Bundle"
+    return met("application/fhir+xml") if fits else unmet(f"{got}, labelled as XML but no Bundle in it")
 
 
 @check("HOLD-152")
@@ -106,3 +110,24 @@ async def not_compressed_unasked(bench: Bench) -> Said:
         return idle(str(got))
     encoding = got.headers.get("content-encoding", "identity")
     return met("plain") if encoding == "identity" else unmet("encoded, though identity was asked for")
+
+
+class _Strange(Exception):
+    """XML that a FHIR answer never is."""
+
+
+def _root(body: bytes) -> str:
+    """The namespace and name of the outermost element; empty for what is no plain XML document."""
+    names: list[str] = []
+
+    def strange(*_: object) -> None:
+        raise _Strange
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = lambda name, _: names.append(name) if not names else None
+    parser.StartDoctypeDeclHandler = strange
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, _Strange):
+        return ""
+    return names[0]

@@ -22,6 +22,7 @@ from ..outcome import Deny, Outcome, Stop
 from ..reasons import Reason
 from ..values import Value
 from .addresses import Outside
+from .as_xml import as_xml
 from .decide import Consented, consent_of, decide, internal
 from .minimize import Minimized, minimize
 from .paging import page_url
@@ -96,7 +97,7 @@ async def verified(house: Holding, presented: Presented) -> Outcome[Caller]:
 
 
 async def fetch(house: Holding, allowed: Receipt[Allowed], now: float) -> Outcome[Minimized]:
-    """Ask the tenant's own server and minimize; takes the receipt, so nothing is fetched unaccounted."""
+    """Ask the tenant's own server, minimize, write; takes the receipt, so nothing is fetched unaccounted."""
     access = allowed.event.access
     try:
         answer = await house.records.send(access.request)
@@ -105,7 +106,8 @@ async def fetch(house: Holding, allowed: Receipt[Allowed], now: float) -> Outcom
         further = page_url(house, access, answer.next, now)
         if isinstance(further, Stop):
             return further
-        return minimize(answer, access, Outside(house.base, further))
+        content = minimize(answer, access, Outside(house.base, further))
+        return content if access.request.form == "json" else await as_xml(content, house.policies.capability.version)
     except asyncio.CancelledError:
         raise
     except Exception as error:

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from ..exchange import Access
+from ..fhir.form import Form
 from ..fhir.parameters import ID
 from ..fhir.request import FhirRequest
 from ..fhir.searchset import Entry, Link
@@ -29,7 +30,7 @@ from .writing import Staying, leaving
 
 
 class Minimized(Value, frozen=True):
-    """What may leave: FHIR JSON bytes, the references in it, the references that were withheld from it."""
+    """What may leave: FHIR bytes, the references in it, the references that were withheld from it."""
 
     hidden = frozenset({"body"})
 
@@ -37,6 +38,7 @@ class Minimized(Value, frozen=True):
     body: bytes
     references: tuple[str, ...]
     withheld: tuple[str, ...]
+    form: Form = "json"
 
 
 Role = Literal["match", "include", "outcome"]

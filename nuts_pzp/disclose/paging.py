@@ -32,7 +32,7 @@ LIFETIME = 300
 _NONCE = 12
 _FORMS: dict[Speech, int] = {"r4": 1, "stu3": 2}
 """A page of a server that speaks one FHIR version does not open when the tenant's server speaks another."""
-_TOKEN = re.compile(r"_page=([A-Za-z0-9_-]{64,12288})")
+_TOKEN = re.compile(r"_page=([A-Za-z0-9_-]{64,12288})(?:&(_format=[^&]+))?")
 _PATH = re.compile(r"/([A-Z][A-Za-z]{1,63})")
 
 
@@ -60,6 +60,7 @@ _PAGE = msgspec.msgpack.Decoder(_Page)
 def page_url(house: Holding, access: Access, further: str | None, now: float) -> Outcome[str | None]:
     """Return the URL of a further page below the tenant's own base, or None when there is none.
 
+    It repeats a `_format` other than JSON: that is of the request, not of the page, and stands beside the token.
     A Patient search has no further page: its one patient is on the first. Deny SOURCE_LINK for a page outside the
     server's base. `now` is Unix time in seconds.
     """
@@ -74,7 +75,8 @@ def page_url(house: Holding, access: Access, further: str | None, now: float) ->
     nonce = secrets.token_bytes(_NONCE)
     sealed = nonce + AESGCM(house.page_key).encrypt(nonce, msgspec.msgpack.encode(page), bound)
     token = urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
-    return f"{house.base}/{request.resource_type}?_page={token}"
+    form = f"&_format={request.form}" if request.form_stated else ""
+    return f"{house.base}/{request.resource_type}?_page={token}{form}"
 
 
 def asks_for_page(raw: RawRequest) -> bool:
@@ -87,7 +89,7 @@ def open_page(house: Holding, caller: Caller, raw: RawRequest, capability: Capab
     refused = Deny(Reason.PAGE_TOKEN, detail="a page token that does not open here, for this caller, now")
     path, token = _PATH.fullmatch(raw.path), _TOKEN.fullmatch(raw.query)
     if raw.method != "GET" or raw.body or path is None or token is None:
-        return Deny(Reason.REQUEST_MALFORMED, detail="a page token stands alone behind a type")
+        return Deny(Reason.REQUEST_MALFORMED, detail="a page token stands behind a type, with nothing but a _format")
     try:
         sealed = urlsafe_b64decode(token[1] + "=" * (-len(token[1]) % 4))
         bound = _bound_to(house.tenant, caller, path[1], capability.version)
@@ -96,7 +98,7 @@ def open_page(house: Holding, caller: Caller, raw: RawRequest, capability: Capab
         return refused
     if not now < page.expires <= now + LIFETIME + 1:
         return refused
-    request = _asked_again(page, raw, path[1], capability, house.base)
+    request = _asked_again(page, replace(raw, query=token[2] or ""), path[1], capability, house.base)
     if isinstance(request, Stop):
         return request
     return Opened(replace(request, continuation=page.further), page.patient)
@@ -105,14 +107,17 @@ def open_page(house: Holding, caller: Caller, raw: RawRequest, capability: Capab
 def _asked_again(
     page: _Page, raw: RawRequest, resource_type: str, capability: Capability, base: str
 ) -> Outcome[FhirRequest]:
-    """Parse the sealed request behind the headers of the one that came, so that every rule holds again."""
+    """Parse the sealed request behind the headers and the `_format` of the one that came; every rule holds again."""
     if page.method == "GET":
-        return parse(replace(raw, query=page.query), capability, base)
-    checked = parse(replace(raw, path="/metadata", query=""), capability, base)
+        query = f"{page.query}&{raw.query}" if raw.query else page.query
+        return parse(replace(raw, query=query), capability, base)
+    checked = parse(replace(raw, path="/metadata"), capability, base)
     if isinstance(checked, Stop):
         return checked
     form = (("content-type", envelope.FORM),)
-    return parse(RawRequest("POST", f"/{resource_type}/_search", "", form, page.query.encode()), capability, base)
+    posted = RawRequest("POST", f"/{resource_type}/_search", "", form, page.query.encode())
+    asked = parse(posted, capability, base)
+    return asked if isinstance(asked, Stop) else replace(asked, form=checked.form, form_stated=checked.form_stated)
 
 
 def _bound_to(tenant: Tenant, caller: Caller, resource_type: str, spoken: Speech) -> bytes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..reasons import Reason
-from .version import RELEASES, Speech
+from .form import Form, accepted, media_type, stated
+from .version import Speech
 from .wire import Refused, pairs
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ MAX_BODY = 64 * 1024
 MAX_QUERY = 16 * 1024
 
 FORM = "application/x-www-form-urlencoded"
-_JSON = frozenset({"application/fhir+json", "application/json", "application/json+fhir", "text/json"})
-_ACCEPTED = _JSON | {"application/*", "*/*"}
 _OVERRIDES = frozenset({"x-http-method", "x-http-method-override", "x-method-override"})
 _REROUTES = frozenset({"x-original-url", "x-rewrite-url"})
 _ONCE = frozenset({"host", "content-type", "content-length", "content-encoding", "transfer-encoding"})
@@ -47,11 +46,24 @@ def check(raw: RawRequest) -> None:
         _check_form(given.get("content-type", ""))
 
 
-def check_accept(raw: RawRequest, spoken: Speech) -> None:
-    """Refuse a request whose Accept headers leave no room for this FHIR in JSON; `_format` overrides them."""
+def asked_form(raw: RawRequest, said: str | None, spoken: Speech) -> Form:
+    """Return the form in which the request wants its answer. `said` is its `_format`, which overrides Accept."""
+    if said is not None:
+        return stated(said, raw.forms)
     accept = [value for name, value in raw.headers if name == "accept"]
-    if accept and not _accepts_json(",".join(accept), RELEASES[spoken]):
-        raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, "only JSON is spoken here")
+    return accepted(",".join(accept), spoken, raw.forms) if accept else "json"
+
+
+def refused_form(raw: RawRequest, spoken: Speech) -> Form:
+    """Return the form in which a refusal is written: the one asked for, JSON where that cannot be told."""
+    try:
+        said = [value for name, value in given_parameters(raw) if name == "_format"]
+    except Refused:
+        said = []
+    try:
+        return asked_form(raw, said[0] if len(said) == 1 else None, spoken)
+    except Refused:
+        return "json"
 
 
 def given_parameters(raw: RawRequest) -> list[tuple[str, str]]:
@@ -67,11 +79,6 @@ def given_parameters(raw: RawRequest) -> list[tuple[str, str]]:
     except UnicodeDecodeError:
         raise Refused(Reason.REQUEST_MALFORMED, "a form body that is not percent-encoded") from None
     return pairs(text, form=True)
-
-
-def is_json(text: str) -> bool:
-    """True when a `_format` value asks for FHIR JSON; a `+` may have become a space on the way."""
-    return text == "json" or text.replace(" ", "+") in _JSON
 
 
 def _watched(raw: RawRequest) -> dict[str, str]:
@@ -97,34 +104,8 @@ def _check_body(raw: RawRequest, given: dict[str, str]) -> None:
 
 
 def _check_form(content_type: str) -> None:
-    media, parameters = _media(content_type)
+    media, parameters = media_type(content_type)
     if media != FORM:
         raise Refused(Reason.REQUEST_MEDIA_TYPE, f"a search is posted as {FORM}")
     if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
         raise Refused(Reason.REQUEST_MEDIA_TYPE, "only the charset utf-8")
-
-
-def _accepts_json(accept: str, release: str) -> bool:
-    for one in accept.split(","):
-        if one in _ACCEPTED:
-            return True
-        media, parameters = _media(one)
-        wanted = parameters.get("q", "1").strip("0.") != "" and parameters.get("fhirversion", release).startswith(
-            release
-        )
-        if wanted and media in _ACCEPTED:
-            return True
-    return False
-
-
-def _media(text: str) -> tuple[str, dict[str, str]]:
-    """Return a media type and its parameters, lower case; a parameter given twice makes it no media type at all."""
-    media, *rest = text.split(";")
-    parameters: dict[str, str] = {}
-    for one in rest:
-        name, _, value = one.partition("=")
-        name = name.strip().lower()
-        if name in parameters:
-            return "", {}
-        parameters[name] = value.strip().strip('"').lower()
-    return media.strip().lower(), parameters

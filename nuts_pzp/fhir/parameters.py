@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from ..identity import BSN_SYSTEM, eleven_test
 from ..reasons import Reason
-from .envelope import is_json
 from .wire import Refused, alternatives
 
 if TYPE_CHECKING:
@@ -34,9 +33,10 @@ _SEEN_BY_OTHER_NAMES = ("patient", "subject", "identifier", "individual", "_id")
 _SINGLE = frozenset({"patient", "subject", "identifier", "birthdate", "questionnaire", "_count", "_format", "_id"})
 
 
-def drop_format(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Check names and take out `_format`, which may ask for JSON only; single parameters are given once."""
+def drop_format(given: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str | None]:
+    """Check names and take out `_format`, returned beside the rest; single parameters are given once."""
     kept: list[tuple[str, str]] = []
+    form: str | None = None
     seen: set[str] = set()
     for name, value in given:
         if not _NAME.fullmatch(name):
@@ -46,9 +46,9 @@ def drop_format(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
         seen.add(name)
         if name != "_format":
             kept.append((name, value))
-        elif not is_json(value):
-            raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, "only JSON is spoken here")
-    return kept
+        else:
+            form = value
+    return kept, form
 
 
 def patient_search(given: list[tuple[str, str]], *, born: bool = False) -> tuple[Parameter, ...]:

@@ -10,8 +10,9 @@ from typing import Literal
 from ..identity import BSN_SYSTEM, eleven_test
 from ..outcome import Outcome
 from ..reasons import Reason
-from ..values import Value
+from ..values import Value, replace
 from . import envelope
+from .form import JSON, Form
 from .parameters import ID, drop_format, patient_bound_search, patient_search
 from .version import Speech, foreign, foreign_values
 from .wire import Refused, decode, written
@@ -26,7 +27,10 @@ Commas in values are unescaped; `\|`, `\$` and `\\` stay escaped, so that `syste
 
 
 class RawRequest(Value, frozen=True):
-    """A request as it came: raw origin-form path below the FHIR base, raw query, header pairs (lower case), body."""
+    """A request as it came: raw origin-form path below the FHIR base, raw query, header pairs (lower case), body.
+
+    `forms` are those in which the door that it came in by can answer.
+    """
 
     hidden = frozenset({"path", "query", "headers", "body"})
 
@@ -35,6 +39,7 @@ class RawRequest(Value, frozen=True):
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    forms: frozenset[Form] = JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,10 @@ class FhirRequest(Value, frozen=True):
     """How a search travels: POST `_search` keeps parameters out of URLs; Patient searches are POST only."""
     continuation: str | None = None
     """A further page: the upstream's own next link, relative to its base. Only a gateway or server room sets it."""
+    form: Form = "json"
+    """In which the answer is written: no part of what is asked, decided about and forwarded."""
+    form_stated: bool = False
+    """Another form than JSON was asked for by `_format`, which a further page then repeats."""
 
     def values(self, name: str) -> tuple[tuple[str, ...], ...]:
         """All OR-lists given for that parameter name (outer = AND)."""
@@ -114,10 +123,15 @@ def _parse(raw: RawRequest, capability: Capability, base: str) -> FhirRequest:
     if search != raw.path.endswith("/_search"):
         raise Refused(Reason.REQUEST_METHOD, "POST is for _search, and _search for POST")
     steps = _steps(raw.path)
-    named = envelope.given_parameters(raw)
-    given = drop_format(named)
-    if len(given) == len(named):
-        envelope.check_accept(raw, capability.version)
+    given, said = drop_format(envelope.given_parameters(raw))
+    form = envelope.asked_form(raw, said, capability.version)
+    request = _understood(steps, given, capability, base, search=search)
+    return request if form == "json" else replace(request, form=form, form_stated=said is not None)
+
+
+def _understood(
+    steps: list[str], given: list[tuple[str, str]], capability: Capability, base: str, *, search: bool
+) -> FhirRequest:
     if steps == ["metadata"]:
         _expect_none(given)
         return FhirRequest("capabilities", "CapabilityStatement")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 
 from .. import __version__
+from ..fhir.form import MEDIA
 from ..house import Holding
 
 
@@ -32,7 +33,7 @@ def statement(house: Holding) -> bytes:
             "fhirVersion": "3.0.2" if stu3 else "4.0.1",
             # What STU3 demands and R4 no longer has.
             **({"acceptUnknown": "no"} if stu3 else {}),
-            "format": ["application/fhir+json"],
+            "format": list(MEDIA.values()),
             "rest": [
                 {
                     "mode": "server",

@@ -15,7 +15,11 @@ from ..authentication.certificate import described
 from ..consent.notice import Correspondence
 from ..disclose.flow import disclose
 from ..exchange import Attempt, Presented
+from ..fhir.envelope import refused_form
+from ..fhir.form import JSON_OR_XML, MEDIA, Form
 from ..fhir.request import RawRequest, parse
+from ..fhir.version import Speech
+from ..fhir.xml import to_xml
 from ..house import Holding, House
 from ..outcome import Deny, Stop, Unavailable, Unknown
 from ..reasons import Face, Reason
@@ -50,7 +54,7 @@ class NetworkDoor:
         except door.ClientLeft:
             return
         except NotRecorded:
-            response = self._unrecorded(presented)
+            response = _told(self._unrecorded(presented), _raw(scope, path, b""))
         code = (b"x-meldcode", presented.correlation.encode())
         response = door.Response(response.status, response.body, (*response.headers, code), response.media_type)
         await door.reply(send, response, head=scope["method"] == "HEAD")
@@ -75,16 +79,25 @@ class NetworkDoor:
         if house and house.holding and house.holding.correspondence and path[len(slug) + 2 :] in PATHS:
             return await self._notified(house.holding, house.holding.correspondence, scope, receive, presented)
         if house is None or house.holding is None or rest is None:
-            return await self._refuse(self._system, presented, Deny(Reason.TENANT_UNKNOWN))
+            unknown = await self._refuse(self._system, presented, Deny(Reason.TENANT_UNKNOWN))
+            return _told(unknown, _raw(scope, path, b""))
         holding = house.holding
         if scope["method"] == "OPTIONS":
             return door.Response(200, b"", (_allow(rest, holding),))
         try:
             content = await door.body(receive, BODY_LIMIT)
         except door.BodyTooBig:
-            return await self._refuse(holding.audit, presented, Deny(Reason.REQUEST_TOO_BIG))
+            too_big = await self._refuse(holding.audit, presented, Deny(Reason.REQUEST_TOO_BIG))
+            return _told(too_big, _raw(scope, rest, b""))
         raw = _raw(scope, rest, content)
-        if rest == "/metadata":
+        try:
+            response = await self._fhir(holding, presented, raw)
+        except NotRecorded:
+            response = self._unrecorded(presented)
+        return _told(response, raw, holding.policies.capability.version)
+
+    async def _fhir(self, holding: Holding, presented: Presented, raw: RawRequest) -> door.Response:
+        if raw.path == "/metadata":
             return await self._metadata(holding, presented, raw)
         if not await holding.guard.enters():
             return await self._refuse(holding.audit, presented, Unavailable(Reason.OVERLOADED))
@@ -98,7 +111,7 @@ class NetworkDoor:
         asked = parse(raw, holding.policies.capability, holding.base)
         if isinstance(asked, Stop):
             return await self._refuse(holding.audit, presented, asked, _allow(raw.path, holding))
-        return door.Response(200, statement(holding))
+        return _in_form(door.Response(200, statement(holding)), asked.form, holding.policies.capability.version)
 
     async def _disclosed(self, holding: Holding, presented: Presented, raw: RawRequest) -> door.Response:
         try:
@@ -110,7 +123,8 @@ class NetworkDoor:
             return await self._refuse(holding.audit, presented, Unavailable(Reason.INTERNAL))
         if isinstance(answered.content, Deny | Unknown | Unavailable):
             return _face(answered.content, presented, _allow(raw.path, holding))
-        return door.Response(200, answered.content.body, _BROKE_GLASS if answered.broke_glass else ())
+        more = _BROKE_GLASS if answered.broke_glass else ()
+        return door.Response(200, answered.content.body, more, MEDIA[answered.content.form])
 
     async def _notified(
         self, house: Holding, letters: Correspondence, scope: door.Scope, receive: Any, presented: Presented
@@ -146,6 +160,18 @@ def _face(stop: Stop, presented: Presented, allow: Header | None = None) -> door
     return door.Response(response.status, response.body, (*response.headers, allow))
 
 
+def _told(refused: door.Response, raw: RawRequest, spoken: Speech = "r4") -> door.Response:
+    """A refusal in the form that the request asks for; anything else as it is."""
+    return _in_form(refused, refused_form(raw, spoken), spoken) if refused.status >= 400 else refused
+
+
+def _in_form(response: door.Response, form: Form, spoken: Speech) -> door.Response:
+    """What the gateway itself says in JSON, in that form."""
+    if form == "json":
+        return response
+    return door.Response(response.status, to_xml(response.body, spoken), response.headers, MEDIA[form])
+
+
 def _allow(rest: str, holding: Holding) -> Header:
     """The methods of an address; nothing is looked up, so it says nothing of what is there."""
     if rest.endswith("/_search"):
@@ -168,4 +194,4 @@ def _raw(scope: door.Scope, path: str, content: bytes) -> RawRequest:
     """The request as it came. A HEAD is decided, forwarded and recorded as the GET that it stands for (ADR 0034)."""
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return RawRequest(method, path, scope["query_string"].decode("latin-1"), headers, content)
+    return RawRequest(method, path, scope["query_string"].decode("latin-1"), headers, content, JSON_OR_XML)

@@ -110,7 +110,7 @@ WRONG: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "DELETE": ("DELETE", "/Consent/1-1", {}, 405, "PZP-REQUEST-004"),
     "TRACE": ("TRACE", "/Consent/1-1", {}, 405, "PZP-REQUEST-004"),
     "JSON in a search": ("POST", "/Patient/_search", {"json": {"identifier": POSTMA}}, 415, "PZP-REQUEST-005"),
-    "XML wanted": ("GET", "/Patient/1", {"headers": {"accept": "application/fhir+xml"}}, 406, "PZP-REQUEST-015"),
+    "Turtle wanted": ("GET", "/Patient/1", {"headers": {"accept": "text/turtle"}}, 406, "PZP-REQUEST-015"),
     "a body of 70 kB": (
         "POST", "/Patient/_search", {"content": b"identifier=" + b"9" * 70_000, "headers": FORM}, 413,
         "PZP-REQUEST-006",
@@ -160,7 +160,7 @@ async def test_capabilities_are_public_and_say_no_more_than_that(visitor: Visito
     assert (answer.status_code, answer.json()["resourceType"]) == (200, "CapabilityStatement")
     asked = await visitor.fhir("wilgenhof", "/metadata?_format=json", None)
     assert (asked.status_code, asked.content) == (200, answer.content)
-    stands(await visitor.fhir("wilgenhof", "/metadata?_format=xml", None), visitor, 406, "PZP-REQUEST-015")
+    stands(await visitor.fhir("wilgenhof", "/metadata?_format=ttl", None), visitor, 406, "PZP-REQUEST-015")
 
 
 # The network door: page tokens

@@ -182,7 +182,7 @@ INCLUDES: list[Attack] = named(
         "_type at the base": (request(BASE + b"?_type=Consent&" + ONE), 400, MALFORMED),
         "_text": (get(DIRECTIVES + b"&_text=x"), 400, UNSUPPORTED),
         "_lastUpdated": (get(DIRECTIVES + b"&_lastUpdated=gt2020"), 400, UNSUPPORTED),
-        "_format that asks for XML": (get(DIRECTIVES + b"&_format=xml"), 406, ACCEPT),
+        "_format that asks for Turtle": (get(DIRECTIVES + b"&_format=ttl"), 406, ACCEPT),
         "_pretty": (get(DIRECTIVES + b"&_pretty=true"), 400, UNSUPPORTED),
         "a modifier that turns a question round": (
             get(ONE + b"&category:not=http://snomed.info/sct%7C1"),

@@ -106,7 +106,8 @@ HEADERS = [
             "If-Match": (get(DIRECTIVES, BEARER + b"If-Match: *\r\n"), 400, UNSUPPORTED),
             "If-Unmodified-Since": (get(DIRECTIVES, BEARER + b"If-Unmodified-Since: x\r\n"), 400, UNSUPPORTED),
             "If-None-Exist": (post(DIRECTIVES, BEARER + FORM + b"If-None-Exist: a=b\r\n"), 400, UNSUPPORTED),
-            "only XML accepted": (get(DIRECTIVES, BEARER + b"Accept: application/fhir+xml\r\n"), 406, ACCEPT),
+            "only Turtle accepted": (get(DIRECTIVES, BEARER + b"Accept: application/fhir+turtle\r\n"), 406, ACCEPT),
+            "XML of weight nought": (get(DIRECTIVES, BEARER + b"Accept: application/fhir+xml;q=0\r\n"), 406, ACCEPT),
             "only STU3 accepted": (
                 get(DIRECTIVES, BEARER + b"Accept: application/fhir+json; fhirVersion=3.0\r\n"), 406, ACCEPT,
             ),

@@ -132,8 +132,10 @@ async def test_no_answer_can_be_asked_about_again_by_a_validator(wire: Any) -> N
         (b"?_format=json", b"Accept: text/html\r\n", 200),
         (b"", b"Accept: application/fhir+json; fhirVersion=4.0\r\n", 200),
         (b"", b"Accept: application/fhir+json; fhirVersion=3.0\r\n", 406),
-        (b"", b"Accept: application/fhir+xml\r\n", 406),
-        (b"?_format=xml", b"", 406),
+        (b"", b"Accept: application/fhir+xml\r\n", 200),
+        (b"?_format=xml", b"", 200),
+        (b"", b"Accept: application/fhir+turtle\r\n", 406),
+        (b"?_format=ttl", b"", 406),
         (b"?mode=full", b"", 400),
         (b"?_format=json&_format=json", b"", 400),
     ],
@@ -158,7 +160,7 @@ async def test_metadata_with_a_body_is_ambiguous(wire: Any) -> None:
 
 
 async def test_format_overrides_accept_for_data_too(wire: Any) -> None:
-    more = TOKEN + b"Accept: application/fhir+xml\r\n"
+    more = TOKEN + b"Accept: application/fhir+turtle\r\n"
     assert parts(await wire.say(request(target=CONSENTS + b"&_format=json", more=more)))[0] == 200
     assert parts(await wire.say(request(more=more)))[0] == 406
 

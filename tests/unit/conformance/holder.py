@@ -161,7 +161,9 @@ class Holder:
         found = await self._upstream(request)
         if self.broken("HOLD-151") or "xml" not in request.headers.get("accept", ""):
             return self._spoilt(request, path, found)
-        return httpx.Response(200, content=b"<Bundle/>", headers={"content-type": "application/fhir+xml"})
+        return httpx.Response(
+            200, content=b'<Bundle xmlns="http://hl7.org/fhir"/>', headers={"content-type": "application/fhir+xml"}
+        )
 
     async def _upstream(self, request: httpx.Request) -> httpx.Response:
         url = str(request.url).replace("_lastUpdated=gt1900-01-01", "").rstrip("&")

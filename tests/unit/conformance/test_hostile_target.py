@@ -160,3 +160,19 @@ def test_what_a_data_user_writes_is_not_repeated_either() -> None:
     said = json.dumps(as_json(findings, "user"))
     assert "999930412" not in said
     assert "\\u001b" not in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<Bundle/>", b"{}", b'<!DOCTYPE a [<!ENTITY b "c">]><Bundle xmlns="http://hl7.org/fhir">&b;</Bundle>',
+     b'<Bundle xmlns="http://hl7.org/fhir">', b'<Patient xmlns="http://hl7.org/fhir"/>', b"\xff\xfe"],
+)  # fmt: skip
+async def test_what_is_only_labelled_as_xml_is_not_xml(body: bytes) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "xml" in request.headers["accept"]:
+            return httpx.Response(200, content=body, headers={"content-type": "application/fhir+xml"})
+        return fhir(patient("1"))
+
+    (found,) = await hold(bench(answer), chosen("holder", ("HOLD-151",)))
+    assert found.verdict is Verdict.FAILED
+    assert "labelled as XML" in found.seen
