@@ -34,11 +34,13 @@ _REST = 0.5
 _PAGE = 200
 
 _WHERE = "tenant=%s AND kind=%s AND key=%s"
-_VERSIONS = "SELECT kind, version FROM pzp_document WHERE tenant=%s AND key=%s AND kind=ANY(%s)"
+_VERSIONS = "SELECT kind, version FROM pzp_document WHERE tenant=%s AND key=%s AND kind IN "
 _GET = f"SELECT value, version FROM pzp_document WHERE {_WHERE}"  # noqa: S608 (no values in it)
 _FIRST = "INSERT INTO pzp_document(tenant, kind, key, version, value) VALUES(%s,%s,%s,%s,%s) ON CONFLICT DO NOTHING"
 _CHANGE = f"UPDATE pzp_document SET version=%s, value=%s WHERE {_WHERE} AND version=%s"  # noqa: S608
 _REMOVE = f"DELETE FROM pzp_document WHERE {_WHERE} AND version=%s"  # noqa: S608
+_LISTS = ("", "(%s)", "(%s,%s)", "(%s,%s,%s)")
+"""By how many: an array of them takes psycopg half as long again."""
 _SCAN = "SELECT key, value FROM pzp_document WHERE tenant=%s AND kind=%s AND key>%s ORDER BY key LIMIT %s"
 
 Work = Callable[[Line], T]
@@ -222,8 +224,8 @@ class TenantRows:
 
     async def versions(self, key: str, /, *kinds: str) -> tuple[int, ...]:
         """Read the numbers: one small round trip."""
-        what = (self._tenant, key, list(kinds))
-        found = dict(await self._store.run(lambda line: line.rows(_VERSIONS, what), again=True))
+        query, what = _VERSIONS + _LISTS[len(kinds)], (self._tenant, key, *kinds)
+        found = dict(await self._store.run(lambda line: line.rows(query, what), again=True))
         return tuple(int(found.get(kind, 0)) for kind in kinds)
 
     async def scan(self, kind: str, after: str = "", /) -> AsyncIterator[tuple[str, bytes]]:
