@@ -1,6 +1,6 @@
 """`make bench`: measure this checkout on this machine and print one table (docs/reference/performance.md).
 
-Run: python tools/bench [--only disclose,consult,merge,audit,call,start] [--json] [--write PAGE] [--folder DIR]
+Run: python tools/bench [--only disclose,decide,consult,merge,audit,call,start] [--json] [--write PAGE] [--folder DIR]
 [--smallest]
 `--only leak` takes minutes and is not part of the table.
 Loopback only; bounded in count and time. The folder must be on the disk that is to be measured, not on tmpfs.
@@ -22,6 +22,7 @@ os.environ.setdefault("RUST_LIB_BACKTRACE", "0")
 
 import calling
 import consulting
+import deciding
 import disclosing
 import leaking
 import ledger
@@ -40,6 +41,7 @@ PARTS: dict[str, Part] = {
     "merge": merging.rows,
     "audit": ledger.rows,
     "call": calling.rows,
+    "decide": deciding.rows,
     "disclose": disclosing.rows,
     "consult": consulting.rows,
     "leak": leaking.rows,

@@ -21,7 +21,7 @@ from typing import Any
 import nginx
 from load import WRK, Load, Request, measured
 from processes import answering, cpu_seconds, family, listening, pss_megabytes, running
-from stand import HOLDER, PATIENT, Process, Stand, free_port
+from stand import HOLDER, PATIENT, Process, Settings, Stand, free_port
 from table import Effort, Figures, Row, middle
 
 from nuts_pzp.consult.queries import PZP
@@ -101,6 +101,14 @@ class Holder:
     @contextlib.asynccontextmanager
     async def gateway(self, workers: int = 1, **policy: Any) -> AsyncIterator[Process]:
         """Run the holder's gateway with so many workers; `policy` are further settings of the policy slot."""
+        settings = self.settings(**policy)
+        if workers > 1:
+            settings["deployment.yaml"]["workers"] = workers
+        async with self.stand.gateway(settings, HOLDER, "network") as process:
+            yield process
+
+    def settings(self, **policy: Any) -> Settings:
+        """Return the settings of a gateway before the holder's server, without limits, on ports of its own."""
         settings = self.stand.settings(HOLDER)
         port = free_port()
         listeners = settings["deployment.yaml"]["listeners"]
@@ -111,10 +119,7 @@ class Holder:
         disclose["records"] = {"kind": "fhir_server", "base": self.base}
         disclose["policy"] |= policy
         disclose["protection"] = NO_LIMITS
-        if workers > 1:
-            settings["deployment.yaml"]["workers"] = workers
-        async with self.stand.gateway(settings, HOLDER, "network") as process:
-            yield process
+        return settings
 
     async def bearer(self) -> Request:
         """Return the search with a real token."""

@@ -44,7 +44,7 @@ class Effort:
     leaking_seconds: float = 900.0
     """When that many are not reached by then, the row says how many were."""
     calls: int = 12_800
-    """Calls out, for each row about them."""
+    """Calls out, and warm requests within this process, for each row about them."""
 
 
 SMALLEST = Effort(0.1, 1, 40, 2, (1, 2), 1, 0.2, 1, 200, calls=64)

@@ -29,7 +29,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(page: Path) -> dict[str, Any]:
-    parts = "merge,audit,call,disclose,consult,leak"
+    parts = "merge,audit,call,decide,disclose,consult,leak"
     words = ["--smallest", "--json", "--only", parts, "--folder", str(page.parent), "--write", str(page)]
     run = subprocess.run([sys.executable, str(BENCH), *words], capture_output=True, text=True, timeout=280, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
@@ -42,7 +42,7 @@ def test_every_row_of_these_parts_has_figures(told: dict[str, Any]) -> None:
     rows = {row["id"]: row["figures"] for row in told["rows"]}
     wanted = {
         "merge", "audit.append", "audit.record", "audit.verify", "disk", "consult.1", "consult.2", "consult.memory",
-        "call.c1", "call.c32", "call.tls.c1", "call.tls.c32", "leak",
+        "call.c1", "call.c32", "call.tls.c1", "call.tls.c32", "decide", "leak",
         *(f"{name}{workers}" for workers in ("", ".w2") for name in ("disclose.c1", "disclose.c32",
         "disclose.c32.remembered", "disclose.uncached", "disclose.dpop", "memory")),
     }  # fmt: skip
