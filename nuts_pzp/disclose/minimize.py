@@ -208,6 +208,8 @@ class _Searchset:
     def _includes(self, matches: set[int]) -> set[int]:
         """Includes stay when the request asked for their type that way and a match that stays refers to them."""
         wanted = _wanted(self._request)
+        if not wanted or "include" not in self._roles:
+            return set()
         cited = {
             local(found.replace(b"\\/", b"/").decode(), self._known.bases)
             for at in matches
