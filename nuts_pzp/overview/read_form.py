@@ -206,6 +206,6 @@ def _shared(record: Record, answers: Answers) -> Iterator[Statement]:
         explanation = answers.text(comment) if comment else ""
         if code in BOOLEANS:
             yield _says(record, key, capacity_said(code), explanation)
-        elif code:
-            coding = next(iter(answers.codings(question)), Coding(code=code))
-            yield _says(record, key, coded(Concept([coding]), {}), explanation)
+        else:
+            for coding in answers.codings(question)[:1]:
+                yield _says(record, key, coded(Concept([coding]), {}), explanation)

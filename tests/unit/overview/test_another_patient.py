@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from nuts_pzp.identity import Bsn
+from nuts_pzp.overview.merge import PatientsDisagree, merge
+from nuts_pzp.overview.whose import Who
 
 CPR, PLACE = "treatment:89666000", "obs:395091006"
 ASKED = (Bsn("900010009"), date(1941, 5, 9))
@@ -89,6 +91,7 @@ def test_a_second_patient_without_the_number_owns_nothing(pen: Any, look: Any) -
     seen = look(a=[pen.patient(), stranger, pen.treatment("permit", "2025-01-01", patient=about)], asked=ASKED)
     assert seen.said(CPR)[0] == seen.said("capacity")[0] == seen.said("representative")[0] == "not-recorded"
     assert _excluded(seen) == [("Consent/c", "other-patient"), ("Patient/q", "other-patient")]
+    assert [one["type"] for one in seen.json["excluded"]] == ["Consent", "Patient"]
     assert "Vreemd" not in str(seen.json)
 
 
@@ -122,3 +125,82 @@ def test_a_patient_in_a_wrong_shape_still_says_who_is_who(pen: Any, look: Any) -
     assert seen.said(CPR)[0] == "not-recorded"
     assert seen.said("goal:medical-policy")[0] == "current"
     assert [(one["type"], one["reason"]) for one in seen.json["unmapped"]] == [("Patient", "malformed")]
+
+
+def test_the_name_is_that_of_the_patient_who_has_the_number(pen: Any, look: Any) -> None:
+    stranger = pen.patient("q", identifier=[], name=[{"text": "Aafje Vreemd"}])
+    seen = look(a=[stranger, pen.patient()], asked=ASKED)
+    assert seen.json["patient"]["name"] == "Toos van den Akker"
+    assert "Vreemd" not in str(seen.json)
+
+
+def test_patients_without_any_number_cannot_be_told_apart_and_hide_nothing(pen: Any, look: Any) -> None:
+    both = [pen.patient(identifier=[]), pen.patient("q", identifier=[])]
+    seen = look(a=[*both, pen.treatment("deny", "2025-01-01")], asked=ASKED)
+    assert seen.said(CPR) == ("current", "deny", "a")
+    assert _excluded(seen) == []
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        {"system": "urn:oid:2.999.7", "value": "900140021"},
+        {"value": "900140021"},
+        {"system": SYSTEM, "value": "000000000"},
+        {"system": SYSTEM, "value": "0"},
+        {"system": SYSTEM},
+        {"system": SYSTEM, "value": " 900010009 "},
+        {"system": "urn:oid:2.16.840.1.113883.2.4.6.3", "value": "900010009"},
+    ],
+)
+def test_what_is_no_other_number_is_no_reason_to_reject(pen: Any, look: Any, identifier: dict[str, str]) -> None:
+    patient = pen.patient()
+    patient["identifier"] = [identifier, *patient["identifier"]]
+    seen = look(a=[patient, pen.treatment("deny", "2025-01-01")], asked=ASKED)
+    assert (seen.source("a")["status"], seen.said(CPR)) == ("ok", ("current", "deny", "a"))
+
+
+def test_a_number_that_lost_its_leading_zeros_is_the_same_number(pen: Any, look: Any) -> None:
+    asked = (Bsn("000009830"), date(1941, 5, 9))
+    patient = pen.patient(identifier=[{"system": SYSTEM, "value": "9830"}])
+    assert look(a=[patient, pen.treatment("deny", "2025-01-01")], asked=asked).source("a")["status"] == "ok"
+
+
+def test_whoever_was_asked_for_is_shown_as_asked(pen: Any, look: Any) -> None:
+    seen = look(a=[pen.patient(birthDate="1941")], asked=ASKED)
+    assert seen.json["patient"] == {
+        "bsn": "900010009",
+        "name": "Toos van den Akker",
+        "birthDate": "1941-05-09",
+        "test": True,
+    }
+    assert look(a=[pen.treatment("deny", "2025")], asked=ASKED).json["patient"]["name"] is None
+    assert look(a=[pen.patient(name=None)]).json["patient"]["name"] is None
+
+
+def test_a_number_that_is_none_is_no_test_number(pen: Any, look: Any) -> None:
+    shown = look(a=[pen.patient(identifier=[{"system": SYSTEM, "value": "900010008"}])]).json["patient"]
+    assert (shown["bsn"], shown["test"]) == ("900010008", False)
+
+
+DISAGREE: dict[str, tuple[dict[str, Any], str]] = {
+    "number": ({"identifier": [OTHER["identifier"]]}, "BSN"),
+    "birth date": ({"birthDate": "1942-05-09"}, "geboortedatum"),
+}
+
+
+@pytest.mark.parametrize("what", DISAGREE)
+def test_offline_it_is_said_what_disagrees_and_where(pen: Any, tell: Any, what: str) -> None:
+    change, words = DISAGREE[what]
+    one, other = pen.patient(), pen.patient("q", **change)
+    two = merge([tell("huis", [one]), tell("zorg", [other])], (), now=pen.NOW, asked=None)
+    within = merge([tell("zorg", [one, other])], (), now=pen.NOW, asked=None)
+    assert isinstance(two, PatientsDisagree)
+    assert isinstance(within, PatientsDisagree)
+    assert two.text == f"Persoonsgegevens komen niet overeen: {words} in de bronnen huis en zorg"
+    assert within.text == f"Persoonsgegevens komen niet overeen: {words} in bron zorg"
+    assert (two.sources, within.sources) == (("huis", "zorg"), ("zorg",))
+
+
+def test_who_it_is_is_never_printed() -> None:
+    assert repr(Who(frozenset({"900010009"}), frozenset({"1941-05-09"}), "Toos van den Akker")) == "Who(*)"
