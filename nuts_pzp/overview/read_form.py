@@ -22,6 +22,7 @@ from .codes import (
     TREATMENTS,
     UNCLEAR,
     YES_NO,
+    normal,
     quoted,
 )
 from .dates import over_a_year_apart, read_date
@@ -34,7 +35,7 @@ from .read_action import ICD_YES
 from .read_consent import treatment_keys, treatment_said
 from .read_observation import coded, free_text, with_words, without_information
 from .read_people import capacity_said
-from .records import Dates, Frame, Record, business_ids, open_record
+from .records import Dates, Frame, Record, business_ids, codes_in, open_record
 from .statements import Said, Statement
 from .structures import Coding, Concept, Question, QuestionnaireResponse
 
@@ -111,10 +112,13 @@ def _says(record: Record, key: str, said: Said, comment: str = "", label: str = 
 
 
 def _decisions(record: Record, key: str, answers: Answers, links: tuple[str, str, str], label: str) -> list[Statement]:
-    """One statement per decision given: a question answered twice is a contradiction, and is shown as one."""
+    """One statement per decision given: a question answered twice is a contradiction, and is shown as one.
+
+    A specification without a choice is a decision as well.
+    """
     question, specification, comment = links
     texts, statements = answers.text(specification), []
-    for coding in answers.codings(question):
+    for coding in answers.codings(question) or ([Coding()] if texts else []):
         statement = _says(record, key, _decided(coding, texts), answers.text(comment), label)
         if texts and coding.code in _DECISIONS:
             marks = (*statement.attention, attention("TYPE_AND_SPECIFICATION", record.held.ref))
@@ -133,7 +137,7 @@ def _decided(coding: Coding, texts: str) -> Said:
     if code in _DECISIONS:
         return treatment_said(_DECISIONS[code], "")
     display = coding.display or ""
-    return without_information(coding) or Said("text", code, quoted(code, display), f"besluit|{code}|{display}")
+    return without_information(coding) or Said("text", code, quoted(code, display), f"besluit|{code}|{normal(display)}")
 
 
 def _treatments(record: Record, answers: Answers, questions: list[Question] | None) -> Iterator[Statement]:
@@ -151,9 +155,10 @@ def _others(record: Record, group: Answers, fallback: str) -> Iterator[Statement
     for number in range(max(len(named), len(decisions))):
         concept = named[number] if number < len(named) else Concept()
         coding = decisions[number] if number < len(decisions) else None
-        if coding is None and not concept.text:
+        if coding is None and not concept.text and not codes_in((concept,)) - {"OTH"}:
             continue
-        said = _decided(coding, group.text("1403")) if coding else treatment_said(None, "")
+        texts = group.text("1403")
+        said = _decided(coding, texts) if coding else treatment_said(None, texts)
         for key, label in treatment_keys([concept], f"{fallback}.{number}").items():
             yield _says(record, key, said, group.text("1404"), label)
 

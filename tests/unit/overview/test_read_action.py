@@ -145,3 +145,65 @@ def test_a_communication_about_something_else_is_unmapped(pen: Any, look: Any) -
     seen = look(a=[other])
     assert seen[INFORM]["state"] == "not-recorded"
     assert len(seen.json["unmapped"]) == 1
+
+
+def test_a_device_that_is_only_named_is_told_in_those_words(look: Any) -> None:
+    seen = look(
+        a=[_use(device={"reference": "Device/gone", "display": " ICD (links) "}, note=[{"text": "Kwartaalcontrole"}])]
+    )
+    assert seen[ICD]["comment"] == '"ICD (links)"; Kwartaalcontrole'
+
+
+@pytest.mark.parametrize(
+    ("display", "known"),
+    [
+        ("Implanteerbare  Cardioverter-Defibrillator", True),
+        ("pacemaker(ICD)rechts", True),
+        ("icd", True),
+        ("LCD-scherm", False),
+        ("ICDx", False),
+        (None, False),
+    ],
+)
+def test_which_names_are_those_of_an_icd(look: Any, display: str | None, known: bool) -> None:
+    device = {"reference": "Device/gone", **({"display": display} if display else {})}
+    assert look(a=[_use(device=device)])[ICD]["state"] == ("current" if known else "not-recorded")
+
+
+def test_a_use_without_a_device_is_unmapped(look: Any) -> None:
+    seen = look(a=[_use(device=None)])
+    assert [(one["type"], one["reason"]) for one in seen.json["unmapped"]] == [("DeviceUseStatement", "not-recognized")]
+
+
+@pytest.mark.parametrize("where", ["device", "both"])
+def test_an_unknown_modifier_of_the_device_counts_for_its_use(pen: Any, look: Any, where: str) -> None:
+    odd = {"modifierExtension": [{"url": "https://x.example/uitgezet"}]}
+    seen = look(a=[{**_device(pen), **odd}, _use(**(odd if where == "both" else {}))])
+    assert seen[ICD]["display"] == "Niet te interpreteren"
+    assert seen.codes(ICD) == ["UNKNOWN_MODIFIER"]
+
+
+@pytest.mark.parametrize(
+    ("change", "known"),
+    [
+        ({"topic": None, "reasonCode": "713603004"}, True),
+        ({"topic": None, "reasonCode": "371530004"}, False),
+        ({"topic": None, "reasonCode": None}, False),
+        ({"topic": None, "category": "223449006"}, True),
+        ({"topic": "371530004", "reasonCode": "713603004"}, False),
+    ],
+)
+def test_what_makes_a_communication_one_of_ours(
+    pen: Any, look: Any, change: dict[str, str | None], known: bool
+) -> None:
+    more = {name: pen.coded(code) if code else None for name, code in change.items()}
+    more |= {name: [more[name]] for name in ("reasonCode", "category") if more.get(name)}
+    seen = look(a=[_told("Communication", pen, **more)])
+    assert seen[INFORM]["state"] == ("current" if known else "not-recorded")
+    assert len(seen.json["unmapped"]) == (0 if known else 1)
+
+
+def test_what_is_noted_with_a_communication_is_shown(pen: Any, look: Any) -> None:
+    assert look(a=[_told("Communication", pen, note=[{"text": "Aan de keukentafel"}])])[INFORM]["comment"] == (
+        "Aan de keukentafel"
+    )

@@ -45,7 +45,8 @@ def test_each_treatment_with_specification_under_the_answer(
 )
 def test_each_decision_code(pen: Any, look: Any, code: str, kind: str, display: str) -> None:
     value = look(vvt=[pen.form(DATE, pen.choice("1386", code))])[CPR]["value"]
-    assert (value["kind"], value["display"]) == (kind, display)
+    shown = kind if kind in ("permit", "deny", "conditional") else code
+    assert value == {"kind": kind, "code": shown, "display": display}
 
 
 def test_a_specification_beside_item_item_is_read_too(pen: Any, look: Any) -> None:
@@ -56,7 +57,39 @@ def test_a_specification_beside_item_item_is_read_too(pen: Any, look: Any) -> No
 def test_a_specification_overrules_the_choice_in_a_form_too(pen: Any, look: Any) -> None:
     seen = look(vvt=[pen.form(DATE, pen.choice("1386", "0", pen.words("1001", "Mits zij het zelf vraagt")))])
     assert seen[CPR]["value"]["kind"] == "conditional"
-    assert "TYPE_AND_SPECIFICATION" in seen.codes(CPR)
+    [mark] = seen[CPR]["attention"]
+    assert (mark["code"], mark["refs"]) == (
+        "TYPE_AND_SPECIFICATION", ["https://vvt.example/fhir/QuestionnaireResponse/f"],
+    )  # fmt: skip
+
+
+def test_a_specification_without_a_choice_is_a_decision_as_well(pen: Any, look: Any) -> None:
+    seen = look(vvt=[pen.form(DATE, {"linkId": "1386", "item": [pen.words("1001", "Alleen thuis")]})])
+    assert (seen[CPR]["display"], seen.codes(CPR)) == ("Anders, namelijk: Alleen thuis", [])
+
+
+@pytest.mark.parametrize(
+    ("coding", "value"),
+    [
+        ({"code": "7", "display": "Misschien"}, {"kind": "text", "code": "7", "display": '"Misschien" (7)'}),
+        ({"code": "7"}, {"kind": "text", "code": "7", "display": "onbekende code (7)"}),
+        ({"display": "Misschien"}, {"kind": "text", "code": None, "display": '"Misschien"'}),
+    ],
+)
+def test_a_decision_that_is_not_known_is_shown_in_the_source_s_words(
+    pen: Any, look: Any, coding: dict[str, str], value: dict[str, Any]
+) -> None:
+    form = pen.form(DATE, {"linkId": "1386", "answer": [{"valueCoding": coding}]})
+    assert look(vvt=[form])[CPR]["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("code", "display", "state"),
+    [("7", "misschien ", "current"), ("8", "Misschien", "conflict"), ("7", "Liever niet", "conflict")],
+)
+def test_decisions_that_are_not_known_are_compared(pen: Any, look: Any, code: str, display: str, state: str) -> None:
+    one, other = pen.choice("1386", "7", display="Misschien"), pen.choice("1386", code, display=display)
+    assert look(a=[pen.form(DATE, one)], b=[pen.form(DATE, other)])[CPR]["state"] == state
 
 
 @pytest.mark.parametrize("text", ["Niet besproken", "onbekend"])
@@ -70,32 +103,29 @@ def test_a_question_answered_twice_is_a_contradiction(pen: Any, look: Any) -> No
     assert seen[CPR]["state"] == "conflict"
 
 
-def test_other_treatments_repeat_with_their_own_decision(pen: Any, look: Any) -> None:
-    def group(text: str, code: str, why: str) -> dict[str, Any]:
-        return pen.group("1421", pen.words("1422", text), pen.choice("1402", code, pen.words("1404", why)))
-
-    seen = look(
-        vvt=[pen.form(DATE, pen.group("83", group("Dialyse", "2", "Te zwaar"), group("Chemokuur", "0", "Mag")))]
-    )
-    assert seen["treatment:other:dialyse"]["value"]["kind"] == "deny"
-    assert seen["treatment:other:dialyse"]["comment"] == "Te zwaar"
-    assert seen["treatment:other:chemokuur"]["value"]["kind"] == "permit"
-
-
-def test_another_treatment_that_is_not_named_is_shown_all_the_same(pen: Any, look: Any) -> None:
-    coding = {"linkId": "1422", "answer": [{"valueCoding": {"system": pen.NULL, "code": "OTH", "display": "Other"}}]}
-    seen = look(vvt=[pen.form(DATE, pen.group("1421", coding, pen.choice("1402", "2")))])
-    found = [item for key, item in seen.items.items() if key.startswith("treatment:other:#")]
-    assert [(item["label"], item["value"]["kind"]) for item in found] == [
-        ("Overige behandeling (niet genoemd welke)", "deny")
-    ]
-
-
 @pytest.mark.parametrize(("code", "display"), [("373066001", "Ja"), ("373067005", "Nee"), ("UNK", "Nog onbekend")])
 def test_the_icd_question(pen: Any, look: Any, code: str, display: str) -> None:
     nested = (pen.choice("1008", "ICD", display="ICD"), pen.words("1009", "Uit 2018"))
     item = look(vvt=[pen.form(DATE, pen.choice("1006", code, *nested))])["icd:present"]
-    assert (item["value"]["display"], item["comment"]) == (display, "ICD; Uit 2018")
+    assert item["value"] == {"kind": item["value"]["kind"], "code": code, "display": display}
+    assert item["comment"] == "ICD; Uit 2018"
+
+
+@pytest.mark.parametrize(
+    ("kind", "comment"),
+    [({"code": "72506001"}, "72506001"), ({"display": "Tweekamer"}, "Tweekamer"), (None, None)],
+)
+def test_the_kind_of_the_icd_in_whatever_words_there_are(
+    pen: Any, look: Any, kind: dict[str, str] | None, comment: str | None
+) -> None:
+    nested = [{"linkId": "1008", "answer": [{"valueCoding": kind}]}] if kind else []
+    assert look(vvt=[pen.form(DATE, pen.choice("1006", "373066001", *nested))])["icd:present"]["comment"] == comment
+
+
+def test_an_icd_that_may_be_there_does_not_contradict_switching_it_off(pen: Any, look: Any) -> None:
+    switched = pen.treatment("permit", "2025-01-01", code="400231000146108")
+    for code, checks in (("UNK", []), ("373067005", ["X5"])):
+        assert look(vvt=[pen.form(DATE, pen.choice("1006", code))], zh=[switched]).checks() == checks
 
 
 @pytest.mark.parametrize(
@@ -137,13 +167,21 @@ def test_the_beta3_goal_code_is_the_rc2_goal(pen: Any, look: Any) -> None:
     ],
 )
 def test_coded_questions(pen: Any, look: Any, answer: tuple[str, str], key: str, display: str) -> None:
-    assert look(vvt=[pen.form(DATE, pen.choice(*answer))])[key]["value"]["display"] == display
+    item = look(vvt=[pen.form(DATE, pen.choice(*answer))])[key]
+    assert (item["value"]["display"], item["comment"]) == (display, None)
+
+
+def test_elsewhere_is_explained_by_what_is_written_with_it(pen: Any, look: Any) -> None:
+    form = pen.form(DATE, pen.choice("1191", "OTH", pen.words("1192", "In de caravan")))
+    item = look(vvt=[form])["obs:395091006"]
+    assert (item["display"], item["specification"]) == ("Anders: In de caravan", "In de caravan")
 
 
 @pytest.mark.parametrize(("question", "key"), [("1190", "obs:153851000146100"), ("1196", "obs:247751003")])
 def test_free_texts(pen: Any, look: Any, question: str, key: str) -> None:
     item = look(vvt=[pen.form(DATE, pen.words(question, "Muziek tot het laatst."))])[key]
     assert (item["value"]["kind"], item["value"]["display"]) == ("text", "Muziek tot het laatst.")
+    assert item["comment"] is None
 
 
 @pytest.mark.parametrize(
@@ -236,6 +274,24 @@ def test_a_birth_date_on_the_form_that_differs_is_said(pen: Any, look: Any) -> N
 
     assert "FORM_BIRTH_DATE_DIFFERS" in look(vvt=[pen.patient(), form("1951-05-09")]).codes(CPR)
     assert look(vvt=[pen.patient(), form("1941-05-08T23:00:00Z")]).codes(CPR) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "known"), [(("963", "1386"), True), (("963",), False), (("1386",), False), ((), False)]
+)
+def test_a_nameless_form_is_known_by_its_date_and_a_decision(
+    pen: Any, look: Any, asked: tuple[str, ...], known: bool
+) -> None:
+    questions = {"963": {"linkId": "963", "answer": [{"valueDateTime": DATE}]}, "1386": pen.choice("1386", "2")}
+    form = pen.form(None, *[questions[link] for link in asked], pen.words("1196", "Rust."), questionnaire=None)
+    seen = look(vvt=[form])
+    assert (seen["obs:247751003"]["state"] == "current") is known
+    assert (seen.json["unmapped"] == []) is known
+
+
+def test_a_function_without_words_is_left_out(pen: Any, look: Any) -> None:
+    form = pen.form(DATE, pen.words("968", "Ilse"), pen.choice("1405", "01.015"), pen.choice("1386", "2"))
+    assert look(vvt=[form])[CPR]["author"] == "Ilse"
 
 
 def test_the_form_names_who_held_the_talk(pen: Any, look: Any) -> None:

@@ -1,0 +1,91 @@
+"""Treatments in own words on the form, each paired with its decision (spec 1.2, questions 1422, 1402, 1404)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DATE = "2025-04-02T15:30:00+02:00"
+
+
+def test_other_treatments_repeat_with_their_own_decision(pen: Any, look: Any) -> None:
+    def group(text: str, code: str, why: str) -> dict[str, Any]:
+        return pen.group("1421", pen.words("1422", text), pen.choice("1402", code, pen.words("1404", why)))
+
+    seen = look(
+        vvt=[pen.form(DATE, pen.group("83", group("Dialyse", "2", "Te zwaar"), group("Chemokuur", "0", "Mag")))]
+    )
+    assert seen["treatment:other:dialyse"]["value"]["kind"] == "deny"
+    assert seen["treatment:other:dialyse"]["comment"] == "Te zwaar"
+    assert seen["treatment:other:chemokuur"]["value"]["kind"] == "permit"
+
+
+def test_another_treatment_that_is_not_named_is_shown_all_the_same(pen: Any, look: Any) -> None:
+    coding = {"linkId": "1422", "answer": [{"valueCoding": {"system": pen.NULL, "code": "OTH", "display": "Other"}}]}
+    seen = look(vvt=[pen.form(DATE, pen.group("1421", coding, pen.choice("1402", "2")))])
+    found = [item for key, item in seen.items.items() if key.startswith("treatment:other:#")]
+    assert [(item["label"], item["value"]["kind"]) for item in found] == [
+        ("Overige behandeling (niet genoemd welke)", "deny")
+    ]
+
+
+def _group(pen: Any, named: list[dict[str, Any]], decisions: list[str], *more: dict[str, Any]) -> dict[str, Any]:
+    decided = {"linkId": "1402", "answer": [{"valueCoding": {"code": code}} for code in decisions]}
+    found: dict[str, Any] = pen.group("1421", {"linkId": "1422", "answer": named}, decided, *more)
+    return found
+
+
+def _shown(seen: Any) -> dict[str, tuple[str, str]]:
+    """Label and display of what is no fixed item."""
+    fixed = "treatment:other"
+    return {
+        key: (item["label"], item["display"]) for key, item in seen.items.items()
+        if key.startswith("treatment:") and key != fixed and item["state"] == "current"
+    }  # fmt: skip
+
+
+def test_names_and_decisions_of_one_group_are_paired_in_their_order(pen: Any, look: Any) -> None:
+    named = [{"valueString": " Dialyse "}, {"valueString": "Pleisters"}, {"valueString": "Zalf"}]
+    assert _shown(look(vvt=[pen.form(DATE, _group(pen, named, ["2", "0"]))])) == {
+        "treatment:other:dialyse": ("Overige behandeling: Dialyse", "Niet uitvoeren"),
+        "treatment:other:pleisters": ("Overige behandeling: Pleisters", "Wel uitvoeren"),
+        "treatment:other:zalf": ("Overige behandeling: Zalf", "Geen besluit vastgelegd"),
+    }
+
+
+def test_a_decision_without_a_name_is_an_item_of_its_place_on_the_form(pen: Any, look: Any) -> None:
+    groups = [_group(pen, [{"valueString": "Dialyse"}], ["2", "0"]), pen.group("1421", pen.choice("1402", "2"))]
+    assert _shown(look(vvt=[pen.form(DATE, *groups)])) == {
+        "treatment:other:dialyse": ("Overige behandeling: Dialyse", "Niet uitvoeren"),
+        "treatment:other:#vvt/f.0.1": ("Overige behandeling (niet genoemd welke)", "Wel uitvoeren"),
+        "treatment:other:#vvt/f.1.0": ("Overige behandeling (niet genoemd welke)", "Niet uitvoeren"),
+    }
+
+
+def test_a_treatment_may_be_named_by_its_code(pen: Any, look: Any) -> None:
+    named = [{"valueCoding": {"code": code}} for code in ("229912004", "89666000", "18949003")]
+    assert _shown(look(vvt=[pen.form(DATE, _group(pen, named, ["2", "2"]))])) == {
+        "treatment:other:toedienen van enterale voeding": (
+            "Overige behandeling: toedienen van enterale voeding", "Niet uitvoeren",
+        ),
+        "treatment:89666000": ("Reanimatie (cardiopulmonale resuscitatie)", "Niet uitvoeren"),
+        "treatment:other:18949003": ("Overige behandeling: onbekende code (18949003)", "Geen besluit vastgelegd"),
+    }  # fmt: skip
+
+
+def test_what_names_nothing_and_decides_nothing_is_passed_over(pen: Any, look: Any) -> None:
+    named = [
+        {"valueString": "Dialyse"},
+        {"valueString": "  "},
+        {"valueCoding": {"code": "OTH"}},
+        {"valueString": "Zalf"},
+    ]
+    assert list(_shown(look(vvt=[pen.form(DATE, _group(pen, named, []))]))) == [
+        "treatment:other:dialyse", "treatment:other:zalf",
+    ]  # fmt: skip
+
+
+def test_a_specification_is_that_of_the_treatment_with_a_choice_or_without(pen: Any, look: Any) -> None:
+    for decisions in (["1"], []):
+        group = _group(pen, [{"valueString": "Dialyse"}], decisions, pen.words("1403", "Hooguit een maand"))
+        item = look(vvt=[pen.form(DATE, group)])["treatment:other:dialyse"]
+        assert item["display"] == "Anders, namelijk: Hooguit een maand"
