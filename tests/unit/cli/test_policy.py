@@ -93,7 +93,7 @@ def test_our_own_policy_passes_its_tests(run: CliRunner) -> None:
     statement, *tests, last = result.stdout.splitlines()
     assert statement == "PASS  capability.json is a FHIR R4 CapabilityStatement"
     assert all(line.startswith("PASS  pzp_test.test_") for line in tests)
-    assert last.startswith("pzp 1.0.0 ")
+    assert last.startswith("pzp 1.0.1 ")
     assert last.endswith(f": {len(tests) + 1} passed, 0 failed")
 
 
