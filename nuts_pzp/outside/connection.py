@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -36,11 +37,25 @@ class Connection(asyncio.BufferedProtocol):
         self._calls = 0
         self._odd = False
         self._buffer = memoryview(bytearray(_BUFFER))
+        self._unread: select.poll | None = None
 
     @property
     def usable(self) -> bool:
         """True while nobody closes it."""
         return self._transport is not None and not self._odd and not self._transport.is_closing()
+
+    @property
+    def quiet(self) -> bool:
+        """True while it is usable and nothing has come in that the loop has not read yet.
+
+        To be seen before it carries another call: what is there already would be taken for the answer to that call.
+        """
+        if self._transport is None or not self.usable:
+            return False
+        if self._unread is None:
+            self._unread = select.poll()
+            self._unread.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not self._unread.poll(0)
 
     async def ask(self, request: bytes, answer: Answer, deadline: float) -> Heard | Trouble:
         """Send a request whole and wait for its answer until `deadline`, by the loop's clock.

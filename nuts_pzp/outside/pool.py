@@ -49,7 +49,7 @@ class Pool:
         while kept:
             connection = kept.pop()
             since = self._since.pop(connection)
-            if connection.usable and self.loop.time() - since < _IDLE:
+            if self.loop.time() - since < _IDLE and connection.quiet:
                 return connection
             connection.abort()
             self._vacate()
@@ -60,7 +60,7 @@ class Pool:
         try:
             async with asyncio.timeout_at(deadline):
                 given = await self._place(origin)
-                if given is not None and (fresh or not given.usable):
+                if given is not None and (fresh or not given.quiet):
                     given.abort()
                     given = None
                 return given or await self._connect(origin)

@@ -61,7 +61,7 @@ async def test_another_role_table_is_refused(policy: Any, opa: Any, asking: Any)
 
 
 async def test_health_says_whether_the_policy_is_still_there(policy: Any, opa: Any) -> None:
-    assert str(await policy.health()).startswith("pzp 1.0.0 ")
+    assert str(await policy.health()).startswith("pzp 1.0.1 ")
     opa.raw = []
     assert isinstance(await policy.health(), Deny)
 

@@ -94,7 +94,7 @@ async def test_the_first_policy_is_accounted_for_with_its_hash_and_scopes(place:
     digest = load(place.policy).digest
     assert place.digests == {"pzp": digest}
     assert place.activated == [{"policy": "pzp", "bundle_sha256": digest, "scopes": "pzp-gf"}]
-    assert await place.says("meerwijck: policy.pzp") == (True, f"pzp 1.0.0 {digest[:12]}")
+    assert await place.says("meerwijck: policy.pzp") == (True, f"pzp 1.0.1 {digest[:12]}")
 
 
 async def test_a_changed_bundle_takes_over_and_is_accounted_for_before_it_decides(place: Site) -> None:

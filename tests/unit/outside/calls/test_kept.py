@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -289,3 +290,16 @@ async def test_closing_breaks_what_is_under_way_and_leaves_nothing_open(host: An
     for visit in there.visits:
         await asyncio.wait_for(visit.hung_up.wait(), 5)
     assert isinstance(await here.call("GET", there.url("/ok")), Heard)
+
+
+async def test_what_came_in_before_a_call_is_no_answer_to_it(host: Any, line: Any) -> None:
+    """Another patient's answer would be told as this one's."""
+    there, here = await host(polite), line()
+    assert isinstance(await here.call("GET", there.url("/1")), Heard)
+    [visit] = there.visits
+    stray = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray"
+    os.write(visit.writer.get_extra_info("socket").fileno(), stray)  # the caller's loop has no time to read it
+    heard = await here.call("GET", there.url("/2"))
+    assert isinstance(heard, Heard)
+    assert heard.body == b"ok"
+    assert len(there.visits) == 2
