@@ -6,6 +6,7 @@ Trusts minimization: what comes in may leave. What cannot be said in XML does no
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from ..fhir.version import Speech
 from ..fhir.xml import Unwritable, to_xml
@@ -17,6 +18,9 @@ from .minimize import Minimized
 _AT_ONCE = 64 * 1024
 """Bytes; a longer one is written in a thread, for others wait meanwhile."""
 
+_long = ThreadPoolExecutor(1, "fhir-xml")
+"""One long answer at a time: one of 8 MiB takes a second of the processor, and a few hundred MiB at worst."""
+
 
 async def as_xml(content: Outcome[Minimized], spoken: Speech) -> Outcome[Minimized]:
     """Return the content in XML, a Stop as it is; Unavailable SOURCE_NOT_XML for what XML cannot say."""
@@ -26,7 +30,7 @@ async def as_xml(content: Outcome[Minimized], spoken: Speech) -> Outcome[Minimiz
         if len(content.body) <= _AT_ONCE:
             body = to_xml(content.body, spoken)
         else:
-            body = await asyncio.to_thread(to_xml, content.body, spoken)
+            body = await asyncio.get_running_loop().run_in_executor(_long, to_xml, content.body, spoken)
     except Unwritable as flaw:
         return Unavailable(Reason.SOURCE_NOT_XML, detail=str(flaw))
     return replace(content, body=body, form="xml")

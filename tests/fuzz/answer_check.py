@@ -1,18 +1,22 @@
 """Fuzz target: the check of the own server's answer. `make fuzz` runs it; `test_nobody_else.py` runs its seeds.
 
 Whatever the server says: what leaves holds nothing outside the decision's patient, by a reading of its own that keeps
-repeated keys; otherwise it is one of two stops that are documented.
+repeated keys; otherwise it is one of two stops that are documented. In XML it is the same, or nothing.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Container, Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 from nuts_pzp.disclose.addresses import Outside
 from nuts_pzp.disclose.minimize import Minimized, minimize
 from nuts_pzp.exchange import Access, Caller
 from nuts_pzp.fhir.request import FhirRequest
+from nuts_pzp.fhir.xml import Unwritable, to_xml
+from nuts_pzp.fhir.xml.elements import definitions
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.identity import BSN_SYSTEM, Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
 from nuts_pzp.outcome import Deny, Stop, Unavailable
@@ -36,6 +40,7 @@ REQUESTS = (
 )
 STOPS = {Reason.SOURCE_OTHER_PATIENT: Deny, Reason.SOURCE_BROKEN: Unavailable}
 _OURS = {f"{base}Patient/p1" for base in ("", f"{BASE}/", f"{INSIDE}/")}
+_FHIR = "{http://hl7.org/fhir}"
 Pairs = list[tuple[str, Any]]
 
 
@@ -54,6 +59,7 @@ def one_input(data: bytes) -> None:
         return
     assert isinstance(found, Minimized)
     holds_nobody_else(found.body, request)
+    says_the_same_in_xml(found.body)
 
 
 def holds_nobody_else(body: bytes, request: FhirRequest) -> None:
@@ -67,6 +73,29 @@ def holds_nobody_else(body: bytes, request: FhirRequest) -> None:
             modes = [mode for search in _all(entry, "search") for mode in _all(search or [], "mode")]
             for resource in _all(entry, "resource"):
                 _ours(resource, request, match=modes == ["match"])
+
+
+def says_the_same_in_xml(body: bytes) -> None:
+    """What leaves in XML is a document with the resources that JSON has, in their order; or nothing leaves."""
+    try:
+        document = to_xml(body, "r4")
+    except Unwritable:
+        return
+    names = [element.tag.removeprefix(_FHIR) for element in ElementTree.fromstring(document).iter()]
+    known = definitions("r4").resources
+    assert [name for name in names if name in known] == list(_types(json.loads(body), known))
+
+
+def _types(value: Any, known: Container[str]) -> Iterator[str]:
+    """The types of the resources in JSON, in the order of XML: a resource's own type, what it contains, the rest."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _types(one, known)
+    elif isinstance(value, dict):
+        if value.get("resourceType") in known:
+            yield value["resourceType"]
+        for name in sorted(value, key=lambda name: name != "contained"):
+            yield from _types(value[name], known)
 
 
 def _all(pairs: Pairs, name: str) -> list[Any]:

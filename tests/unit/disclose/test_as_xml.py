@@ -88,6 +88,17 @@ async def test_what_xml_cannot_say_is_no_answer_at_all(more: dict[str, Any], hol
     assert disclosed.stop == content
 
 
+async def test_a_holder_in_stu3_writes_what_stu3_defines(holder: Any, fakes: Any) -> None:
+    holder.policy.capability = replace(fakes.CAPABILITY, version="stu3")
+    old = fakes.consent("c1", "Patient/p1", **{"except": [{"type": "deny"}], "period": {"start": "2022"}})
+    holder.records.answers["Consent"] = fakes.answer(fakes.searchset(old))
+    plain, content, _ = await both(holder, get("patient=Patient/p1", XML))
+    assert read(content.body, "stu3") == json_of(plain.body)
+    holder.policy.capability = fakes.CAPABILITY
+    _, content, _ = await both(holder, get("patient=Patient/p1", XML))
+    assert content.reason is Reason.SOURCE_NOT_XML
+
+
 async def test_a_long_answer_is_written_in_a_thread(holder: Any, fakes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
 
