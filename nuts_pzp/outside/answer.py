@@ -137,9 +137,9 @@ class Answer:
         if coding is not None and (coding.lower() != "chunked" or version == "1.0"):
             raise _Refused
         if status < 200:
-            if status == 101 or coding is not None or length is not None:
+            if coding is not None or length is not None:
                 raise _Refused
-            return
+            return  # 101 never comes so far: the parser ends at it
         if self._headers.get("content-encoding", "identity").lower() != "identity":
             raise _Refused
         if length is not None and int(length) > self._limit:

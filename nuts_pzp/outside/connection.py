@@ -60,22 +60,18 @@ class Connection(asyncio.BufferedProtocol):
     async def ask(self, request: bytes, answer: Answer, deadline: float) -> Heard | Trouble:
         """Send a request whole and wait for its answer until `deadline`, by the loop's clock.
 
-        Cancelling closes the connection at once.
+        Whatever else than a complete answer ends this, the connection is not `reusable` then: close it.
         """
         self._calls += 1
         self.reusable = False
         transport = self._transport
         if transport is None or not self.usable:
-            self.stale = self._calls > 1
-            return Trouble.BROKEN
+            return Trouble.BROKEN  # it spoke, or closed, as soon as it stood
         self._answer, self._waiting = answer, self._loop.create_future()
         timer = self._loop.call_at(deadline, self._tell, Trouble.TIMEOUT)
         try:
             transport.write(request)
             heard = await self._waiting
-        except BaseException:
-            self.abort()
-            raise
         finally:
             timer.cancel()
             self._answer = self._waiting = None

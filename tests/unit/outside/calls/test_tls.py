@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.outside import Heard, TlsFiles, Trouble
+from nuts_pzp.outside import Heard, Outbound, TlsFiles, Trouble
 from nuts_pzp.sandbox.authority import Authority
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -67,6 +67,23 @@ async def test_a_trusted_host_is_heard_and_its_connection_kept(
     assert len(there.visits) == 2
     assert names == ["localhost", None]
     assert there.requests[0].startswith(f"GET / HTTP/1.1\r\nHost: localhost:{there.port}\r\n".encode())
+
+
+class Told(Outbound):
+    """Finds every name here."""
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...] | Trouble:
+        return ("127.0.0.1",)
+
+
+async def test_a_name_with_a_dot_behind_it_is_the_name_without(host: Any, line: Any, authority: Authority) -> None:
+    context = serving(authority, "a.example")
+    names: list[str | None] = []
+    context.sni_callback = lambda _, name, __: names.append(name)  # type: ignore[assignment]
+    there, here = await host(polite, context), line(trusting(authority), outbound=Told())
+    assert isinstance(await here.call("GET", there.url("/", "https", "a.example.")), Heard)
+    assert names == ["a.example"]
+    assert f"\r\nHost: a.example:{there.port}\r\n".encode() in there.requests[0]
 
 
 @pytest.mark.parametrize("which", ["other roots", "another name", "another address", "expired", "not TLS"])
