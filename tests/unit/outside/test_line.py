@@ -49,14 +49,18 @@ def test_a_line_serves_one_loop_after_another() -> None:
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         writer.close()
 
+    pools = []
+
     async def once() -> None:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             assert isinstance(await line.call("GET", f"http://127.0.0.1:{port}/"), Heard)
             assert line._pool is not None
+            pools.append(line._pool)
             for connection in line._pool._all:  # what a command that ends leaves to the end of its loop
                 connection.abort()
             await asyncio.sleep(0.01)
 
     asyncio.run(once())
     asyncio.run(once())
+    assert pools[0] is not pools[1]

@@ -217,6 +217,13 @@ async def test_a_path_never_changes_the_origin(door: Any, peer: Any, path: str) 
     assert there.heads == []
 
 
+async def test_a_path_never_adds_a_port_or_a_domain(door: Any, peer: Any) -> None:
+    there = await door()
+    for path in (f":{there.port}/", ".1/", "0/"):
+        assert await peer("http://127.0.0.1").send("GET", path) is Trouble.ADDRESS
+    assert there.heads == []
+
+
 async def test_cancelling_closes_the_connection(door: Any, peer: Any) -> None:
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert await reader.read(1) == b""

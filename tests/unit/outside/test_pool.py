@@ -27,6 +27,10 @@ class Still(Connection):
     def usable(self) -> bool:
         return self.open
 
+    @property
+    def quiet(self) -> bool:
+        return self.open
+
     def abort(self) -> None:
         if self.open:
             self.open = False

@@ -186,8 +186,13 @@ async def test_cancelling_closes_at_once_whatever_is_waited_for(host: Any, line:
 @pytest.mark.parametrize("within", [0, -1.0, 0.0])
 async def test_no_time_is_no_call(host: Any, line: Any, within: float) -> None:
     there = await host(polite)
-    assert await line().call("GET", there.url(), within=within) is Trouble.TIMEOUT
+    here = line()
+    assert await here.call("GET", there.url(), within=within) is Trouble.TIMEOUT
     assert there.visits == []
+    assert isinstance(await here.call("GET", there.url("/kept")), Heard)
+    assert await here.call("GET", there.url("/late"), within=within) is Trouble.TIMEOUT
+    assert isinstance(await here.call("GET", there.url("/kept")), Heard)
+    assert [request.split()[1] for request in there.requests] == [b"/kept", b"/kept"]
 
 
 async def test_a_late_answer_is_not_that_of_the_next_call(host: Any, line: Any) -> None:
