@@ -14,13 +14,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ..accounted import Addressed, Receipt
-from ..exchange import Answer, Inquiry, Source
+from ..exchange import Answer, Source
 from ..forwarding.turns import Turn
 from ..house import Consulting
 from ..outcome import Gap, Gathered, Unavailable
 from ..reasons import Reason
 from .harvest import Harvest
-from .visit import visit
+from .visit import Errand, visit
 
 T = TypeVar("T")
 
@@ -39,9 +39,10 @@ async def answers(
     """
     event = addressed.event
     seconds = max(0.0, min(house.source_deadline, event.inquiry.deadline, until - time.monotonic()))
+    errand = Errand.to(len(event.sources), event.inquiry, event.attempt.trace)
 
     async def one(source: Source) -> T:
-        return await account(await _asked(house, source, event.inquiry, seconds, event.attempt.trace))
+        return await account(await _asked(house, source, errand, seconds))
 
     tasks = [asyncio.create_task(one(source)) for source in event.sources]
     try:
@@ -53,7 +54,7 @@ async def answers(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _asked(house: Consulting, source: Source, inquiry: Inquiry, seconds: float, trace: str) -> Answer:
+async def _asked(house: Consulting, source: Source, errand: Errand, seconds: float) -> Answer:
     """Visit one source, unless it was away the last times; at its deadline keep what it gave."""
     turn = house.turns.at(OWN if source.own else source.base)
     if not turn.breaker.admits():
@@ -62,7 +63,7 @@ async def _asked(house: Consulting, source: Source, inquiry: Inquiry, seconds: f
     harvest = Harvest(source.base)
     try:
         async with asyncio.timeout(seconds):
-            await visit(house, source, inquiry, harvest, turn, trace)
+            await visit(house, source, errand, harvest, turn)
     except TimeoutError:
         harvest.late()
     except asyncio.CancelledError:

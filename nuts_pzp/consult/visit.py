@@ -29,6 +29,9 @@ PAGES = 20
 AT_ONCE = 9
 """Requests of one visit at the same time: every query about one patient (ADR 0097)."""
 
+ALTOGETHER = 300
+"""Requests of one consultation at the same time; where very many sources are asked, each gets some less."""
+
 LISTEN = 2.0
 """Seconds that a source has to say which FHIR version it speaks, once an hour, when it knows the patient."""
 
@@ -46,6 +49,20 @@ RECORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Errand:
+    """What every source of a consultation is asked, with which traceparent, and how many requests at the same time."""
+
+    inquiry: Inquiry
+    trace: str
+    at_once: int
+
+    @classmethod
+    def to(cls, sources: int, inquiry: Inquiry, trace: str) -> Errand:
+        """Return the errand to so many sources."""
+        return cls(inquiry, trace, min(AT_ONCE, ALTOGETHER // max(1, sources)))
+
+
+@dataclass(frozen=True, slots=True)
 class _Traced:
     """A signer that also sends the traceparent."""
 
@@ -59,13 +76,14 @@ class _Traced:
         return {**headers, "traceparent": self.trace}
 
 
-async def visit(house: Consulting, source: Source, inquiry: Inquiry, harvest: Harvest, turn: Turn, trace: str) -> None:
+async def visit(house: Consulting, source: Source, errand: Errand, harvest: Harvest, turn: Turn) -> None:
     """Ask one source everything; what it gives and what it does not goes into the harvest as it comes."""
-    server = await _server(house, source, inquiry, trace)
+    inquiry = errand.inquiry
+    server = await _server(house, source, inquiry, errand.trace)
     if isinstance(server, Deny | Unknown | Unavailable):
         harvest.gap("token", server)
         return
-    call = _Calls(server, harvest, turn)
+    call = _Calls(server, harvest, turn, errand.at_once)
 
     harvest.stage = "turn"
     async with turn.gate:
@@ -124,9 +142,9 @@ def _asked_too_much(attempt: Try, stop: Stop) -> bool:
 class _Calls:
     """The requests of one visit, so many at once."""
 
-    def __init__(self, server: FhirServer, harvest: Harvest, turn: Turn) -> None:
+    def __init__(self, server: FhirServer, harvest: Harvest, turn: Turn, at_once: int) -> None:
         self._server, self._harvest, self._turn = server, harvest, turn
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = asyncio.Semaphore(at_once)
         self._room, self._places = BYTES, RESOURCES
 
     async def ask(self, query: Query, patient_id: str) -> None:

@@ -20,7 +20,7 @@ from .version import Named
 __all__ = ["ConnectorSettings", "RecordsSettings", "build_connector", "build_records"]
 
 _LIMIT = 8 * 1024 * 1024  # the largest body that is read (design D2)
-_SOURCES_CONNECTIONS = 512  # fifty sources, six requests each, and as much again (descriptors.OUTWARD)
+_SOURCES_CONNECTIONS = 512  # one consultation has 300 requests in hand at most (descriptors.OUTWARD)
 _ACCEPT = {"accept": "application/fhir+json"}
 _Seconds = Annotated[float, Field(gt=0, le=120)]
 _HEADER = re.compile(r"[\x21-\x7e]+(?: [\x21-\x7e]+)*")

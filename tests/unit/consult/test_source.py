@@ -11,7 +11,7 @@ from nuts_pzp.accounted import Addressed, Receipt
 from nuts_pzp.consult.inquiry import inquire
 from nuts_pzp.consult.queries import PZP, patient_by_bsn
 from nuts_pzp.consult.source import answers
-from nuts_pzp.consult.visit import AT_ONCE
+from nuts_pzp.consult.visit import ALTOGETHER, AT_ONCE, Errand
 from nuts_pzp.exchange import Answer, Asked, Attempt, Presented
 from nuts_pzp.fhir.request import FhirRequest, encode
 from nuts_pzp.identity import Bsn
@@ -94,6 +94,14 @@ async def test_no_more_than_that_is_under_way_when_references_are_read(
     [answer] = await visit(region, question, presented)
     assert sum(one.type == "RelatedPerson" for one in answer.got.items) == 20
     assert most == AT_ONCE
+
+
+@pytest.mark.parametrize("sources", [0, 1, 10, 33, 34, 50])
+def test_of_very_many_sources_each_is_asked_less_at_once(sources: int) -> None:
+    each = Errand.to(sources, None, "").at_once  # type: ignore[arg-type]
+    assert 1 <= each <= AT_ONCE
+    assert each * sources <= ALTOGETHER
+    assert each == AT_ONCE or (each + 1) * sources > ALTOGETHER
 
 
 async def test_everything_a_source_holds_is_asked_for_and_kept(region: Any, question: Asked, presented: Any) -> None:
