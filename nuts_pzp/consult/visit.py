@@ -59,7 +59,7 @@ class Errand:
     @classmethod
     def to(cls, sources: int, inquiry: Inquiry, trace: str) -> Errand:
         """Return the errand to so many sources."""
-        return cls(inquiry, trace, min(AT_ONCE, ALTOGETHER // max(1, sources)))
+        return cls(inquiry, trace, max(1, min(AT_ONCE, ALTOGETHER // max(1, sources))))
 
 
 @dataclass(frozen=True, slots=True)

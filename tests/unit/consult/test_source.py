@@ -104,6 +104,10 @@ def test_of_very_many_sources_each_is_asked_less_at_once(sources: int) -> None:
     assert each == AT_ONCE or (each + 1) * sources > ALTOGETHER
 
 
+def test_however_many_sources_there_are_each_is_asked() -> None:
+    assert Errand.to(ALTOGETHER + 1, None, "").at_once == 1  # type: ignore[arg-type]
+
+
 async def test_everything_a_source_holds_is_asked_for_and_kept(region: Any, question: Asked, presented: Any) -> None:
     def holds(request: FhirRequest) -> Any:
         if request.resource_type == "Patient":
