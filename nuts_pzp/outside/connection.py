@@ -12,8 +12,10 @@ from .answer import Answer, Heard
 from .dialling import Trouble
 from .request import Origin
 
-_BUFFER = 32_768
+_BUFFER = 40_960
 """Bytes that are read at once. A loop that is given no buffer takes a new one of 256 KiB for every read over TLS."""
+_RECORD = 17_408
+"""Bytes of one TLS record: as much may have been taken in besides what waits to be decrypted."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -36,7 +38,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting: asyncio.Future[Heard | Trouble] | None = None
         self._calls = 0
         self._odd = False
-        self._buffer = memoryview(bytearray(_BUFFER))
+        self._into = self._buffer = memoryview(bytearray(_BUFFER))
         self._unread: select.poll | None = None
 
     @property
@@ -93,24 +95,28 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what comes in."""
-        return self._buffer
+        """Where to put what comes in. Over TLS that is all that waits: of more, a loop loses the rest at the end."""
+        room = sizehint + _RECORD if self.origin.secure else 0
+        if room > _BUFFER:
+            self._into = memoryview(bytearray(room))
+        return self._into
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take a part of the answer; what nobody asked for closes the connection."""
+        into, self._into = self._into, self._buffer
         if self._answer is None or self._waiting is None or self._waiting.done():
             if not self._odd:
                 self._odd = True
                 self._loop.call_soon(self.abort)
             return
-        heard = self._answer.feed(self._buffer[:nbytes])
+        heard = self._answer.feed(into[:nbytes])
         if heard is not None:
             self._waiting.set_result(heard)
 
     def eof_received(self) -> None:
         """The other side says no more; the loop closes."""
         self._odd = True
-        self._ended(None)
+        self._ended(None, whole=not self.origin.secure or self._said_goodbye())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -120,7 +126,15 @@ class Connection(asyncio.BufferedProtocol):
             self.gone.set_result(None)
         self._lost(self)
 
-    def _ended(self, exc: Exception | None) -> None:
+    def _said_goodbye(self) -> bool:
+        """True when TLS itself was ended: an end of TCP alone, anybody on the way can make (RFC 9112, 9.8)."""
+        assert self._transport is not None
+        try:
+            return self._transport.get_extra_info("ssl_object").read(1) == b""  # type: ignore[no-any-return]
+        except ssl.SSLError:
+            return False
+
+    def _ended(self, exc: Exception | None, *, whole: bool = False) -> None:
         answer = self._answer
         if answer is None or self._waiting is None or self._waiting.done():
             return
@@ -128,7 +142,7 @@ class Connection(asyncio.BufferedProtocol):
             self._tell(Trouble.TLS)
             return
         self.stale = self._calls > 1 and not answer.begun
-        self._tell(answer.closed() if exc is None else Trouble.BROKEN)
+        self._tell(answer.closed() if whole else Trouble.BROKEN)
 
     def _tell(self, heard: Heard | Trouble) -> None:
         if self._waiting is not None and not self._waiting.done():

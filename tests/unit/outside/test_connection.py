@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any
 
 import pytest
 
 from nuts_pzp.outside import Heard, Trouble
 from nuts_pzp.outside.answer import Answer
-from nuts_pzp.outside.connection import Connection
+from nuts_pzp.outside.connection import _BUFFER, Connection
 from nuts_pzp.outside.request import Origin
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -17,10 +18,20 @@ HERE = Origin(True, "a.example", 443, "a.example")
 
 
 class Told:
-    """A transport that remembers what was done to it."""
+    """A transport over TLS that remembers what was done to it, and its own TLS."""
 
     def __init__(self) -> None:
         self.written, self.aborted, self.unsent = b"", False, 0
+        self.goodbye = True
+
+    def get_extra_info(self, name: str) -> Told:
+        assert name == "ssl_object"
+        return self
+
+    def read(self, size: int) -> bytes:
+        if not self.goodbye:
+            raise ssl.SSLWantReadError
+        return b""
 
     def is_closing(self) -> bool:
         return self.aborted
@@ -146,3 +157,38 @@ async def test_one_that_we_close_is_not_stale(scene: Scene) -> None:
     scene.there.connection_lost(None)
     assert await asked is Trouble.BROKEN
     assert not scene.there.stale
+
+
+@pytest.mark.parametrize("waits", [0, 1, 20_000, 300_000, 1_000_000])
+async def test_over_tls_there_is_room_for_all_that_waits_and_what_is_taken_in_of_a_record(waits: int) -> None:
+    """A loop fills one buffer when the other side ends, and drops what is left."""
+    secure, plain = Connection(HERE, lambda _: None), Connection(HERE._replace(secure=False), lambda _: None)
+    assert len(secure.get_buffer(waits)) >= max(waits + 16_384, _BUFFER)
+    assert len(plain.get_buffer(waits)) == _BUFFER
+
+
+async def test_what_came_in_is_read_from_where_it_was_put_and_the_room_is_let_go(scene: Scene) -> None:
+    asked = await scene.ask()
+    room = scene.there.get_buffer(200_000)
+    room[: len(OK)] = OK
+    scene.there.buffer_updated(len(OK))
+    assert isinstance(await asked, Heard)
+    assert len(scene.there.get_buffer(0)) == _BUFFER
+
+
+@pytest.mark.parametrize("goodbye", [True, False])
+async def test_a_body_until_the_end_ends_with_tls_and_not_with_tcp_alone(scene: Scene, goodbye: bool) -> None:
+    scene.transport.goodbye = goodbye
+    asked = await scene.ask()
+    scene.comes(b"HTTP/1.1 200 OK\r\n\r\nok")
+    scene.there.eof_received()
+    heard = await asked
+    assert (heard.body if isinstance(heard, Heard) else heard) == (b"ok" if goodbye else Trouble.BROKEN)
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError(), OSError()])
+async def test_a_body_until_the_end_has_none_when_its_connection_is_lost(scene: Scene, error: Exception | None) -> None:
+    asked = await scene.ask()
+    scene.comes(b"HTTP/1.1 200 OK\r\n\r\nok")
+    scene.there.connection_lost(error)
+    assert await asked is Trouble.BROKEN
