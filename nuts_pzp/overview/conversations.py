@@ -115,7 +115,7 @@ def _talk(dossier: Dossier, held: Held, encounter: Encounter | None, procedures:
     starts = [encounter.period.start if encounter and encounter.period else None]
     starts += [one.performed_period.start if one.performed_period else one.performed_date_time for one in procedures]
     statuses = {encounter.status if encounter else None, *(one.status for one in procedures)}
-    odd = modified(held.content) or any(modified(one) for one in procedures)
+    odd = held.hides or modified(held.content) or any(modified(one) for one in procedures)
     return Talk(
         dossier.id,
         next((when for text in starts if text and (when := read_date(text))), None),

@@ -14,6 +14,7 @@ import msgspec
 from ..fhir.bundle import Resource
 from ..outcome import Gap
 from .dates import When
+from .hidden_modifiers import hides_modifier
 from .returned import once
 from .structures import DECODE, Identifier, Patient, Reference, Resourced
 from .stu3 import SUSPECTS, in_old_words, is_stu3
@@ -41,11 +42,15 @@ class Told:
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
-    """One resource and what it decoded to. `ref` is its absolute URL, or `Type/id` when the source gives none."""
+    """One resource and what it decoded to. `ref` is its absolute URL, or `Type/id` when the source gives none.
+
+    `hides` says that a modifier stands somewhere inside it where no reader looks.
+    """
 
     resource: Resource
     content: Resourced
     ref: str
+    hides: bool = False
 
 
 class PutAside(msgspec.Struct, frozen=True):
@@ -154,7 +159,7 @@ class Dossier:
     def _keep(self, resource: Resource, content: Resourced) -> None:
         kind, url, logical_id = resource.type, resource.url, resource.id
         ref = reference_of(resource)
-        held = Held(resource, content, ref)
+        held = Held(resource, content, ref, hides_modifier(kind, resource.raw))
         self.held.append(held)
         shape = type(content)
         if shape in self.by_shape:

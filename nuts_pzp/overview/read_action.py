@@ -37,7 +37,7 @@ def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> li
     record = open_record(frame, held, content.status, dates, content.subject)
     if record is None:
         return []
-    if found is not None and modified(found) and not record.modified:
+    if device is not None and (device.hides or modified(device.content)) and not record.modified:
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
     record.comment = "; ".join(part for part in (detail, notes(content.note)) if part)

@@ -14,7 +14,7 @@ from .dates import is_past, read_date
 from .dossier import Held
 from .people import human_name, person
 from .read_observation import NOTHING
-from .records import Frame, Record, codes_in, modified, put_aside_other
+from .records import Frame, Record, codes_in, modified, put_aside_other, unknown_modifiers
 from .statements import Attention, Leads, Person, Said, Statement
 from .structures import Patient, Period, RelatedPerson
 
@@ -85,7 +85,7 @@ def _related(frame: Frame) -> Iterator[_Found]:
         )
         counts = content.active is not False and not _over(frame, content.period)
         one = _Found(held, found, codes, counts=counts, linked=True)
-        if modified(content):
+        if held.hides or modified(content):
             one.attention = (attention("UNKNOWN_MODIFIER", held.ref),)
         yield one
 
@@ -98,7 +98,10 @@ def _patient_contacts(frame: Frame) -> Iterator[_Found]:
                 continue
             found = person(human_name((contact.name,)), contact.relationship or (), contact.telecom or (), "", held.ref)
             codes = codes_in(contact.relationship or ())
-            yield _Found(held, found, codes, counts=not _over(frame, contact.period), linked=False)
+            one = _Found(held, found, codes, counts=not _over(frame, contact.period), linked=False)
+            if unknown_modifiers(contact.modifier_extension):
+                one.attention = (attention("UNKNOWN_MODIFIER", held.ref),)
+            yield one
 
 
 def _over(frame: Frame, period: Period | None) -> bool:

@@ -160,7 +160,7 @@ def open_record(
     record = Record(held, dossier.id, status, STATUSES[kind].get(status, _NEVER))
     if stranger:
         record.warn("SUBJECT_DIFFERS")
-    if (content.implicit_rules or content.modifier_extension) and modified(content, known):
+    if held.hides or ((content.implicit_rules or content.modifier_extension) and modified(content, known)):
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
     _set_date(frame, record, dates)
@@ -327,7 +327,7 @@ def _dated_encounter(dossier: Dossier, reference: Reference) -> tuple[Held, When
     if found.ref in dossier.strangers:
         return None
     content = found.content
-    start = content.period.start if content.period and not modified(content) else None
+    start = content.period.start if content.period and not (found.hides or modified(content)) else None
     return found, read_date(start) if start else None
 
 

@@ -243,6 +243,7 @@ class Contact(Shape):
     telecom: list[Telecom] | None = None
     period: Period | None = None
     extension: list[Extension] | None = None
+    modifier_extension: list[Extension] | None = None
 
 
 class Patient(Resourced):
