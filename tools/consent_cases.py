@@ -12,10 +12,17 @@ from typing import NamedTuple
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "consent-cases.md"
 
 ANSWER, CLIENT = "unit/systems/mitz/test_answer.py", "unit/systems/mitz/test_client.py"
-ASKING, QUESTION = "unit/systems/mitz/test_consent.py", "unit/systems/mitz/test_question.py"
+QUESTION = "unit/systems/mitz/test_question.py"
 _HOSTILE = "unit/systems/mitz/test_hostile_answers.py"
 HOSTILE, ODD = f"{_HOSTILE}::test_hostile_answer_is_refused_by_class", f"{_HOSTILE}::test_odd_deny_stays_a_deny"
-WIRE, CACHE = "integration/mitz/test_transport.py", "unit/consent/test_cache.py"
+CACHE = "unit/consent/test_cache.py"
+MITZ_QUESTION = "unit/systems/mitz/consent/test_question.py"
+MITZ_SETTINGS = "unit/systems/mitz/consent/test_settings.py"
+MITZ_VERDICT = "unit/systems/mitz/consent/test_verdict.py"
+WIRE_ASKING = "integration/mitz/transport/test_asking.py"
+WIRE_FAILING = "integration/mitz/transport/test_failing.py"
+WIRE_SILENCE = "integration/mitz/transport/test_silence.py"
+OPEN_FOUND = "integration/mitz/open_question/test_found.py"
 PROFILE, STANCE = "unit/consent/test_profile.py", "unit/consent/test_stance.py"
 READING, PAGES = "unit/systems/fhir_consent/test_reading.py", "unit/systems/fhir_consent/test_source.py"
 NOTICES, SUBSCRIBED = "integration/mitz/test_notifications.py", "integration/mitz/test_subscriptions.py"
@@ -23,8 +30,8 @@ FILE, VOICE = "unit/systems/regional_consent/test_source.py", "unit/systems/loca
 BEYOND, GLASS = "unit/consent/test_beyond_explicit.py", "unit/emergency/test_glass.py"
 EXPLAIN, DECIDE = "integration/consent/test_explain.py", "unit/disclose/test_decide.py"
 ENDS = f"{CLIENT}::test_no_answer_is_unavailable_for_its_reason"
-FAULTS = f"{WIRE}::test_fault_of_the_service_becomes_its_reason"
-UNASKED = f"{ASKING}::test_what_cannot_be_asked_truthfully_is_denied_and_mitz_is_not_asked"
+FAULTS = f"{WIRE_FAILING}::test_fault_of_the_service_becomes_its_reason"
+UNASKED = f"{MITZ_QUESTION}::test_what_cannot_be_asked_truthfully_is_denied_and_mitz_is_not_asked"
 
 
 class Case(NamedTuple):
@@ -36,10 +43,9 @@ class Case(NamedTuple):
     note: str = ""
 
 
-OPEN = "integration/mitz/test_open_question.py"
 CASES = (
     Case(1, "closed_permit", f"{ANSWER}::test_closed_permit_in_another_layout_with_everything_echoed"),
-    Case(2, "closed_deny", f"{ASKING}::test_anything_else_denies_with_the_highest_weight"),
+    Case(2, "closed_deny", f"{MITZ_VERDICT}::test_anything_else_denies_with_the_highest_weight"),
     Case(3, "closed_permit_no_status", f"{ANSWER}::test_closed_permit_no_status"),
     Case(4, "closed_golden_request_bytes", f"{QUESTION}::test_closed_golden_request_bytes"),
     Case(5, "request_has_x_request_id_equal_messageid",
@@ -50,7 +56,7 @@ CASES = (
     Case(8, "mandate_without_role_refused", f"{UNASKED}@mandate_without_role"),
     Case(9, "ura_zero_padded", f"{QUESTION}::test_ura_is_zero_padded"),
     Case(10, "holder_attrs_ignore_request_supplied_values",
-         f"{ASKING}::test_holder_attrs_ignore_request_supplied_values"),
+         f"{MITZ_QUESTION}::test_holder_attrs_ignore_request_supplied_values"),
     Case(11, "two_categories_two_results_any_order", f"{ANSWER}::test_two_categories_two_results_any_order"),
     Case(12, "mixed_permit_deny_denies_all", f"{CLIENT}::test_only_permits_for_all_categories_are_a_permit"),
     Case(13, "padded_decision_whitespace_ok", f"{ANSWER}::test_padded_decision_whitespace_ok"),
@@ -63,24 +69,24 @@ CASES = (
     Case(22, "fault_receiver", f"{ENDS}@fault_receiver"),
     Case(23, "fault_http200", f"{ENDS}@fault_http200"),
     Case(24, "fault_and_response_both", f"{HOSTILE}@fault_and_response_both"),
-    Case(25, "http_302_not_followed", f"{WIRE}::test_http_302_is_not_followed"),
+    Case(25, "http_302_not_followed", f"{WIRE_FAILING}::test_http_302_is_not_followed"),
     Case(26, "http_401", f"{ENDS}@http_401"),
     Case(27, "http_429_retry_after", f"{CLIENT}::test_http_429_retry_after_holds_every_question_back"),
-    Case(28, "http_503_single_retry_new_messageid", f"{WIRE}::test_http_503_single_retry_new_messageid"),
+    Case(28, "http_503_single_retry_new_messageid", f"{WIRE_FAILING}::test_http_503_single_retry_new_messageid"),
     Case(29, "html_200", f"{ENDS}@html_200"),
     Case(30, "empty_200", f"{ENDS}@empty_200"),
-    Case(31, "connect_refused", f"{WIRE}::test_connect_refused"),
-    Case(32, "timeout_headers", f"{WIRE}::test_a_slow_mitz_is_given_up_within_its_budget@timeout_headers"),
-    Case(33, "slowloris_body", f"{WIRE}::test_a_slow_mitz_is_given_up_within_its_budget@slowloris_body"),
+    Case(31, "connect_refused", f"{WIRE_FAILING}::test_connect_refused"),
+    Case(32, "timeout_headers", f"{WIRE_FAILING}::test_a_slow_mitz_is_given_up_within_its_budget@timeout_headers"),
+    Case(33, "slowloris_body", f"{WIRE_FAILING}::test_a_slow_mitz_is_given_up_within_its_budget@slowloris_body"),
     Case(34, "oversize_body", f"{FAULTS}@oversize"),
-    Case(35, "server_cert_wrong_ca", f"{WIRE}::test_server_cert_wrong_ca_gets_no_bytes"),
-    Case(36, "server_cert_wrong_host", f"{WIRE}::test_server_cert_wrong_host_gets_no_bytes"),
-    Case(37, "client_cert_missing_refuses_start", f"{ASKING}::test_settings_that_cannot_work_refuse_the_start"),
-    Case(38, "http_url_refused_in_production", f"{ASKING}::test_http_url_refused_in_production"),
+    Case(35, "server_cert_wrong_ca", f"{WIRE_ASKING}::test_server_cert_wrong_ca_gets_no_bytes"),
+    Case(36, "server_cert_wrong_host", f"{WIRE_ASKING}::test_server_cert_wrong_host_gets_no_bytes"),
+    Case(37, "client_cert_missing_refuses_start", f"{MITZ_SETTINGS}::test_settings_that_cannot_work_refuse_the_start"),
+    Case(38, "http_url_refused_in_production", f"{MITZ_SETTINGS}::test_http_url_refused_in_production"),
     Case(39, "breaker_opens_and_half_opens", f"{CLIENT}::test_breaker_opens_and_half_opens"),
-    Case(40, "gzip_bomb_response", f"{WIRE}::test_gzip_is_neither_asked_for_nor_unpacked"),
+    Case(40, "gzip_bomb_response", f"{WIRE_FAILING}::test_gzip_is_neither_asked_for_nor_unpacked"),
     Case(41, "xxe_file", f"{HOSTILE}@xxe_file"),
-    Case(42, "xxe_external_dtd", f"{WIRE}::test_xxe_external_dtd_is_never_fetched"),
+    Case(42, "xxe_external_dtd", f"{WIRE_FAILING}::test_xxe_external_dtd_is_never_fetched"),
     *(Case(number, name, f"{HOSTILE}@{name}") for number, name in (
         (43, "billion_laughs"), (44, "quadratic_blowup"), (45, "entity_decision"), (46, "comment_split"),
         (47, "comment_suffix"), (48, "pi_in_decision"), (49, "two_decisions"), (50, "two_responses"))),
@@ -96,8 +102,8 @@ CASES = (
         (65, "utf7"), (66, "nul"), (67, "deep_nesting"), (68, "xinclude"), (69, "duplicate_xmlid"),
         (70, "truncated"), (71, "trailing_second_document"))),
     Case(72, "role_with_quote_escaped", f"{QUESTION}::test_role_with_markup_is_escaped_and_adds_nothing"),
-    Case(73, "no_bsn_in_any_log", f"{WIRE}::test_no_bsn_in_any_log"),
-    Case(74, "bsn_not_in_url_or_span", f"{WIRE}::test_bsn_is_not_in_the_url_or_a_header"),
+    Case(73, "no_bsn_in_any_log", f"{WIRE_SILENCE}::test_no_bsn_in_any_log"),
+    Case(74, "bsn_not_in_url_or_span", f"{WIRE_SILENCE}::test_bsn_is_not_in_the_url_or_a_header"),
     Case(75, "audit_contains_reason_but_client_body_uniform",
          "e2e/test_people.py::test_the_reason_is_in_the_log_of_the_holder_alone"),
     Case(76, "bsn_elfproef", f"{QUESTION}::test_bsn_elfproef"),
@@ -105,11 +111,11 @@ CASES = (
          f"{DECIDE}::test_type_that_the_directory_does_not_list_is_refused"),
     Case(78, "two_types_no_selection", f"{DECIDE}::test_type_that_the_directory_does_not_list_is_refused",
          "the token selects exactly one; without one nothing is asked"),
-    Case(79, "z3_is_gp_not_hospital", f"{ASKING}::test_z3_is_gp_not_hospital"),
-    Case(80, "no_second_question_after_deny", f"{ASKING}::test_no_second_question_after_deny"),
+    Case(79, "z3_is_gp_not_hospital", f"{MITZ_QUESTION}::test_z3_is_gp_not_hospital"),
+    Case(80, "no_second_question_after_deny", f"{MITZ_QUESTION}::test_no_second_question_after_deny"),
     Case(81, "coc_without_relation_claim_refused", f"{UNASKED}@coc_without_relation_claim"),
     Case(82, "missing_rolcode_mapping", UNASKED),
-    Case(83, "ambulance_type_unconfigured", f"{ASKING}::test_regional_type_may_ask_once_it_is_configured"),
+    Case(83, "ambulance_type_unconfigured", f"{MITZ_QUESTION}::test_regional_type_may_ask_once_it_is_configured"),
     Case(84, "insurer_category", UNASKED, "a type outside the table is not asked about"),
     Case(85, "emergency_via_header_ignored",
          "e2e/test_emergency.py::test_an_emergency_that_a_header_claims_is_ignored"),
@@ -165,7 +171,7 @@ CASES = (
     *(Case(number, name, f"{SUBSCRIBED}::test_{name}") for number, name in (
         (126, "subscription_202_location"), (127, "subscription_422_no_retry"), (128, "subscription_429_backoff"),
         (129, "subscription_idempotent"), (130, "unsubscribe_on_death"))),
-    *(Case(number, name, f"{OPEN}::test_{name}") for number, name in (
+    *(Case(number, name, f"{OPEN_FOUND}::test_{name}") for number, name in (
         (131, "plq_two_holders"), (132, "plq_empty_is_not_error"), (133, "plq_other_patient_dropped"),
         (134, "plq_source_id_never_dialled"), (135, "plq_permit_still_needs_closed_question"),
         (136, "plq_relates_to_mismatch"))),

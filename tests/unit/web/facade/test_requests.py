@@ -1,0 +1,176 @@
+"""What may be asked of the facade, how, and by whom."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import orjson
+import pytest
+from facade_pen import (
+    BORN,
+    BSN,
+    GOAL,
+    ME,
+    SCT,
+    Client,
+    M,
+    W,
+    holds,
+    issues,
+    matches,
+    refusal,
+)
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+
+from nuts_pzp.identity import BSN_SYSTEM, Assurance, Professional
+from nuts_pzp.values import replace
+from nuts_pzp.web.asking import HEADERS
+
+
+@pytest.mark.parametrize(
+    ("form", "code"),
+    [
+        ({"identifier": f"{BSN_SYSTEM}|{BSN}"}, "PZP-REQUEST-021"),
+        ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": "1941-02-30"}, "PZP-REQUEST-021"),
+        ({"identifier": f"{BSN_SYSTEM}|999900007", "birthdate": BORN}, "PZP-REQUEST-008"),
+        ({"birthdate": BORN}, "PZP-REQUEST-008"),
+        ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": "1800-01-01"}, "PZP-REQUEST-010"),
+        ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": BORN, "name": "x"}, "PZP-REQUEST-008"),
+    ],
+)
+async def test_a_patient_is_searched_by_number_and_birth_date(
+    region: Any, client: Client, form: Any, code: str
+) -> None:
+    assert refusal(await client.post("Patient/_search", form)) == (400, code)
+    assert region.asked == []
+
+
+async def test_who_asks_must_be_said_and_is_named_by_header(region: Any, client: Client) -> None:
+    refused = await client.patient(headers={"x-professional-id": "k-17"})
+    assert refusal(refused) == (400, "PZP-REQUEST-010")
+    said = refused.json["issue"][0]["diagnostics"]
+    assert "X-Professional-Name" in said
+    assert "X-Professional-Role" in said
+    assert region.asked == []
+    twice = await client.patient(headers=ME | {"x-relation-kind": "%zz"})
+    assert "X-Relation-Kind" in twice.json["issue"][0]["diagnostics"]
+    assert set(HEADERS) >= {"X-Context", "X-Purpose"}
+
+
+async def test_a_patient_is_never_searched_by_get(region: Any, client: Client) -> None:
+    refused = await client(f"Patient?identifier={BSN_SYSTEM}%7C{BSN}")
+    assert refusal(refused) == (405, "PZP-REQUEST-004")
+    assert refused.headers["allow"] == "OPTIONS"
+    assert BSN.encode() not in refused.content
+
+
+async def test_all_sources_failing_is_a_502_and_no_answer(region: Any, client: Client) -> None:
+    region.source(W, lambda request: None)
+    failed = await client.patient()
+    assert failed.status == 502
+    assert orjson.loads(failed.content)["issue"][0]["diagnostics"] == f"source {W}"
+
+
+async def test_the_capability_statement_is_public_and_true(region: Any, client: Client) -> None:
+    found = await client("metadata", headers={})
+    CapabilityStatement.model_validate(found.json)
+    listed = {one["type"]: one for one in found.json["rest"][0]["resource"]}
+    assert {one["name"] for one in listed["Patient"]["searchParam"]} == {"identifier", "birthdate"}
+    assert region.events == []
+    region.source(W, holds(GOAL))
+    id = await client.id()
+    for kind, offered in listed.items():
+        names = {one["name"] for one in offered.get("searchParam", ())} & {"patient", "subject"}
+        for name in names:
+            for include in ("", *(f"&_include={one}" for one in offered.get("searchInclude", ()))):
+                assert (await client(f"{kind}?{name}=Patient/{id}{include}")).status == 200
+        assert refusal(await client(f"{kind}?patient=Patient/{id}&_sort=date"))[0] in (400, 403, 405)
+
+
+async def test_who_hangs_up_at_the_search_ends_its_consultation(region: Any, client: Client) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def hangs(request: Any) -> Any:
+        begun.set()
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    region.source(W, hangs)
+    await client.patient(stays=0.05)
+    async with asyncio.timeout(2):
+        await cancelled.wait()
+
+
+async def test_who_does_not_say_who_asks_hears_it_at_a_query_too(region: Any, client: Client) -> None:
+    region.source(W, holds(GOAL))
+    id = await client.id()
+    refused = await client(f"Goal?patient=Patient/{id}&category={SCT}%7C713603004", headers={})
+    assert refusal(refused) == (400, "PZP-REQUEST-010")
+    assert "X-Professional-Id" in refused.json["issue"][0]["diagnostics"]
+
+
+async def test_a_token_names_its_professional_and_headers_cannot_change_it(region: Any, client: Client) -> None:
+    region.source(W, holds(GOAL))
+    known = await region.verify(None)
+    person = Professional("k-17", "huisarts", "M. Okker", Assurance.EHR_TOKEN, login="smartcard")
+    region.caller = replace(known, professional=person, claims={"client_id": "his"}, means="ehr-token")
+    id = await client.id(headers={})
+    query = f"Goal?patient=Patient/{id}&category={SCT}%7C713603004"
+    assert len(matches(await client(query, headers={}))) == 1
+    other = dataclasses.replace(person, id="k-18")
+    region.caller = replace(region.caller, professional=other)
+    assert refusal(await client(query, headers={})) == (404, "PZP-REQUEST-019")
+    assert refusal(await client(query, headers=ME)) == (403, "PZP-AUTHN-014"), "the id opens, the token does not"
+    assert refusal(await client.patient(headers=ME)) == (403, "PZP-AUTHN-014")
+
+
+async def test_a_search_may_be_posted_and_a_head_is_recorded(region: Any, client: Client) -> None:
+    region.source(W, holds(GOAL))
+    id = await client.id()
+    form = {"subject": f"Patient/{id}", "category": f"{SCT}|713603004"}
+    assert len(matches(await client.post("Goal/_search", form))) == 1
+    looks = len(region.events)
+    head = await client(f"Patient/{id}", method="HEAD")
+    assert (head.status, head.content, len(region.events)) == (200, b"", looks + 1)
+
+
+async def test_what_cannot_be_read_or_does_not_fit_is_said(
+    region: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region.source(W, holds(GOAL, GOAL | {"id": "g2", "startDate": 7}))
+    region.source(M, holds(*(GOAL | {"id": f"g{n}", "note": [{"text": "x" * 900}]} for n in range(9))))
+    monkeypatch.setattr("nuts_pzp.consult.facade.shelf.BYTES", 4000)
+    id = await client.id()
+    found = await client(f"Goal?patient=Patient/{id}&category={SCT}%7C713603004")
+    assert [one["meta"]["tag"][-1]["code"] for one in matches(found)] == [W]
+    assert set(issues(found)) == {("incomplete", f"source {W}"), ("too-costly", f"source {M}")}
+
+
+async def test_an_id_of_a_resource_is_no_patient(region: Any, client: Client) -> None:
+    region.source(W, holds(GOAL))
+    id = await client.id()
+    [goal] = matches(await client(f"Goal?patient=Patient/{id}&category={SCT}%7C713603004"))
+    assert refusal(await client(f"Goal?patient=Patient/{goal['id']}")) == (404, "PZP-REQUEST-019")
+    assert refusal(await client(f"Consent/{goal['id']}")) == (404, "PZP-REQUEST-013")
+    assert refusal(await client("Goal?patient=Patient/1")) == (404, "PZP-REQUEST-019")
+
+
+async def test_an_emergency_is_asked_by_header_where_the_tenant_offers_it(
+    region: Any, called: Any, make_door: Any, house: Any
+) -> None:
+    region.source(W, holds(GOAL))
+    urgent = ME | {"x-purpose": "emergency", "x-purpose-reason": "no-time"}
+    plain, offering = Client(called, make_door(house())), Client(called, make_door(house(emergency=True)))
+    assert refusal(await plain.patient(headers=urgent)) == (403, "PZP-REQUEST-011")
+    assert refusal(await offering.patient(headers=ME | {"x-purpose": "emergency"})) == (400, "PZP-REQUEST-010")
+    id = await offering.id(headers=urgent)
+    query = f"Goal?patient=Patient/{id}&category={SCT}%7C713603004"
+    assert len(matches(await offering(query, headers=urgent))) == 1
+    assert refusal(await offering(query)) == (404, "PZP-REQUEST-019"), "an id for one purpose is none for another"
+    await plain.door.stop()
+    await offering.door.stop()
