@@ -12,7 +12,7 @@ import msgspec
 
 from .attentions import attention
 from .codes import CONVERSATION_CODES
-from .dates import When, read_date
+from .dates import When, is_future, read_date
 from .dossier import Dossier, Held, PutAside
 from .form_answers import Answers
 from .form_people import names_present
@@ -23,6 +23,7 @@ from .statements import Attention, Statement
 from .structures import Encounter, Procedure, QuestionnaireResponse, Reference
 
 _DIFFERS = "ENCOUNTER_DATE_DIFFERS"
+FUTURE = "FUTURE_DATE"
 _NOT_HELD = frozenset({"not-done", "planned", "cancelled"})
 
 
@@ -44,16 +45,25 @@ class Talk(msgspec.Struct):
     attention: tuple[Attention, ...] = ()
 
     @property
+    def took_place(self) -> bool:
+        """Say whether it was held: not called off, and not still to come."""
+        return self.held and not any(mark.code == FUTURE for mark in self.attention)
+
+    @property
     def day(self) -> str:
         """The calendar day, or the date as written when it is coarser than a day."""
         return (self.when.day or self.when.text) if self.when else ""
 
 
-def conversations_of(dossier: Dossier, statements: Sequence[Statement]) -> list[Talk]:
-    """Return the conversations of one source, with its statements that belong to each."""
+def conversations_of(dossier: Dossier, statements: Sequence[Statement], now: float) -> list[Talk]:
+    """Return the conversations of one source, with its statements that belong to each. `now` is in Unix seconds."""
     found = list(_encounters(dossier, {one.encounter for one in statements if one.encounter}))
     _add_forms(dossier, found)
     _place(dossier.id, statements, found)
+    for one in found:
+        if one.when is not None and is_future(one.when, now):
+            ref = one.encounter or min((*one.forms, *(ref for _, ref in one.refs)))
+            one.attention = (*one.attention, attention(FUTURE, ref))
     return found
 
 
@@ -144,6 +154,7 @@ def _sides(dossier: Dossier, people: Iterable[Reference]) -> tuple[list[str], li
 def _add_forms(dossier: Dossier, talks: list[Talk]) -> None:
     """Each form is a conversation by itself, unless the source has an encounter on that day."""
     encounters = {one.day: one for one in reversed(talks) if one.day}
+    by_reference = {one.encounter: one for one in talks}
     for held, form in dossier.of(QuestionnaireResponse):
         if form.status == ENTERED_IN_ERROR or held.ref in dossier.strangers or not is_form(form):
             continue
@@ -151,13 +162,15 @@ def _add_forms(dossier: Dossier, talks: list[Talk]) -> None:
         when = read_date(answers.date(DATE))
         by, present = [name for name in (form_author(answers),) if name], list(names_present(answers))
         same = encounters.get(when.day) if when and when.day else None
+        if when is None and (there := dossier.find(form.encounter)) is not None:
+            same = by_reference.get(there.ref)
         if same is None:
             talks.append(Talk(dossier.id, when, "", (), by, present, [held.ref], sources=[dossier.id]))
         else:
             same.forms.append(held.ref)
             same.by = same.by or by
             same.present = same.present or present
-    for one in encounters.values():
+    for one in talks:
         one.forms.sort()
 
 
@@ -215,7 +228,7 @@ def latest_by_source(talks: Iterable[Talk]) -> dict[str, str]:
     """Return the date of each source's latest conversation that was held."""
     latest: dict[str, When] = {}
     for one in talks:
-        for source in one.sources if one.held and one.when else ():
+        for source in one.sources if one.took_place and one.when else ():
             if one.when and (source not in latest or one.when.start > latest[source].start):
                 latest[source] = one.when
     return {source: when.day or when.text for source, when in latest.items()}

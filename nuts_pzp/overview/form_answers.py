@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .codes import NO, SNOMED, YES, YES_NO
 from .records import unknown_modifiers
 from .structures import DEEPEST, Coding, Given, Question
 
@@ -26,6 +27,17 @@ class Answers:
         """Return the coded answers to a question that have a code or a display."""
         found = (one.value_coding for one in self.given.get(link_id, ()))
         return [one for one in found if one is not None and (one.code or one.display)]
+
+    def worded(self, link_id: str) -> list[Coding]:
+        """Return the coded answers; when there is none, the own words that were written instead, as a display."""
+        texts = (one.value_string.strip() for one in self.given.get(link_id, ()) if one.value_string)
+        return self.codings(link_id) or [Coding(display=text) for text in texts if text]
+
+    def choices(self, link_id: str, yes: str = YES) -> list[Coding]:
+        """Return the answers to a question of yes and no, or of a list: coded, in own words, or as a boolean."""
+        plain = [one.value_boolean for one in self.given.get(link_id, ()) if one.value_coding is None]
+        found = (Coding(SNOMED, yes if one else NO, None if one else YES_NO[NO]) for one in plain if one is not None)
+        return [*self.worded(link_id), *found]
 
     def code(self, link_id: str) -> str:
         """Return the first code, a boolean as `1` or `0`, or nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .codes import FIRST_CONTACT_ROLE, NOBODY, PATIENT, RELATIONS, ROLES, quoted
+from .codes import FIRST_CONTACT_ROLE, NOBODY, PATIENT, RELATIONS, ROLES, normal, quoted
 from .form_answers import Answers
 from .read_people import contact_said
 from .records import Record
@@ -30,11 +30,12 @@ def read_form_people(record: Record, answers: Answers) -> Iterator[Statement]:
 
 def names_present(answers: Answers) -> tuple[str, ...]:
     """Return who were there, as far as the form says: the patient, and others by role or relation."""
-    present = [PATIENT for _ in answers.codings("82")]
+    words = answers.codings("82") or [one for one in answers.worded("82") if normal(one.display or "") == PATIENT]
+    present = [PATIENT for _ in words]
     roles = [_word(one, ROLES) for one in answers.codings("997")]
     relations = [_word(one, RELATIONS) for one in answers.codings("998")]
-    words = (*present, *roles, *relations, answers.text("414"), answers.text("413"))
-    return tuple(dict.fromkeys(word for word in words if word))
+    everybody = (*present, *roles, *relations, answers.text("414"), answers.text("413"))
+    return tuple(dict.fromkeys(word for word in everybody if word))
 
 
 def _person(

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from .catalogue import CONVERSATION_BY, CONVERSATION_PRESENT, DIRECTIVE, LABELS, SECTIONS, keys_of
 from .codes import CONFLICT, NOBODY, NOT_KNOWN, NOT_RECORDED
 from .conversations import Talk
-from .deciding import WITHOUT_DATE, Verdict
+from .deciding import WITHOUT_DATE, Verdict, merged
 from .dossier import Dossier
 from .people import name_of, names_of
 from .shape import Conflict, CrossCheck, Entry, Filed, Item, LastKnown, Section, SourceName, Value
@@ -251,11 +251,14 @@ def _agreed(setting: Setting, one: Statement) -> tuple[str, ...]:
 
 def _talk_item(setting: Setting, key: str, talks: Sequence[Talk]) -> Item:
     """Who held the latest conversation, or who were there: one conversation, never a choice between sources."""
-    told = [(talk, _words(key, talk)) for talk in talks if talk.held and not talk.synthetic]
-    told = [(talk, words) for talk, words in told if words]
+    known = [(talk, words) for talk in talks if talk.held and not talk.synthetic and (words := _words(key, talk))]
+    told = [(talk, words) for talk, words in known if talk.took_place]
+    to_come = tuple(_talk_entry(setting, talk, words) for talk, words in known if not talk.took_place)
+    marks = merged(mark for one in to_come for mark in one.attention)
     if not told:
         display = NOT_RECORDED if setting.complete else NOT_KNOWN
-        return Item(key, LABELS[key], "not-recorded", display, Value("no-information", None, display))
+        value = Value("no-information", None, display)
+        return Item(key, LABELS[key], "not-recorded", display, value, attention=marks, history=to_come)
     entries = [_talk_entry(setting, talk, words) for talk, words in told]
     first = entries[0]
     return Item(
@@ -270,7 +273,8 @@ def _talk_item(setting: Setting, key: str, talks: Sequence[Talk]) -> Item:
         source=first.source,
         ref=first.ref,
         conversation=first.conversation,
-        history=tuple(entries[1:]),
+        attention=marks,
+        history=(*to_come, *entries[1:]),
     )
 
 

@@ -53,7 +53,7 @@ def prepare(answer: Answer | Told, *, now: datetime, asked: Asked | None) -> Pre
     if asked is not None and set_apart(dossier, asked[0]):
         known = who(dossier)
     statements = read_source(Frame(dossier, moment, asked is not None, known if asked is None else person(asked)))
-    talks = conversations_of(dossier, statements)
+    talks = conversations_of(dossier, statements, moment)
     dossier.settle()
     return Prepared(told, moment, asked, dossier, known, None, statements, talks)
 

@@ -19,8 +19,10 @@ from .codes import (
     ICD_OFF,
     ICD_OFF_LABEL,
     PLACES,
+    SPECIALTIES,
     TREATMENTS,
     UNCLEAR,
+    YES,
     YES_NO,
     normal,
     quoted,
@@ -95,7 +97,10 @@ def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[
 def form_author(answers: Answers) -> str:
     """Return who held the conversation, with function, as the form gives it."""
     name = " ".join(part for part in (answers.text("968"), answers.text("969"), answers.text("970")) if part)
-    function = next(((one.display or "").strip().lower() for one in answers.codings("1405")), "")
+    functions = (
+        SPECIALTIES.get(one.code or "") or (one.display or "").strip().lower() for one in answers.codings("1405")
+    )
+    function = next(functions, "")
     return ", ".join(part for part in (name, function) if part)
 
 
@@ -118,7 +123,7 @@ def _decisions(record: Record, key: str, answers: Answers, links: tuple[str, str
     """
     question, specification, comment = links
     texts, statements = answers.text(specification), []
-    for coding in answers.codings(question) or ([Coding()] if texts else []):
+    for coding in answers.worded(question) or ([Coding()] if texts else []):
         statement = _says(record, key, _decided(coding, texts), answers.text(comment), label)
         if texts and coding.code in _DECISIONS:
             marks = (*statement.attention, attention("TYPE_AND_SPECIFICATION", record.held.ref))
@@ -170,7 +175,7 @@ def _named(coding: Coding | None, text: str | None) -> Concept:
 def _icd(record: Record, answers: Answers) -> Iterator[Statement]:
     kind = next((one.display or one.code or "" for one in answers.codings("1008")), "")
     detail = "; ".join(part for part in (kind, answers.text("1009")) if part)
-    for coding in answers.codings("1006"):
+    for coding in answers.choices("1006"):
         said = coded(Concept([coding]), YES_NO)
         yield _says(record, "icd:present", _yes_no(said), detail)
     yield from _decisions(record, f"treatment:{ICD_OFF}", answers, ("1005", "", "1010"), ICD_OFF_LABEL)
@@ -198,7 +203,7 @@ _TEXTS = {"1190": "obs:153851000146100", "1196": "obs:247751003"}
 def _wishes(record: Record, answers: Answers) -> Iterator[Statement]:
     for question, (key, table, explanation) in _CODED.items():
         comment = answers.text(explanation) if explanation else ""
-        for coding in answers.codings(question):
+        for coding in answers.choices(question, next(iter(AGREED)) if table is AGREED else YES):
             yield _says(record, key, with_words(coded(Concept([coding]), table), comment), comment)
     for question, key in _TEXTS.items():
         if answers.given.get(question):

@@ -290,7 +290,7 @@ def test_a_nameless_form_is_known_by_its_date_and_a_decision(
 
 
 def test_a_function_without_words_is_left_out(pen: Any, look: Any) -> None:
-    form = pen.form(DATE, pen.words("968", "Ilse"), pen.choice("1405", "01.015"), pen.choice("1386", "2"))
+    form = pen.form(DATE, pen.words("968", "Ilse"), pen.choice("1405", "99.999"), pen.choice("1386", "2"))
     assert look(vvt=[form])[CPR]["author"] == "Ilse"
 
 
