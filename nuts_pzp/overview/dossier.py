@@ -13,6 +13,7 @@ import msgspec
 
 from ..fhir.bundle import Resource
 from ..outcome import Gap
+from .contained import open_up
 from .dates import When
 from .hidden_modifiers import hides_modifier
 from .returned import once
@@ -107,13 +108,11 @@ class Dossier:
             self._take_all(resources, DECODE_STU3)
             self.dialect = "stu3"
 
-    def find(self, reference: Reference | None, within: Resourced | None = None) -> Held | None:
+    def find(self, reference: Reference | None) -> Held | None:
         """Return the resource a reference points at, in this source only; None when it did not come along."""
         target = reference.reference if reference else None
         if not target:
             return None
-        if target.startswith("#"):
-            return _contained(within, target[1:]) if within else None
         known = self.by_reference.get(target)
         if known is None:
             target = target.partition("/_history/")[0]
@@ -154,9 +153,9 @@ class Dossier:
                     self.stu3 = is_stu3(kind, raw)
             if not self.dialect:
                 self.dialect = "r4-beta3" if _BETA3 in raw else "r4-rc2" if _RC2 in raw else ""
-            self._keep(resource, content)
+            self._keep(resource, content, decode)
 
-    def _keep(self, resource: Resource, content: Resourced) -> None:
+    def _keep(self, resource: Resource, content: Resourced, decode: Decode) -> None:
         kind, url, logical_id = resource.type, resource.url, resource.id
         ref = reference_of(resource)
         held = Held(resource, content, ref, hides_modifier(kind, resource.raw))
@@ -166,6 +165,9 @@ class Dossier:
             self.by_shape[shape].append((held, content))
         else:
             self.by_shape[shape] = [(held, content)]
+        if content.contained:
+            for place, one, inner in open_up(content, ref, decode):
+                self.by_reference[place] = Held(one, inner, place, hides_modifier(one.type, one.raw))
         if isinstance(content, Patient):
             self.patients.append((held, content))
         if url:
@@ -200,21 +202,3 @@ def reference_of(resource: Resource) -> str:
     if resource.id:
         return f"{resource.type}/{resource.id}"
     return resource.url or f"{resource.type or 'resource'} zonder id"
-
-
-def _contained(within: Resourced, local_id: str) -> Held | None:
-    for raw in within.contained or ():
-        try:
-            head = msgspec.json.decode(raw, type=_Head)
-            read = DECODE.get(head.resource_type)
-            if read is not None and head.id == local_id:
-                resource = Resource(head.resource_type, local_id, "", "", "include", bytes(raw))
-                return Held(resource, read(raw), "")
-        except _BROKEN:
-            continue
-    return None
-
-
-class _Head(msgspec.Struct, rename="camel"):
-    resource_type: str = ""
-    id: str = ""

@@ -6,6 +6,7 @@ An author who cannot be resolved is "onbekend", never blank (spec pzp-fhir 3.8).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from .codes import NOBODY, PATIENT, RELATIONS, ROLES, SPECIALTIES, normal, quoted
 from .dossier import Dossier
@@ -14,18 +15,33 @@ from .statements import Person
 from .structures import Concept, HumanName, Patient, Practitioner, PractitionerRole, Reference, RelatedPerson, Telecom
 from .stu3_structures import PersonReference
 
+_FORMER = frozenset({"old", "maiden", "temp", "anonymous", "nickname"})
+
 
 def human_name(names: Iterable[HumanName | None]) -> str:
-    """Return the first usable name as people write it."""
-    for name in names:
-        if name is None:
-            continue
-        if name.text and name.text.strip():
-            return name.text.strip()
-        parts = [*(name.prefix or ()), *(name.given or ()), name.family]
-        if joined := " ".join(part.strip() for part in parts if part and part.strip()):
-            return joined
-    return ""
+    """Return the best name as people write it: a whole one before a first name alone, a former one last."""
+    known = [name for name in names if name is not None]
+    if len(known) > 1:
+        known.sort(key=lambda name: (name.use in _FORMER, not (name.family or name.text)))
+    return next((words for name in known if (words := _written(name))), "")
+
+
+def _written(name: HumanName) -> str:
+    if name.text and name.text.strip():
+        return name.text.strip()
+    given = name.given or []
+    if name.given_marks is not None:
+        marks = name.given_marks if isinstance(name.given_marks, list) else []
+        whole = [part for part, mark in zip_longest(given, marks[: len(given)]) if not _is_initial(mark)]
+        given = whole if any(whole) else given
+    parts = [*(name.prefix or ()), *given, name.family]
+    return " ".join(part.strip() for part in parts if part and part.strip())
+
+
+def _is_initial(mark: object) -> bool:
+    """Say whether a part of a name is marked as an initial (the name behind it is written out as well)."""
+    found = mark.get("extension") if isinstance(mark, dict) else None
+    return isinstance(found, list) and any(isinstance(one, dict) and one.get("valueCode") == "IN" for one in found)
 
 
 def name_of(dossier: Dossier, reference: Reference, *, specialty: bool = False) -> str:

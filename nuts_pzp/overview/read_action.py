@@ -18,7 +18,7 @@ ICD_YES = Said("decision", YES, YES_NO[YES], "yes")
 
 def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> list[Statement] | None:
     """Return "has an ICD"; None when the device is no ICD, or did not come along and is not named as one."""
-    device = frame.dossier.find(content.device, content)
+    device = frame.dossier.find(content.device)
     display = content.device.display or "" if content.device else ""
     found = device.content if device is not None else None
     if isinstance(found, Device) and found.status == ENTERED_IN_ERROR:

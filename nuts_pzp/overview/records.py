@@ -260,9 +260,9 @@ def _of_another(frame: Frame, content: Resourced, subject: Subject | None) -> bo
         return True
     if not target or target in dossier.own_patient or not dossier.patients:
         return False
-    found = dossier.find(subject, content)
+    found = dossier.find(subject)
     patient = found.content if found is not None else None
-    if target.startswith("#"):
+    if "#" in target:
         return type(patient) is Patient and differs(
             frame.who, numbers(patient.identifier or ()), (patient.birth_date,) if patient.birth_date else ()
         )

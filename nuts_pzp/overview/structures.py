@@ -229,6 +229,7 @@ class HumanName(Shape):
     text: str | None = None
     family: str | None = None
     given: list[str | None] | None = None
+    given_marks: Any = msgspec.field(name="_given", default=None)
     prefix: list[str | None] | None = None
 
 
