@@ -16,9 +16,10 @@ import orjson
 import typer
 from rich.console import Console
 
+from ..fhir.batch import failed_entries
 from ..fhir.bundle import Bundle, Resource, read_bundle
 from ..identity import eleven_test
-from ..outcome import Gap, Unavailable
+from ..outcome import Deny, Gap, Unavailable
 from ..overview.dates import AMSTERDAM
 from ..overview.merge import PatientsDisagree, Told, as_json, merge
 from ..overview.shape import SCHEMA
@@ -76,14 +77,17 @@ def read_sources(sources: list[str], failed: list[str]) -> list[Told]:
     if not sources and not failed:
         raise BadInput("give at least one --source ID=BUNDLE.json")
     bundles: dict[str, list[Bundle]] = defaultdict(list)
+    failures: dict[str, set[int]] = defaultdict(set)
     for number, pair in enumerate(sources, 1):
         name, equals, file = pair.partition("=")
         if not (name.strip() and equals and file.strip()):
             raise BadInput(f"--source number {number}: expected ID=BUNDLE.json")
-        bundles[name.strip()].append(_bundle(file.strip()))
+        bundle, statuses = _bundle(file.strip())
+        bundles[name.strip()].append(bundle)
+        failures[name.strip()].update(statuses)
     if not all(name.strip() for name in failed):
         raise BadInput("--failed: expected the ID of a source")
-    told = [_told(name, own) for name, own in bundles.items()]
+    told = [_told(name, own, failures[name]) for name, own in bundles.items()]
     down = Gap("source", Unavailable(Reason.SOURCE_DOWN))
     return told + [Told(name.strip(), name.strip(), (), (down,)) for name in dict.fromkeys(failed)]
 
@@ -99,7 +103,8 @@ def read_moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=AMSTERDAM)
 
 
-def _bundle(file: str) -> Bundle:
+def _bundle(file: str) -> tuple[Bundle, tuple[int, ...]]:
+    """The Bundle in a file, and the statuses of what failed in it when it answers a batch."""
     shown = re.sub(r"\d{9}", lambda match: "*" * 9 if eleven_test(match[0]) else match[0], file)
     try:
         raw = Path(file).read_bytes()
@@ -117,16 +122,21 @@ def _bundle(file: str) -> Bundle:
         raise BadInput(f"{shown}: {problem}, expected FHIR JSON") from None
     except (ValueError, RecursionError):
         raise BadInput(f"{shown}: not JSON, expected FHIR JSON") from None
-    return read
+    return read, failed_entries(content)
 
 
-def _told(name: str, bundles: list[Bundle]) -> Told:
+def _told(name: str, bundles: list[Bundle], statuses: set[int]) -> Told:
     """Join the files of one source; a next page that is not among them means that the answer is not whole."""
     resources: tuple[Resource, ...] = tuple(resource for bundle in bundles for resource in bundle.resources)
     here = {url for bundle in bundles for relation, url in bundle.links if relation == "self"}
     ahead = {url for bundle in bundles for relation, url in bundle.links if relation == "next"}
     cut = (Gap("paging", Unavailable(Reason.SOURCE_TRUNCATED)),) if ahead - here else ()
-    return Told(name, name, resources, cut)
+    return Told(name, name, resources, (*cut, *(_refused(status) for status in sorted(statuses))))
+
+
+def _refused(status: int) -> Gap:
+    stop = Deny(Reason.SOURCE_REFUSED) if status in (401, 403) else Unavailable(Reason.SOURCE_QUERY)
+    return Gap("batch", stop)
 
 
 def _dump(content: dict[str, object]) -> str:

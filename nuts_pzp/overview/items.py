@@ -165,8 +165,10 @@ def _leading_value(setting: Setting, leading: Statement, parallel: Sequence[Stat
             for one in parallel
         )
         return Value(value.kind, value.code, value.display, document=leading.document, documents=filed)
-    texts = tuple(dict.fromkeys(one.said.display for one in parallel))
-    return Value(value.kind, value.code, " | ".join(texts), texts)
+    texts: dict[str, str] = {}
+    for one in parallel:
+        texts.setdefault(one.said.same, one.said.display)
+    return Value(value.kind, value.code, " | ".join(texts.values()), tuple(texts.values()))
 
 
 def _value(one: Statement) -> Value:
