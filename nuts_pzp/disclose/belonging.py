@@ -132,7 +132,7 @@ class Owners(dict[bytes, Reference | None]):
 
 def refuse_repeated_keys(raw: bytes) -> None:
     """Read JSON whole; raise Broken when any object in it repeats a key, for two readers could differ."""
-    if _loses_no_string(raw):
+    if loses_no_string(raw):
         return
     try:
         json.loads(raw, object_pairs_hook=_once)
@@ -140,7 +140,7 @@ def refuse_repeated_keys(raw: bytes) -> None:
         raise Broken("not JSON") from None
 
 
-def _loses_no_string(raw: bytes) -> bool:
+def loses_no_string(raw: bytes) -> bool:
     r"""True when JSON that is read and written anew is the same, or has as many strings: so no key was read twice.
 
     Sufficient, not necessary, and a quarter of the work. A reader keeps one of two equal keys, so at least that string

@@ -152,6 +152,7 @@ class _Searchset:
     def __init__(self, read: Searchset, access: Access, known: Addresses, links: list[Link]) -> None:
         self._read, self._entries, self._heads = read, read.entries, read.heads
         self._request, self._known, self._links = access.request, known, links
+        self._selection = Selection.of(access.request)
         self._whose, owners = Whose(access.patient, known.bases), Owners()
         self._patients = [owners.of(found.patient) for found in self._heads]
         self._subjects = [owners.of(found.subject) for found in self._heads]
@@ -186,7 +187,7 @@ class _Searchset:
             refuse_repeated_keys(self._read.body)
         else:
             own = self._whose.own
-            self._read.refuse_two_readings(own, named.count(own), patients, subjects)
+            self._read.refuse_two_readings(own, named.count(own), patients, subjects, self._selection.elements)
 
     def _owner(self, at: int) -> Belongs:
         found = self._heads[at]
@@ -202,8 +203,7 @@ class _Searchset:
             if "other" in owners.values():
                 return Deny(Reason.SOURCE_OTHER_PATIENT, detail="every match is of another patient")
             return Unavailable(Reason.SOURCE_BROKEN, detail="no match is of the type and the patient asked for")
-        takes = Selection.of(self._request).takes
-        return {at for at in ours if takes([self._heads[at]])}
+        return {at for at in ours if self._selection.takes([self._heads[at]])}
 
     def _includes(self, matches: set[int]) -> set[int]:
         """Includes stay when the request asked for their type that way and a match that stays refers to them."""

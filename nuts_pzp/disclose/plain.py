@@ -57,10 +57,11 @@ def plain(read: Searchset, access: Access, known: Addresses) -> tuple[list[str],
         urls.append(outside + short)
         meta = found.meta
         names.append(f"{short}/_history/{meta.versionId}" if meta is not None and meta.versionId else short)
-    count = len(names)
-    if asked in _JUDGED_APART or not _NAMES.fullmatch("\n".join(names)):
+    count, together = len(names), "\n".join(names)
+    if asked in _JUDGED_APART or together.count("\n") >= count or not _NAMES.fullmatch(together):
         return None
-    if not Selection.of(access.request).takes(read.heads):
+    selection = Selection.of(access.request)
+    if not selection.takes(read.heads):
         return None
-    read.refuse_two_readings(own, count, count - subjects, subjects)
+    read.refuse_two_readings(own, count, count - subjects, subjects, selection.elements)
     return names, urls

@@ -12,10 +12,12 @@ import msgspec
 
 from ..fhir.searchset import Bundle, Entry, strictly, stripped, written
 from ..forwarding.port import FhirAnswer
-from .belonging import HEAD, Head, refuse_repeated_keys
+from .belonging import HEAD, Head, loses_no_string, refuse_repeated_keys
 
 _HIDING = re.compile(rb"\\[u/]")
 """Escapes that can spell a key or an address in another way."""
+_CODE = re.compile(rb'"code"\s*:\s*[^\s"]')
+"""The code of a resource; that of a coding is a text."""
 
 
 @dataclass(slots=True)
@@ -51,16 +53,18 @@ class Searchset:
         entries, decode = bundle.entry or [], HEAD.decode
         return cls(body, bundle, entries, [decode(entry.resource) for entry in entries], as_written)
 
-    def refuse_two_readings(self, own: str, named: int, patients: int, subjects: int) -> None:
+    def refuse_two_readings(
+        self, own: str, named: int, patients: int, subjects: int, selecting: tuple[str, ...] = ()
+    ) -> None:
         """Raise Broken when a key that decides is repeated.
 
-        `own` is how others refer to the patient of the decision, `named` how often an owner does; the other two say how
-        many resources gave an owner in that element.
+        `own` is how others refer to the patient of the decision, `named` how often an owner does; the next two say how
+        many resources gave an owner in that element; `selecting` are the elements that the request selects by.
         """
-        if not self._read_in_one_way(own, named, patients, subjects):
+        if not self._read_in_one_way(own, named, patients, subjects, selecting):
             refuse_repeated_keys(self.body)
 
-    def _read_in_one_way(self, own: str, named: int, patients: int, subjects: int) -> bool:
+    def _read_in_one_way(self, own: str, named: int, patients: int, subjects: int, selecting: tuple[str, ...]) -> bool:
         """True when counting shows that no key that decides is repeated and no other patient is named.
 
         Sufficient, not necessary: such escapes, contained resources and namesakes only lead to a slower, full reading.
@@ -71,10 +75,18 @@ class Searchset:
             and body.count(b'"resourceType"') == len(self.heads) + 1
             and (patients == 0 or body.count(b'"patient"') == patients)
             and (subjects == 0 or body.count(b'"subject"') == subjects)
+            and all(map(self._selects_once, selecting))
             and self._names_nobody_else(own, named)
             and not self._holds_a_bsn()
             and self._holds_no_more()
         )
+
+    def _selects_once(self, element: str) -> bool:
+        """True when no resource gives this element twice, and nothing in it is."""
+        read = [getattr(found, element) for found in self.heads]
+        given = [bytes(raw) for raw in read if raw is not msgspec.UNSET]
+        count = len(_CODE.findall(self.body)) if element == "code" else self.body.count(b'"%b"' % element.encode())
+        return count == len(given) and all(map(loses_no_string, set(given)))
 
     def _names_nobody_else(self, own: str, named: int) -> bool:
         """True when whoever the resources name is the patient. A search's own links name one too, and never leave."""

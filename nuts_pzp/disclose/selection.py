@@ -40,6 +40,11 @@ class Selection:
             tuple((_ELEMENTS[name], _written(name, values)) for name, values in request.params if name in _ELEMENTS)
         )
 
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements that decide whether a resource was asked for."""
+        return tuple([element for element, _ in self.groups])
+
     def takes(self, heads: Sequence[Head]) -> bool:
         """True when each of these resources holds what was asked for."""
         for element, written in self.groups:

@@ -38,7 +38,7 @@ class Loops:
 
     def turn(self) -> Turn[Log]:
         """Return the turn of the running loop."""
-        loop = asyncio.get_running_loop()
-        if self._last is None or self._last.turn.loop is not loop:
-            self._last = InLoop(loop, self._writer)
-        return self._last.turn
+        loop, last = asyncio.get_running_loop(), self._last
+        if last is None or last.turn.loop is not loop:
+            last = self._last = InLoop(loop, self._writer)
+        return last.turn  # not what is kept: another loop's thread may have put its own there meanwhile

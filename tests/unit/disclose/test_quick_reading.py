@@ -15,6 +15,7 @@ from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.fhir.searchset import strictly
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.identity import Bsn, Patient, Standing
+from nuts_pzp.outcome import Unavailable
 
 BASE = "https://gateway.example/meerwijck/fhir"
 INSIDE = "http://10.1.2.3:8080/fhir"
@@ -110,3 +111,48 @@ def test_what_was_read_on_arrival_of_other_bytes_says_nothing(fakes: Any) -> Non
     for body, other in ((theirs, ours), (ours, theirs)):
         found = judged(FhirAnswer(200, body, None, INSIDE, strictly(other)), fakes)
         assert found == judged(FhirAnswer(200, body, None, INSIDE), fakes)
+
+
+@pytest.mark.parametrize("strange", [{"id": "x\nConsent/y"}, {"meta": {"versionId": "1\nConsent/y"}}])
+def test_no_resource_is_recorded_under_the_names_of_two(strange: dict[str, Any], fakes: Any) -> None:
+    """One name that holds a line end would read as two names, of which one is nobody's."""
+    body = fakes.searchset(fakes.consent("c1", "Patient/p1"), fakes.consent("c2", "Patient/p1") | strange)
+    found = judged(FhirAnswer(200, body, None, INSIDE, strictly(body)), fakes)
+    assert isinstance(found, Unavailable)
+    assert found.detail.endswith("a resource without a proper type, id and version")
+
+
+ASKED, OTHERWISE = (f'{{"coding":[{{"system":"s","code":"{code}"}}]}}' for code in ("395091006", "1"))
+TWICE = [
+    f'"code":{OTHERWISE},"code":{ASKED}',
+    f'"code" :{OTHERWISE},"code": {ASKED}',
+    '"code":{"coding":[{"system":"s","code":"1","code":"395091006"}]}',
+]
+
+
+@pytest.mark.parametrize("twice", TWICE)
+@pytest.mark.parametrize("beside", ["", '"note":[{"text":"Patient/"}],'])
+def test_what_was_asked_for_is_said_once(twice: str, beside: str, fakes: Any) -> None:
+    """The reader of the answer could take the other code, which nobody asked for."""
+    search = FhirRequest(
+        "search-type", "Observation", params=(("patient", ("Patient/p1",)), ("code", ("s|395091006",)))
+    )
+    owned = {"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}, "code": 0}
+    body = fakes.searchset(owned).replace(b'"code":0', f"{beside}{twice}".encode())
+    for kept in (strictly(body), None):
+        answer = FhirAnswer(200, body, None, INSIDE, kept)
+        found = minimize(answer, Access(fakes.CALLER, search, OURS), Outside(BASE))
+        assert isinstance(found, Unavailable)
+        assert found.detail.endswith("a repeated key")
+
+
+def test_codes_beside_the_one_that_was_asked_for_are_read_quickly(fakes: Any, slow_readings: list[bytes]) -> None:
+    search = FhirRequest(
+        "search-type", "Observation", params=(("patient", ("Patient/p1",)), ("code", ("s|395091006",)))
+    )
+    coded = {"code": {"coding": [{"system": "s", "code": "395091006"}]}, "category": [{"coding": [{"code": "x"}]}]}
+    owned = {"resourceType": "Observation", "id": "o1", "subject": {"reference": "Patient/p1"}} | coded
+    for body in (fakes.searchset(owned), json.dumps(json.loads(fakes.searchset(owned)), indent=1).encode()):
+        found = minimize(FhirAnswer(200, body, None, INSIDE), Access(fakes.CALLER, search, OURS), Outside(BASE))
+        assert isinstance(found, Minimized)
+    assert slow_readings == []
