@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
-import socket
 import ssl
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from .names import look_up
 
 
 class Trouble(Enum):
@@ -86,7 +86,7 @@ class Outbound:
     def _permits(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         if any(ip in network for network in self.allowed_networks if network.version == ip.version):
             return True
-        return (self.public or not self.allowed_networks) and ip.is_global and not ip.is_multicast
+        return (self.public or not self.allowed_networks) and _is_public(ip)
 
     def refuses(self, url: str) -> str | None:
         """Say why a URL may not be used (in words, without the URL), or None. Does not resolve names."""
@@ -116,12 +116,10 @@ class Outbound:
 
         Whoever dials, dials one of these and does not resolve again: a name that is rebound in between gains nothing.
         """
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await look_up(host, port)
         except (OSError, UnicodeError):
             return Trouble.REFUSED
-        addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         if not addresses:
             return Trouble.REFUSED
         return addresses if all(self.permits(address) for address in addresses) else Trouble.ADDRESS
@@ -141,8 +139,17 @@ def is_name(host: str) -> bool:
     return _NAME.fullmatch(host) is not None and _NUMBER.fullmatch(host) is None
 
 
+_PUBLIC = ipaddress.IPv6Network("2000::/3")
+"""What of IPv6 is handed out for the internet. Python calls all global that is not known to be something else."""
+_RESERVED = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("3fff::/20"))
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
+
+
+def _is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if any(ip in network for network in _RESERVED) or not ip.is_global or ip.is_multicast:
+        return False
+    return ip.version == 4 or ip in _PUBLIC or ip in _NAT64
 
 
 def _leads_to(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

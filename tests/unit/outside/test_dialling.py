@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 import ssl
@@ -48,6 +47,15 @@ def test_public_addresses_may_be_dialled(address: str) -> None:
         "64:ff9b::a00:1",
         "2002:7f00:1::",
         "2002:a00:1::",
+        "64:ff9b:1::a00:1",  # NAT64 for local use (RFC 8215)
+        "::ffff:0:127.0.0.1",  # IPv4-translated (RFC 2765)
+        "fec0::1",  # site-local, once
+        "100:0:0:1::1",
+        "1::1",
+        "4000::1",
+        "5f00::1",
+        "3fff::1",
+        "192.0.0.8",
         "not an address",
         "",
     ],
@@ -104,12 +112,12 @@ def test_plain_http_is_for_loopback_only_deployments() -> None:
 @pytest.fixture
 def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def to(*addresses: str) -> None:
-        async def answer(self: Any, host: str, port: int, **_: Any) -> list[Any]:
+        def answer(host: str, port: int, **_: Any) -> list[Any]:
             if not addresses:
                 raise socket.gaierror
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
-        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", answer)
+        monkeypatch.setattr(socket, "getaddrinfo", answer)
 
     return to
 

@@ -177,11 +177,11 @@ async def test_no_time_at_all_is_not_the_usual_time(door: Any, peer: Any) -> Non
 
 
 async def test_a_slow_name_server_is_within_the_time(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def slow(self: Any, host: str, port: int, **_: Any) -> list[Any]:
-        await asyncio.sleep(2)
+    def slow(host: str, port: int, **_: Any) -> list[Any]:
+        time.sleep(2)
         return []
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", slow)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
     assert await peer("http://localhost:9", total=0.05).send("GET", "/") is Trouble.TIMEOUT
 
 
@@ -197,11 +197,11 @@ async def test_a_name_that_is_rebound_is_dialled_where_it_was_checked(
     there = await door()
     answers = ["127.0.0.1"]
 
-    async def rebinding(self: Any, host: str, port: int, **_: Any) -> list[Any]:
+    def rebinding(host: str, port: int, **_: Any) -> list[Any]:
         address = answers.pop() if answers else "127.66.0.1"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     only = Outbound((ipaddress.ip_network("127.0.0.1/32"),))
     base = f"http://rebound.example:{there.port}"
     assert isinstance(await peer(base, only).send("GET", "/"), Heard)
