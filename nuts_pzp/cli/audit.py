@@ -119,7 +119,10 @@ def check_proof_command(
             typer.echo(json.dumps(_not_proven("the proof is not readable")))
         _refuse("the proof is not readable", Verdict.UNREADABLE)
     reasons = []
-    for one in _verifier_keys(key):
+    keys = _verifier_keys(key)
+    if not keys:
+        _refuse("the --key folder holds no public key (*.pub)")
+    for one in keys:
         try:
             proven = proof.check(document, one)
         except proof.BadProof as error:
@@ -130,9 +133,9 @@ def check_proof_command(
         typer.echo(json.dumps(found) if as_json else f"Bewezen: regel {proven.index} van {proven.origin}")
         return
     if as_json:
-        typer.echo(json.dumps(_not_proven(reasons[0] if reasons else "")))
+        typer.echo(json.dumps(_not_proven(reasons[0])))
     else:
-        typer.echo(f"Niet bewezen: {reasons[0]}" if reasons else "Niet bewezen")
+        typer.echo(f"Niet bewezen: {reasons[0]}")
     raise typer.Exit(Verdict.TAMPERED)
 
 
@@ -178,7 +181,7 @@ def _verifier_keys(given: list[str]) -> list[VerifierKey]:
     try:
         keys = {VerifierKey.parse(line) for one in given for line in _key_lines(one) if line.strip()}
     except (OSError, ValueError):
-        _refuse("a key is not a public key of a log")
+        _refuse("a --key is neither a public key of a log nor a file or folder of them that can be read")
     names = [key.name for key in keys]
     if len(set(names)) != len(names):
         _refuse("two different keys are given for one log; which of them to trust is for you to say")

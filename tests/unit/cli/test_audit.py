@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,3 +146,45 @@ def test_the_doctor_says_what_it_found(log: Log) -> None:
     assert code == int("fail" in found.values())
     (log.place.keys / "system" / "kek.key").chmod(0o604)
     assert log.run("doctor", str(log.place.path), "--keys", str(log.place.keys))[0] == 1
+
+
+def test_who_asks_about_one_log_hears_nothing_of_the_others_that_keys_and_anchor_are_of(log: Log) -> None:
+    of_all = ("--key", str(log.place.keys), "--anchor", str(log.place.anchor), "--json")
+    for tenant in ("meerwijck", "system"):
+        code, said = log.run("verify", str(log.place.path), "--tenant", tenant, *of_all)
+        assert (code, [one["tenant"] for one in json.loads(said)["logs"]]) == (0, [tenant])
+
+
+def test_an_export_of_one_log_is_whole_without_the_others(log: Log, tmp_path: Path) -> None:
+    assert log.run("export", str(log.place.path), "--tenant", "meerwijck", "--to", str(tmp_path / "out"))[0] == 0
+    of_all = ("--key", str(log.place.keys), "--anchor", str(log.place.anchor), "--json")
+    code, said = log.run("verify", str(tmp_path / "out"), *of_all)
+    assert (code, [one["verdict"] for one in json.loads(said)["logs"]]) == (0, ["ok"])
+
+
+def test_a_tenant_that_is_not_there_is_wrong_use_when_no_log_is_missing(log: Log) -> None:
+    of_all = ("--key", str(log.place.keys), "--anchor", str(log.place.anchor))
+    code, said = log.run("verify", str(log.place.path), "--tenant", "nobody", *of_all, "--json")
+    [found] = json.loads(said)["logs"]
+    assert (code, found["tenant"], found["reason"]) == (4, "nobody", "no log of this tenant")
+
+
+def test_a_tenant_whose_log_was_deleted_is_told_so(log: Log) -> None:
+    with closing(sqlite3.connect(log.place.path, isolation_level=None)) as database:
+        for table in ("log_record", "log_head", "log_checkpoint"):
+            database.execute(f"DELETE FROM {table} WHERE tenant = 'meerwijck'")
+    of_all = ("--key", str(log.place.keys), "--anchor", str(log.place.anchor))
+    for about in (("--tenant", "meerwijck"), ()):
+        code, said = log.run("verify", str(log.place.path), *about, *of_all)
+        assert code == 1
+        assert "the log is gone, but checkpoints of it were anchored" in said
+
+
+def test_a_folder_without_a_key_is_wrong_use_of_a_proof(log: Log, tmp_path: Path) -> None:
+    wanted = next(entry for entry in records(log.place.path, "meerwijck") if entry.code == "policy.activated")
+    code, said = log.run("prove", str(log.place.path), "--tenant", "meerwijck", "--record", wanted.record["id"])
+    assert code == 0
+    (tmp_path / "proof.json").write_text(said)
+    (tmp_path / "none").mkdir()
+    assert log.run("check-proof", str(tmp_path / "proof.json"), "--key", str(tmp_path / "none"))[0] == 4
+    assert log.run("check-proof", str(tmp_path / "proof.json"), "--key", str(tmp_path / "absent"))[0] == 4
