@@ -303,6 +303,8 @@ def _read(file: Path, model: type[_Model]) -> _Model:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise SettingsError(f"{file.name}: not YAML{where}") from None
+    except RecursionError:
+        raise SettingsError(f"{file.name}: nested too deeply to be settings") from None
     if not isinstance(loaded, dict):
         raise SettingsError(f"{file.name}: a mapping of settings is expected")
     try:

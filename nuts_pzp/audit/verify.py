@@ -133,7 +133,7 @@ def _absent(
 ) -> list[LogReport]:
     """Return a report for each log that its key, or its anchor, says there was.
 
-    Whoever asks about one log, or holds an export of one, hears nothing of the others that the keys and the anchor are of.
+    Whoever asks about one log, or holds an export of one, hears nothing of the others that keys and anchor are of.
     """
     reports = []
     for key in keys:

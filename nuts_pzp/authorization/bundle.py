@@ -161,7 +161,7 @@ def _manifest(folder: Path) -> _Manifest:
         if (folder / name).is_file():
             try:
                 return _Manifest.model_validate(yaml.safe_load(_bounded(folder / name)))
-            except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+            except (yaml.YAMLError, ValidationError, UnicodeDecodeError, RecursionError) as error:
                 raise NotABundle(f"{name}: {_first(error)}") from error
     return _published(folder)
 
@@ -202,7 +202,7 @@ def _data(contents: Mapping[str, bytes]) -> dict[str, Any]:
 def _document(name: str, content: bytes) -> dict[str, Any]:
     try:
         document = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise NotABundle(f"{name}: {_first(error)}") from error
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise NotABundle(f"{name}: a data file is a mapping")

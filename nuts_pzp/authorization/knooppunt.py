@@ -177,11 +177,7 @@ def _request(given: Mapping[str, Any]) -> RawRequest:
     text = _Texts(given, "input.request")
     path = text("path")
     path = path if path.startswith("/") else f"/{path}"
-    try:
-        body = text("body").encode()
-    except UnicodeEncodeError:
-        raise Misshapen("input.request.body is not Unicode text") from None
-    return RawRequest(text("method"), path, text("query"), _headers(given), body)
+    return RawRequest(text("method"), path, text("query"), _headers(given), text("body").encode())
 
 
 def _headers(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -202,15 +198,23 @@ def _mapping(value: object, where: str) -> Mapping[str, Any]:
 
 
 def document(body: bytes) -> object:
-    """Return what JSON says that can be read in one way only; raise Unparsable."""
+    """Return what JSON says that can be read in one way only; raise Unparsable, or Misshapen for half a character.
+
+    An escape such as `\\ud800` alone is JSON, but no text that could be recorded or answered.
+    """
     if len(body) > LARGEST:
         raise Unparsable("the call is larger than 256 KiB")
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        found: object = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        if b"\\u" in body:
+            json.dumps(found, ensure_ascii=False).encode()
     except Unparsable:
         raise
+    except UnicodeEncodeError:
+        raise Misshapen("a text of the call is not Unicode") from None
     except (ValueError, RecursionError):
         raise Unparsable("the call is not JSON") from None
+    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

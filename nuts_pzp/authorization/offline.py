@@ -7,9 +7,9 @@ else; a fact that does not agree with the request is a refusal. What may be aske
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..fhir.request import FhirRequest, parse
+from ..fhir.request import FhirRequest, headless, parse
 from ..identity import Purpose
 from ..outcome import Deny, Stop, Unavailable, Unknown
 from ..reasons import Reason
@@ -18,7 +18,7 @@ from .capability import unlisted
 from .judgement import Judge, Judgement
 from .knooppunt import FHIR_REST, Call, Misshapen, Remark, Ruling, answer, policies, read
 from .policies import DEFAULT_SCOPES
-from .question import Facts, agrees, compose
+from .question import Facts, Subject, agrees, compose
 
 NO_BASE = "https://offline.invalid/fhir"
 """Nothing is at this base: a call names resources relative to the holder's own."""
@@ -66,6 +66,9 @@ async def _ask(call: Call, policy: Loaded) -> Ruling:
     request = _understood(call, policy.bundle)
     if isinstance(request, Ruling):
         return request
+    who = _named(call.subject)
+    if who is None:
+        return _refused("not_allowed", Reason.TOKEN_CLAIMS, "a claim has two values under two names, or is no text")
     facts = Facts(
         call.patient_id,
         call.patient_bsn,
@@ -80,12 +83,28 @@ async def _ask(call: Call, policy: Loaded) -> Ruling:
         return _refused("not_allowed", Reason.PURPOSE_NOT_ALLOWED, "the scope means treatment")
     stated = policy.bundle.stated
     remarks = _capability(policy.bundle, request)
-    judgement = await policy.judge.judge(compose(call.subject, request, facts, stated))
+    judgement = await policy.judge.judge(compose(who, request, facts, stated))
     if isinstance(judgement, Deny | Unknown | Unavailable):
         return Ruling(False, (*remarks, _remark("internal_error", judgement.reason, "the policy could not be asked")))
     if judgement.allow:
         return Ruling(True, remarks)
     return Ruling(False, (*remarks, *_against(judgement)))
+
+
+def _named(subject: Subject) -> Subject | None:
+    """Return who asks, by the contract's names or those of the nodes' definitions (spec nuts-node 3.3), as online.
+
+    None when the two names of a claim disagree, or the nodes' one holds no text.
+    """
+    found = []
+    for value, other in (
+        (subject.user, subject.others.get("employee_identifier")),
+        (subject.role, subject.others.get("employee_role")),
+    ):
+        if other is not None and (not isinstance(other, str) or value not in ("", other)):
+            return None
+        found.append(value or other or "")
+    return replace(subject, user=found[0], role=found[1])
 
 
 def _understood(call: Call, bundle: Bundle) -> FhirRequest | Ruling:
@@ -94,7 +113,7 @@ def _understood(call: Call, bundle: Bundle) -> FhirRequest | Ruling:
         return _refused("not_allowed", Reason.TOKEN_INVALID, "the token is not active")
     if call.connection != FHIR_REST:
         return _refused("unexpected_input", Reason.REQUEST_UNSUPPORTED, f"connection_type_code is not {FHIR_REST}")
-    request = parse(call.raw, grammar(bundle), NO_BASE)
+    request = parse(headless(call.raw), grammar(bundle), NO_BASE)
     if isinstance(request, Deny | Unknown | Unavailable):
         return _unparsed(request)
     return request

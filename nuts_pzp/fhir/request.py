@@ -105,6 +105,11 @@ _WITHOUT_PATIENT = frozenset(
 )
 
 
+def headless(raw: RawRequest) -> RawRequest:
+    """Return the request that is decided: a HEAD is the GET that it stands for, without the body (ADR 0034)."""
+    return replace(raw, method="GET") if raw.method == "HEAD" else raw
+
+
 def parse(raw: RawRequest, capability: Capability, base: str) -> Outcome[FhirRequest]:
     """Return the one meaning of a request, or Deny. `base` is the tenant's own external FHIR base, no trailing slash.
 

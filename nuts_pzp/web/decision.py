@@ -19,6 +19,7 @@ from ..authorization.knooppunt import LARGEST, Misshapen, Unparsable
 from ..disclose.decide import decide, internal
 from ..disclose.flow import verified
 from ..exchange import Attempt, Caller, Presented
+from ..fhir.request import headless
 from ..house import Deciding, House
 from ..identity import NotAnIdentifier, Ura
 from ..outcome import Deny, Outcome
@@ -147,8 +148,8 @@ class _Call:
             await self._api.denied(self._attempt, enforcer)
             return problem(enforcer, code)
         self._attempt = replace(self._attempt, enforced_by=enforcer.name)
-        if scope["method"] != ("POST" if dialect else "GET"):
-            return await self._refused(Reason.REQUEST_METHOD)
+        if scope["method"] != (method := "POST" if dialect else "GET"):
+            return await self._refused(Reason.REQUEST_METHOD, allow=method)
         if dialect is None:
             return authorized(await self._authorize(scope, enforcer), code)
         if door.header(scope, b"content-type").partition(";")[0].strip().lower() != "application/json":
@@ -156,7 +157,7 @@ class _Call:
         try:
             question = dialect.read(await door.body(receive, LARGEST))
         except door.BodyTooBig:
-            return await self._refused(Reason.REQUEST_TOO_BIG)
+            return await self._refused(Reason.REQUEST_TOO_BIG, "a call is at most 256 KiB")
         except Unparsable as error:
             return await self._refused(NO_QUESTION, str(error))
         except Misshapen as error:
@@ -164,10 +165,10 @@ class _Call:
             return dialect.misshapen(receipt, str(error), code)
         return dialect.write(await self._ruled(question, self._api.slug_of(self._route, question), enforcer), code)
 
-    async def _refused(self, reason: Reason, detail: str = "") -> door.Response:
+    async def _refused(self, reason: Reason, detail: str = "", *, allow: str = "") -> door.Response:
         stop = Deny(reason, detail=detail)
         await self._api.denied(self._attempt, stop)
-        return problem(stop, self._presented.correlation)
+        return problem(stop, self._presented.correlation, allow=allow)
 
     async def _authorize(self, scope: door.Scope, enforcer: Enforcer) -> Ruled:
         slug = self._route.slug
@@ -247,7 +248,7 @@ class _Asking:
 
     async def _decided(self, name: str, who: Outcome[Caller], deciding: Deciding) -> Ruled:
         question, holding = self._question, deciding.holding
-        decision = await decide(holding, self._attempt, who, question.raw, self._now, stated=question.stated)
+        decision = await decide(holding, self._attempt, who, headless(question.raw), self._now, stated=question.stated)
         if isinstance(decision, Denied):
             if (incident := holding.guard.refused(decision)) is not None:
                 await holding.audit.append(incident)

@@ -17,7 +17,7 @@ from ..disclose.flow import disclose
 from ..exchange import Attempt, Presented
 from ..fhir.envelope import refused_form
 from ..fhir.form import JSON_OR_XML, MEDIA, Form
-from ..fhir.request import RawRequest, parse
+from ..fhir.request import RawRequest, headless, parse
 from ..fhir.version import Speech
 from ..fhir.xml import to_xml
 from ..house import Holding, House
@@ -191,7 +191,7 @@ def _split(path: str) -> tuple[str, str | None]:
 
 
 def _raw(scope: door.Scope, path: str, content: bytes) -> RawRequest:
-    """The request as it came. A HEAD is decided, forwarded and recorded as the GET that it stands for (ADR 0034)."""
+    """The request as it came, but for a HEAD."""
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return RawRequest(method, path, scope["query_string"].decode("latin-1"), headers, content, JSON_OR_XML)
+    query = scope["query_string"].decode("latin-1")
+    return headless(RawRequest(scope["method"], path, query, headers, content, JSON_OR_XML))

@@ -135,7 +135,7 @@ def read_table(content: bytes, key_file: Path | None, signature_file: Path | Non
         _verify(content, key_file, signature_file)
     try:
         return Table.model_validate(yaml.safe_load(content))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise ValueError("the cover table is not YAML") from None
 
 

@@ -99,7 +99,7 @@ def read_table(settings: Mapping[str, Any], around: Surroundings) -> Table:
         _verify(content, around.path(checked.public_key_file), around.path(checked.signature_file))
     try:
         return Table.model_validate(yaml.safe_load(content))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise ValueError("the regional file is not YAML") from None
 
 

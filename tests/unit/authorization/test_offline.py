@@ -261,3 +261,34 @@ def test_a_call_shows_no_patient() -> None:
     call = read(b'{"input":{"context":{"patient_bsn":"999911120","patient_id":"p1"}}}')
     assert "999911120" not in repr(call)
     assert "p1" not in repr(call)
+
+
+@pytest.mark.parametrize("part", ["scope", "user_role", "client_id", "extra"])
+async def test_half_a_character_is_no_text_and_a_no(call: Any, loaded: Any, part: str) -> None:
+    answer = await decided(call(subject={part: "x\ud800"}), loaded)
+    assert (answer["allow"], answer["error"]) == (False, "invalid request: a text of the call is not Unicode")
+    assert answer["policies"] == {}
+
+
+async def test_two_halves_that_are_one_character_are_text(call: Any, loaded: Any) -> None:
+    assert (await decided(call(subject={"organization_name": "Post \U0001f600"}), loaded))["allow"] is True
+
+
+async def test_a_head_is_decided_as_the_get_it_stands_for(call: Any, loaded: Any) -> None:
+    assert (await decided(call(request={"method": "HEAD"}), loaded))["allow"] is True
+    posted = call(request={"method": "HEAD", "path": "/Consent/_search"})
+    assert await reasons(posted, loaded) == [("unexpected_input", "PZP-REQUEST-004")]
+
+
+async def test_the_names_of_the_nodes_serve_as_well_as_the_contract_s(call: Any, loaded: Any) -> None:
+    said = {"user_id": None, "user_role": None, "employee_identifier": "e-17", "employee_role": "SEH-arts"}
+    assert (await decided(call(subject=said), loaded))["allow"] is True
+    administrative = {**said, "employee_role": "medisch secretaresse"}
+    assert (await reasons(call(subject=administrative), loaded))[0] == ("not_allowed", "PZP-POLICY-002")
+
+
+@pytest.mark.parametrize(
+    "said", [{"employee_role": "huisarts"}, {"employee_identifier": "e-18"}, {"employee_role": ["SEH-arts"]}]
+)
+async def test_two_names_of_one_claim_must_agree(call: Any, loaded: Any, said: dict[str, Any]) -> None:
+    assert await reasons(call(subject=said), loaded) == [("not_allowed", "PZP-AUTHN-005")]

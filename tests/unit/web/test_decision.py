@@ -185,7 +185,9 @@ async def test_only_what_is_not_json_is_a_400(api: Any, body: bytes) -> None:
     assert event.stop.reason is Reason.BODY_MALFORMED
 
 
-@pytest.mark.parametrize("body", [[], "x", {"input": []}, {"input": {"subject": {"scope": 4}}}])
+@pytest.mark.parametrize(
+    "body", [[], "x", {"input": []}, {"input": {"subject": {"scope": 4}}}, {"input": {"subject": {"scope": "\ud800"}}}]
+)
 async def test_json_that_is_no_call_is_a_decision_no(api: Any, body: Any) -> None:
     answer = await api.ask("/pdp", body)
     assert (answer.status, answer.json["allow"]) == (200, False)

@@ -74,11 +74,18 @@ async def test_a_page_in_a_browser_cannot_ask(api: Any, media: str) -> None:
 async def test_bodies_are_bounded(api: Any, holder: Any) -> None:
     answer = await api.ask("/pdp", call(what=request(body="x" * 300_000)))
     assert (answer.status, holder.journal) == (413, [])
+    assert answer.json["detail"] == "a call is at most 256 KiB"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
 async def test_only_post_asks(api: Any, method: str) -> None:
-    assert (await api.ask("/pdp", call(), method=method)).status == 405
+    answer = await api.ask("/pdp", call(), method=method)
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_only_get_asks_in_headers(api: Any) -> None:
+    answer = await api.ask("/meerwijck/decision/v1/authorize")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET")
 
 
 @pytest.mark.parametrize("says", [Permit("explicit-consent:mitz"), Deny(Reason.MITZ_DENY)])

@@ -35,6 +35,13 @@ async def test_a_yes_says_what_to_forward(api: Any, holder: Any) -> None:
     assert presented.url == f"{BASE}/Consent"
 
 
+async def test_a_head_is_decided_as_the_get_it_stands_for_and_its_proof_says_head(api: Any, holder: Any) -> None:
+    answer = await api.ask(AUTHORIZE, method="GET", **original(method="HEAD"))
+    assert (answer.status, answer.headers["x-decided-method"]) == (200, "GET")
+    [(presented,)] = holder.network.seen
+    assert presented.method == "HEAD"
+
+
 @pytest.mark.parametrize(
     ("room", "says", "status", "outward"),
     [
