@@ -1,7 +1,7 @@
 """`nuts-pzp consult`: ask a running gateway for one patient, as an EHR would. For an IT person who tries a connection.
 
 The BSN is read from a prompt or a file, never from an argument. Without `--json` or `--fhir` each source is told on
-standard error as it answers. Exit 0 complete, 1 partial, 2 wrong use, 4 no answer.
+standard error as it answers. Exit 0 complete, 1 partial, 2 wrong use, 4 no answer, or none of any source.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..identity import Bsn, EmergencyReason, NotAnIdentifier
 from ..overview.shape import Overview
 from ..web.asked import CONTEXTS
 from . import matrix
-from .asking import Door, NoAnswer, Person, Question, ask, ask_fhir, listen
+from .asking import Door, NoAnswer, Person, Question, Told, ask, ask_fhir, listen
 from .overview_table import harmless, overview_table
 
 _REASONS = tuple(one.value for one in EmergencyReason)
@@ -75,7 +75,16 @@ def run(
             typer.echo(json.dumps(error.problem))
         raise typer.Exit(4) from None
     _show(overview, as_json=as_json, as_matrix=as_matrix)
-    raise typer.Exit(0 if overview.get("complete") is True else 1)
+    raise typer.Exit(_verdict(overview))
+
+
+def _verdict(overview: dict[str, Any]) -> int:
+    """0 complete, 1 partial, 4 when no source gave anything: as FHIR that is a 502."""
+    if overview.get("complete") is True:
+        return 0
+    rows = [one for one in overview.get("sources", ()) if isinstance(one, dict)]
+    gave = any(one.get("status") in ("ok", "partial") for one in rows)
+    return 1 if gave or not rows else 4
 
 
 def _context(context: str) -> dict[str, Any]:
@@ -116,16 +125,20 @@ def _wrong(words: str) -> typer.Exit:
 
 
 async def _watched(door: Door, question: Question) -> dict[str, Any]:
-    """Tell each source as it answers; return the overview at the end."""
+    """Tell each source as it answers; return the overview once the stream has ended: its end is what closes it."""
+    last: Told | None = None
     async for told in listen(door, question):
-        if told.event == "overview":
-            return told.content
-        if told.event == "problem":
-            words = f"{told.content.get('code', '')} {told.content.get('title', '')}".strip()
-            raise NoAnswer(f"{words} (meldcode {told.content.get('meldcode', '?')})", told.content)
+        if told.event in ("overview", "problem"):
+            last = told
+            continue
         for row, spent in zip(told.content.get("sources", ()), told.content.get("timings", ()), strict=False):
             typer.echo(f"{spent.get('seconds', 0):6.2f} s  {harmless(str(row.get('notice', '')))}", err=True)
-    raise NoAnswer("the gateway ended the stream before the overview")
+    if last is None:
+        raise NoAnswer("the gateway ended the stream before the overview")
+    if last.event == "problem":
+        words = f"{last.content.get('code', '')} {last.content.get('title', '')}".strip()
+        raise NoAnswer(f"{words} (meldcode {last.content.get('meldcode', '?')})", last.content)
+    return last.content
 
 
 def _whole(bundle: dict[str, Any]) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import respx
 from click.testing import Result
@@ -90,6 +93,48 @@ def test_sources_are_told_as_they_answer_and_the_matrix_at_the_end(words: list[s
     assert "Praktijk" in done.stdout
     assert "\x1b[2J" not in done.output
     assert BSN not in done.output
+
+
+@respx.mock
+@pytest.mark.parametrize("more", [("--json",), (), ("--matrix",)])
+def test_none_of_the_sources_gave_anything_and_that_is_not_partial(words: list[str], more: tuple[str, ...]) -> None:
+    sources = [{**row, "phone": None, "dialect": None, "reason": None, "statements": 0} for row in (SILENT, TOKENLESS)]
+    patient = {"bsn": BSN, "name": None, "birthDate": "1941-03-09", "test": True}
+    empty = dict.fromkeys(("banner", "sections", "conversations", "crossChecks", "excluded", "unmapped"), ())
+    nothing = {"schema": "nuts-pzp-overview/1", "rules": "4", "patient": patient, "generated": "2026-11-22T00:40:00"}
+    nothing |= {"complete": False, "sources": sources, "meldcode": "7K2QM9XD4T0A"} | empty
+    respx.post(URL, headers={"accept": "application/json"}).respond(200, json=nothing)
+    _stream(("overview", nothing))
+    assert _run(words, *more).exit_code == 4
+    nothing["sources"] = [*sources, {**sources[0], "status": "partial"}]
+    respx.post(URL, headers={"accept": "application/json"}).respond(200, json=nothing)
+    _stream(("overview", nothing))
+    assert _run(words, *more).exit_code == 1
+
+
+class _Noting(httpx.AsyncByteStream):
+    """A stream that says something after the overview, and notes which task came to its end."""
+
+    def __init__(self) -> None:
+        self.tasks: list[asyncio.Task[Any] | None] = []
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.tasks.append(asyncio.current_task())
+        try:
+            yield _events(("overview", OVERVIEW | {"complete": False}))
+            yield b": that was all\n\n"
+        finally:
+            self.tasks.append(asyncio.current_task())
+
+
+@respx.mock
+def test_a_stream_is_read_to_its_end_by_who_began_it(words: list[str]) -> None:
+    stream = _Noting()
+    respx.post(URL, headers={"accept": "text/event-stream"}).respond(200, stream=stream)
+    assert _run(words, "--matrix").exit_code == 1
+    opened, closed = stream.tasks
+    assert opened is not None
+    assert opened is closed
 
 
 @respx.mock
