@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from changes import Change
+from changes import PACKAGE, Change
 
 Place = tuple[str, str]
 Reached = dict[str, tuple[frozenset[Place], float]]
@@ -49,7 +49,8 @@ class Trials:
         for change in self._changes:
             place, before = change.place, noticed[change.place]
             tests = [name for name, (places, _) in reached.items() if place in places]
-            tests.sort(key=lambda name: (-before[name], reached[name][1]))
+            own = f"/test_{change.module}.py::"
+            tests.sort(key=lambda name: (-before[name], own not in name, reached[name][1]))
             if place in at_import:
                 self._done(change, _alone(change.name))
             elif not tests:
@@ -70,6 +71,7 @@ class Trials:
         def run() -> Iterator[object]:
             for item in items:
                 self._called.clear()
+                _forget()
                 spent = time.process_time()
                 sys.setprofile(self._note)
                 self._run(item)
@@ -104,6 +106,15 @@ class Trials:
 
     def _run(self, item: pytest.Item) -> None:
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+
+
+def _forget() -> None:
+    """Empty the caches of the overview: what one test read there, the next one must be seen to reach as well."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PACKAGE):
+            for one in vars(module).values():
+                if hasattr(one, "cache_clear"):
+                    one.cache_clear()
 
 
 def _forked(run: Callable[[], Iterator[object]]) -> tuple[int, list[object]]:
