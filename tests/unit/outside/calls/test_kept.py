@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 from typing import Any
 
 import pytest
@@ -291,51 +289,3 @@ async def test_closing_breaks_what_is_under_way_and_leaves_nothing_open(host: An
     for visit in there.visits:
         await asyncio.wait_for(visit.hung_up.wait(), 5)
     assert isinstance(await here.call("GET", there.url("/ok")), Heard)
-
-
-async def test_what_came_in_before_a_call_is_no_answer_to_it(host: Any, line: Any) -> None:
-    """Another patient's answer would be told as this one's."""
-    there, here = await host(polite), line()
-    assert isinstance(await here.call("GET", there.url("/1")), Heard)
-    [visit] = there.visits
-    stray = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstray"
-    os.write(visit.writer.get_extra_info("socket").fileno(), stray)  # the caller's loop has no time to read it
-    heard = await here.call("GET", there.url("/2"))
-    assert isinstance(heard, Heard)
-    assert heard.body == b"ok"
-    assert len(there.visits) == 2
-
-
-@pytest.mark.parametrize("seed", range(4))
-async def test_whoever_is_called_off_nobody_hears_an_answer_to_another(host: Any, line: Any, seed: int) -> None:
-    """Six hundred calls over a few connections: whole answers, slow ones, in pieces; a third is called off or late."""
-    chance = random.Random(seed)
-
-    async def act(visit: Any) -> None:
-        while True:
-            path = (await visit.request()).split()[1]
-            answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(path), path)
-            await asyncio.sleep(chance.choice((0, 0, 0.001, 0.004)))
-            cut = chance.randrange(len(answer) + 1)
-            await visit.say(answer[:cut])
-            await asyncio.sleep(chance.choice((0, 0, 0.002)))
-            await visit.say(answer[cut:])
-
-    there, here = await host(act), line(connections=6)
-    right = wrong = 0
-
-    async def one(number: int) -> None:
-        nonlocal right, wrong
-        await asyncio.sleep(chance.random() * 0.2)
-        within = chance.choice((5.0, 5.0, 0.004))
-        heard = await here.call("GET", there.url(f"/{number}"), within=within)
-        if isinstance(heard, Heard):
-            right, wrong = (right + 1, wrong) if heard.body == f"/{number}".encode() else (right, wrong + 1)
-
-    tasks = [asyncio.create_task(one(number)) for number in range(600)]
-    for task in chance.sample(tasks, 150):
-        asyncio.get_running_loop().call_later(chance.random() * 0.25, task.cancel)
-    ends = await asyncio.gather(*tasks, return_exceptions=True)
-    assert not [end for end in ends if isinstance(end, Exception)]
-    assert wrong == 0
-    assert right > 150
