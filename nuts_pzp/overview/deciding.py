@@ -15,6 +15,7 @@ from .attentions import attention
 from .codes import EUTHANASIA, FREE_TEXT, normal
 from .people import identities
 from .statements import Attention, Leads, Severity, Statement
+from .whose import compatible
 
 State = Literal["current", "ended", "conflict", "not-recorded"]
 WITHOUT_DATE = frozenset({"capacity", "representative", "first-contact"})
@@ -199,7 +200,10 @@ def _voice(source: str, pool: list[Statement]) -> list[Statement]:
 
 
 class _Who:
-    """Who a statement names: by name, and by birth date only when namesakes with different ones occur."""
+    """Who a statement names: by name, and by birth date only when namesakes with different ones occur.
+
+    A year agrees with every date in it.
+    """
 
     def __init__(self, voices: list[Statement]) -> None:
         births: dict[str, set[str]] = {}
@@ -207,10 +211,14 @@ class _Who:
             for found in one.persons:
                 if found.birth_date:
                     births.setdefault(normal(found.name), set()).add(found.birth_date)
-        self.told_apart = frozenset(name for name, dates in births.items() if len(dates) > 1)
+        self.told_apart = frozenset(name for name, dates in births.items() if _of_several(dates))
 
     def __call__(self, one: Statement) -> frozenset[str]:
         return identities(one.persons, self.told_apart) if one.persons else frozenset({one.said.same})
+
+
+def _of_several(dates: set[str]) -> bool:
+    return any(not compatible(one, other) for one in dates for other in dates)
 
 
 def _complete(verdict: Verdict, ordered: list[Statement]) -> None:

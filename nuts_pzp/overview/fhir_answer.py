@@ -30,7 +30,8 @@ HISTORY = {"system": "urn:nuts-pzp:standing", "code": "history", "display": "Eer
 _LOCAL = re.compile(r"([A-Z][A-Za-z]{1,40})/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
 _PEOPLE = ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization")
 _INCLUDED = frozenset((*_PEOPLE, "Encounter", "Procedure", "Device"))
-_CODES = {"timeout": "timeout", "not-released": "forbidden", "unreachable": "transient", "incomplete": "incomplete"}
+_CODES = {"timeout": "timeout", "not-released": "forbidden", "incomplete": "incomplete"}
+"""Issue code by reason; any other is an `exception` (spec pzp-fhir 4 names these four)."""
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 """Decimals stay as they were written."""

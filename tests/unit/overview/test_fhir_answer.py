@@ -145,7 +145,7 @@ def test_colliding_ids_of_two_sources_stay_apart() -> None:
     [
         (Unavailable(Reason.SOURCE_TIMEOUT), "timeout"),
         (Deny(Reason.SOURCE_REFUSED), "forbidden"),
-        (Unavailable(Reason.SOURCE_DOWN), "transient"),
+        (Unavailable(Reason.SOURCE_DOWN), "exception"),
         (Unavailable(Reason.SOURCE_BROKEN), "exception"),
     ],
 )

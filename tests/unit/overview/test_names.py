@@ -35,6 +35,15 @@ def test_the_name_that_is_shown(pen: Any, look: Any, names: list[dict[str, Any]]
     assert look(vvt=[{**pen.person("x", "24"), "name": names}])["representative"]["display"] == shown
 
 
+@pytest.mark.parametrize(("other", "checks"), [("1950", []), ("1950-03", []), ("1951", ["X7"]), ("1950-03-02", ["X7"])])
+def test_a_birth_date_that_is_known_less_precisely_makes_no_namesake(
+    pen: Any, look: Any, other: str, checks: list[str]
+) -> None:
+    one = pen.person("Jo Smit", "24", birthDate="1950-03-01")
+    seen = look(vvt=[one], huisarts=[pen.person("Jo Smit", "24", birthDate=other)])
+    assert seen.checks() == checks
+
+
 def test_two_sources_that_write_one_name_in_other_parts_agree(pen: Any, look: Any) -> None:
     initials = {**FULL, "given": ["M", "Mirjam"], "_given": [_marked("IN"), _marked("BR")]}
     one = {**pen.person("x", "24"), "name": [FIRST, initials]}
