@@ -6,8 +6,10 @@ Several callers with the same key share one flight. A caller that is cancelled l
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -63,25 +65,25 @@ async def _run(ask: Callable[[], Awaitable[T]]) -> T:
 class Memory(Generic[K, T]):
     """At most `size` values, each until its own Unix time; the one used longest ago makes room."""
 
-    def __init__(self, size: int) -> None:
-        """Empty."""
-        self._size = size
-        self._held: OrderedDict[K, tuple[T, float]] = OrderedDict()
+    def __init__(self, size: int, steady: Callable[[], float] = time.monotonic) -> None:
+        """Empty. `steady` gives seconds and is never set back."""
+        self._size, self._steady = size, steady
+        self._held: OrderedDict[K, tuple[T, float, float]] = OrderedDict()
 
     def get(self, key: K, now: float) -> T | None:
         """Return the value while it may still be used."""
         entry = self._held.get(key)
         if entry is None:
             return None
-        if now >= entry[1]:
+        if now >= entry[1] or self._steady() >= entry[2]:
             del self._held[key]
             return None
         self._held.move_to_end(key)
         return entry[0]
 
-    def put(self, key: K, value: T, until: float) -> None:
-        """Hold the value until that Unix time."""
-        self._held[key] = (value, until)
+    def put(self, key: K, value: T, until: float, lasts: float = inf) -> None:
+        """Hold the value until that Unix time, and for `lasts` seconds at most, wherever the clock is set meanwhile."""
+        self._held[key] = (value, until, self._steady() + lasts)
         self._held.move_to_end(key)
         while len(self._held) > self._size:
             self._held.popitem(last=False)

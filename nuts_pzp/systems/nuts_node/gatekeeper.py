@@ -39,15 +39,24 @@ class NutsGatekeeper:
     """Gatekeeper of one tenant's network listener. Also `outside.Living`."""
 
     def __init__(
-        self, node: Node, settings: GatekeeperSettings, *, store: Store | None = None, clock: Clock = time.time
+        self,
+        node: Node,
+        settings: GatekeeperSettings,
+        *,
+        store: Store | None = None,
+        clock: Clock = time.time,
+        steady: Clock = time.monotonic,
     ) -> None:
-        """`store` is the tenant's, where used proofs are kept for all replicas; `clock` gives Unix time."""
+        """`store` is the tenant's, where used proofs are kept for all replicas; `clock` gives Unix time.
+
+        `steady` gives seconds and is never set back: what is remembered is no older than it may be.
+        """
         self._node, self._settings, self._clock = node, settings, clock
         self._expected = Expected(settings.issuer, dict(settings.scopes), settings.claims, dict(settings.scope_claims))
         self._breaker, self._replays = Breaker(rest=_REST), Replays(store)
         self._flights: Flights[bytes, Introspected | Deny | Unavailable] = Flights()
-        self._good: Memory[bytes, Introspected] = Memory(_REMEMBERED)
-        self._bad: Memory[bytes, Deny] = Memory(_REMEMBERED)
+        self._good: Memory[bytes, Introspected] = Memory(_REMEMBERED, steady)
+        self._bad: Memory[bytes, Deny] = Memory(_REMEMBERED, steady)
 
     async def verify(self, presented: Presented, /) -> Outcome[Caller]:
         """Return the caller this tenant's node vouches for, its key proved when the token is bound to one."""
@@ -103,9 +112,10 @@ class NutsGatekeeper:
         now = self._clock()
         found = read(said, self._expected, digest=key, now=now)
         if isinstance(found, Deny):
-            self._bad.put(key, found, now + _REFUSED_FOR)
+            self._bad.put(key, found, now + _REFUSED_FOR, _REFUSED_FOR)
         else:
-            self._good.put(key, found, min(now + self._settings.remember, found.caller.expires))
+            lasts = self._settings.remember
+            self._good.put(key, found, min(now + lasts, found.caller.expires), lasts)
         return found
 
     def _note(self, said: object) -> None:

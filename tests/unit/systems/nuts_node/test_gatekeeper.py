@@ -58,6 +58,25 @@ async def test_one_question_serves_ten_seconds_and_no_longer(node: Any, clock: A
     assert len(node.asked) == 2
 
 
+async def test_a_clock_that_is_set_back_prolongs_nothing(node: Any, clock: Any, present: Any) -> None:
+    """What was revoked meanwhile is not let in for as long as the clock went back."""
+    node.said = [GOOD, {"active": False}, GOOD]
+    read, steady = GatekeeperSettings.model_validate({"node": "http://127.0.0.1:1", "issuer": ISSUER}), [100.0]
+    keeper = NutsGatekeeper(node, read, clock=clock, steady=lambda: steady[0])
+    assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}")), Caller)
+    clock.now -= 600
+    steady[0] += 9.9
+    assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}")), Caller)
+    assert len(node.asked) == 1
+    steady[0] += 0.1
+    assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}")), Deny)
+    assert len(node.asked) == 2
+    clock.now -= 60
+    steady[0] += 1.0
+    await keeper.verify(present(f"Bearer {TOKEN}"))
+    assert len(node.asked) == 3
+
+
 async def test_a_remembered_token_ends_when_it_ends(node: Any, clock: Any, present: Any) -> None:
     node.said = [GOOD, {"active": False}]
     clock.now = 1_790_000_895.0
