@@ -22,13 +22,13 @@ from ..systems.mitz.answer import Decided, Refused, read
 from ..systems.mitz.question import NotAQuestion, Party, Question, Responsible
 from ..systems.mitz.scan import MAX_BYTES
 from .consent_explain import explain
-from .consent_record import record, revoke
+from .consent_record import OneChoice, record, revoke
 from .consent_relation import relate, unrelate
 from .consent_static import import_static, sign_static
 from .plain_json import TwoMeanings, check_one_meaning
 
 app = typer.Typer(help="Sharing consent: record, revoke, read.", no_args_is_help=True)
-app.command("record")(record)
+app.command("record", cls=OneChoice)(record)
 app.command("revoke")(revoke)
 app.command("relate")(relate)
 app.command("unrelate")(unrelate)

@@ -14,9 +14,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from ..accounted import Administered
 from ..consent.choice import Users
@@ -34,6 +35,7 @@ from .tenancy import (
     Tenancy,
     TenantId,
     bsn_of,
+    day_of,
     operator_of,
     refuse,
     tenancy,
@@ -41,6 +43,16 @@ from .tenancy import (
 
 _TYPE = re.compile(r"[A-Za-z0-9]{1,10}", re.ASCII)
 _REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,80}", re.ASCII)
+
+
+class OneChoice(TyperCommand):
+    """A command in which a choice is made once: of `--permit --objection` the last would count."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        if {"--permit", "--objection"} <= set(args):
+            refuse("--permit or --objection, not both")
+        return super().parse_args(ctx, args)
 
 
 class Form(Enum):
@@ -87,8 +99,8 @@ def record(
     users = _users(user_type or [], user_ura or [])
     if permit and users.everyone:
         refuse("a permission names types of organizations (--user-type) or organizations (--user-ura)")
-    birth, today = _day(birth_date, "--birth-date"), datetime.now(UTC).date()
-    first, last = (_day(since, "--since") if since else today), (_day(until, "--until") if until else None)
+    birth, today = day_of(birth_date, "--birth-date"), datetime.now(UTC).date()
+    first, last = (day_of(since, "--since") if since else today), (day_of(until, "--until") if until else None)
     if permit:
         if why := refuses(voice, relation, birth, today):
             refuse(why)
@@ -125,7 +137,7 @@ def revoke(
     who = operator_of(operator, operator_name, operator_role)
     word = _spoken(_word(who, voice, relation, form, evidence), representative_file)
     withdrawal = Withdrawal(str(uuid.uuid4()), word)
-    birth, bsn = _day(birth_date, "--birth-date"), bsn_of(bsn_file)
+    birth, bsn = day_of(birth_date, "--birth-date"), bsn_of(bsn_file)
     with tenancy(config, tenant) as place:
         permitted, counts = asyncio.run(_revoke(place, bsn, birth, id, withdrawal, who, earlier_gone))
     _say(withdrawal.id, "revoked", counts or permitted, "", as_json)
@@ -205,13 +217,6 @@ def _users(types: list[str], uras: list[str]) -> Users:
         return Users(frozenset(Ura.parse(one).value for one in uras), frozenset(types))
     except NotAnIdentifier as error:
         refuse(f"--user-ura: {error}")
-
-
-def _day(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        refuse(f"{option}: YYYY-MM-DD")
 
 
 def _effect(permits: bool) -> Literal["permit", "objection"]:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +29,7 @@ from .tenancy import (
     Tenancy,
     TenantId,
     bsn_of,
+    day_of,
     operator_of,
     refuse,
     tenancy,
@@ -60,7 +61,7 @@ def relate(
 ) -> None:
     """State that an organization treats a patient, or that the patient was referred to it."""
     who = operator_of(operator, operator_name, operator_role)
-    first, last = _day(since, "--since") if since else datetime.now(UTC).date(), _day(until, "--until")
+    first, last = day_of(since, "--since") if since else datetime.now(UTC).date(), day_of(until, "--until")
     if not 0 <= (last - first).days <= LONGEST_DAYS:
         refuse("--until: within a year of the first day")
     try:
@@ -131,13 +132,6 @@ def reference(evidence: str) -> str:
     if not _REFERENCE.fullmatch(evidence) or any(eleven_test(part) for part in re.findall("[0-9]{9}", evidence)):
         refuse("--evidence: a reference of letters, digits and . _ : / - only, and no BSN")
     return evidence
-
-
-def _day(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        refuse(f"{option}: YYYY-MM-DD")
 
 
 def _say(id: str, effect: str, counts: bool, until: str, as_json: bool) -> None:

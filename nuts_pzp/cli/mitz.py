@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +26,7 @@ from .tenancy import (
     OperatorRole,
     TenantId,
     bsn_of,
+    day_of,
     operator_of,
     refuse,
     tenancy,
@@ -67,7 +67,7 @@ def subscribe(
 ) -> None:
     """Tell Mitz that there is something about these patients here, so that it tells us of their choices."""
     who = operator_of(operator, operator_name, operator_role)
-    born = _day(verified_birth_date) if verified_birth_date else None
+    born = day_of(verified_birth_date, "--verified-birth-date") if verified_birth_date else None
     if bsn_list and (bsn_file or born):
         refuse("--bsn-list: alone, without --bsn-file or --verified-birth-date")
     patients = _listed(bsn_list) if bsn_list else (bsn_of(bsn_file),)
@@ -174,13 +174,6 @@ def _listed(file: Path) -> tuple[Bsn, ...]:
     if not found or len(found) > MOST:
         refuse(f"--bsn-list: between 1 and {MOST} patients")
     return tuple(found)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        refuse("--verified-birth-date: YYYY-MM-DD")
 
 
 def _say(document: dict[str, Any], words: str, as_json: bool) -> None:

@@ -6,9 +6,11 @@ Runs as the gateway's own user, beside it or without it; the ledger itself is th
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from getpass import getpass
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -91,6 +93,19 @@ def refuse(why: str) -> NoReturn:
     """One line on standard error, exit 2."""
     typer.echo(f"consent: {why}", err=True)
     raise typer.Exit(2)
+
+
+def day_of(text: str, option: str) -> date:
+    """Return a day that exists, written as YYYY-MM-DD and in no other form: `2026-W01-1` is a day of 2025.
+
+    A day before 1900 is refused: no period that begins or ends there can be read again.
+    """
+    try:
+        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) or text < "1900":
+            raise ValueError("another form")
+        return date.fromisoformat(text)
+    except ValueError:
+        refuse(f"{option}: YYYY-MM-DD, from 1900 on")
 
 
 def bsn_of(file: Path | None) -> Bsn:

@@ -15,6 +15,7 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
 _DOUBT = timedelta(hours=2)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class NotAMoment(ValueError):
@@ -56,7 +57,7 @@ def _span(text: str) -> tuple[datetime, datetime, bool]:
             raise NotAMoment("not a date")
         if _INSTANT.fullmatch(text):
             moment = datetime.fromisoformat(text)
-            return moment, moment + timedelta(seconds=1), True
+            return moment, _after(moment, timedelta(seconds=1)), True
         found = _DATE.fullmatch(text)
         if found is None:
             raise NotAMoment("not a date")
@@ -64,9 +65,17 @@ def _span(text: str) -> tuple[datetime, datetime, bool]:
         assert year is not None
         begin = datetime(year, month or 1, day or 1, tzinfo=UTC)
         if day:
-            return begin, begin + timedelta(days=1), False
+            return begin, _after(begin, timedelta(days=1)), False
         if month:
             return begin, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC), False
         return begin, datetime(year + 1, 1, 1, tzinfo=UTC), False
     except (ValueError, OverflowError):
         raise NotAMoment("not a date") from None
+
+
+def _after(moment: datetime, length: timedelta) -> datetime:
+    """Return the first moment after; the last day that there is, which many systems write for no end, has none."""
+    try:
+        return moment + length
+    except OverflowError:
+        return _NEVER

@@ -53,6 +53,15 @@ def test_an_open_side_has_no_end() -> None:
 
 
 @pytest.mark.parametrize(
+    "end", ["9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59+01:00", "9999-12-31T23:59:59-05:00"]
+)
+def test_the_last_day_there_is_is_no_end(end: str) -> None:
+    period = Period("2026-05-01", end)
+    assert period.surely(at("2099-01-01T00:00:00Z"))
+    assert not period.possibly(at("2026-04-01T00:00:00Z"))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "20260501", "2026-13-01", "2026-02-30", "0001-01-01", "9999", "2026-05-01T09:00", "2026-05-01T09:00:00",
