@@ -12,14 +12,16 @@ from .statements import Person, Statement
 from .structures import Coding
 
 _ALSO_FIRST_CONTACT = "984"
+_REACH, _REACH_CONTACT = ("976", "977", "978", "979", "980", "981"), ("988", "989", "990", "991", "992", "993")
+"""Where a form tells how to reach somebody: every text in that part counts, whichever way it is."""
 
 
 def read_form_people(record: Record, answers: Answers) -> Iterator[Statement]:
     """Yield the representative and the first contact; the form may say that they are one and the same."""
     record.comment = ""
     roles = answers.codings("982")
-    representative = _person(answers, ("973", "974", "975"), ("976", "980"), ("983", "408"), roles)
-    contact = _person(answers, ("985", "986", "987"), ("988", "992"), ("995", "412"), [])
+    representative = _person(answers, ("973", "974", "975"), _REACH, ("983", "408"), roles)
+    contact = _person(answers, ("985", "986", "987"), _REACH_CONTACT, ("995", "412"), [])
     same = answers.code(_ALSO_FIRST_CONTACT) == "1" or any(one.code == FIRST_CONTACT_ROLE for one in roles)
     if representative is not None:
         yield record.says("representative", contact_said((representative,)), persons=(representative,))
@@ -39,7 +41,7 @@ def names_present(answers: Answers) -> tuple[str, ...]:
 
 
 def _person(
-    answers: Answers, name: tuple[str, str, str], reach: tuple[str, str], relation: tuple[str, str], roles: list[Coding]
+    answers: Answers, name: tuple[str, str, str], reach: tuple[str, ...], relation: tuple[str, str], roles: list[Coding]
 ) -> Person | None:
     full = " ".join(part for link in name if (part := answers.text(link)))
     ways = {text.value_string.strip() for link in reach for text in answers.given.get(link, ()) if text.value_string}

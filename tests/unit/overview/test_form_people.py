@@ -64,6 +64,14 @@ def test_the_first_contact_as_the_form_names_it(pen: Any, look: Any) -> None:
     assert item["display"] == "Bouke van Loon (anders: oom), 06-55501, b@thuis.example"
 
 
+@pytest.mark.parametrize("link", ["976", "977", "978", "979", "980", "981"])
+def test_every_way_to_reach_somebody_is_shown(pen: Any, look: Any, link: str) -> None:
+    words = {"973": "Wim", "975": "Bos", link: "06-55501"}
+    words |= {"985": "Rita", "987": "Bos", str(int(link) + 12): "06-55502"}
+    seen = look(vvt=[pen.form(DAY, *_words(pen, words))])
+    assert [_persons(seen[key])[0][3] for key in ("representative", "first-contact")] == [["06-55501"], ["06-55502"]]
+
+
 def test_nobody_is_named_by_a_role_alone(pen: Any, look: Any) -> None:
     assert look(vvt=[pen.form(DAY, pen.choice("982", "24"))])["representative"]["state"] == "not-recorded"
 
