@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ...consent.choice import HIGHEST, HOLDER, SILENT, Finding, verdict
-from ...consent.period import NotAMoment, Period
+from ...consent.period import NotAMoment
 from ...consent.port import Verdict
 from ...exchange import Access
 from ...identity import Organization
@@ -47,7 +47,7 @@ class LocalConsent:
             if dossier is None:
                 return SILENT
             return _weighed(await self._findings(dossier, access))
-        except (StoreFailed, NotAMoment) as error:
+        except StoreFailed as error:
             stop = Unavailable(Reason.CONSENT_LOCAL_UNREADABLE, detail=str(error))
             return Verdict(stop, explicit=False, specificity=4)
 
@@ -89,8 +89,11 @@ def _weighed(findings: list[Finding]) -> Verdict:
 
 
 def _holds(choice: Choice, now: datetime) -> bool:
-    """Permits hold when they surely do, objections when they possibly do."""
-    return choice.period.surely(now) if choice.permits else choice.period.possibly(now)
+    """Permits hold when they surely do, objections when they possibly do; so also with days that cannot be read."""
+    try:
+        return choice.period.surely(now) if choice.permits else choice.period.possibly(now)
+    except NotAMoment:
+        return not choice.permits
 
 
 def _undone(permission: Choice, dossier: Dossier, user: Organization, now: datetime) -> bool:
@@ -99,7 +102,7 @@ def _undone(permission: Choice, dossier: Dossier, user: Organization, now: datet
     Who objects takes back what was permitted before; who withdraws the objection has not permitted anything.
     """
     later = dossier.choices[dossier.choices.index(permission) + 1 :]
-    return any(not one.permits and one.finding(user) and Period(one.since).possibly(now) for one in later)
+    return any(not one.permits and one.finding(user) and _holds(replace(one, until=""), now) for one in later)
 
 
 def vault(around: Surroundings) -> Vault:

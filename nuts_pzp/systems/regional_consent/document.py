@@ -38,6 +38,8 @@ class Refused(Exception):
 
 def _day(text: str) -> str:
     date.fromisoformat(text)
+    if text < "1900":
+        raise ValueError("a day from 1900 on")
     return text
 
 

@@ -158,6 +158,21 @@ async def test_what_was_ended_stays_with_who_ended_it(desk: Any) -> None:
     assert dossier.choices[0].withdrawn.word.operator == "m-3 doktersassistent"
 
 
+@pytest.mark.parametrize(("since", "until"), [("0001-01-01", ""), ("2026-11-01", "soon")])
+async def test_days_that_cannot_be_read_make_no_permission_and_an_objection_all_the_same(
+    desk: Any, since: str, until: str
+) -> None:
+    old = await desk.record(True, POST_ITSELF, since=since, until=until)
+    assert (await desk.ask()).outcome == Unknown(Reason.CONSENT_NONE)
+    await desk.record(True, POST_ITSELF)
+    assert isinstance((await desk.ask()).outcome, Permit), "one that is unreadable does not stand in the way"
+    await desk.withdraw(old)
+    objection = await desk.record(False, POST_ITSELF, since=since, until=until)
+    assert isinstance((await desk.ask()).outcome, Deny)
+    await desk.withdraw(objection)
+    assert (await desk.ask()).outcome == Unknown(Reason.CONSENT_NONE), "who objected took back what was permitted"
+
+
 async def test_an_unreadable_store_is_no_answer_and_not_no_choice(desk: Any, store: SqliteStore) -> None:
     await desk.record(True, POST_ITSELF)
     other_key = LocalConsent(Registry(Vault(store.of(_tenant()), b"x" * 32, "meerwijck")), lambda: desk.now)

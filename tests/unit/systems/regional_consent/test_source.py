@@ -209,6 +209,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "a permit for less data": {"data_categories": ["GGC013"]},
     "a short URA": {"requester": {"uras": ["444"]}},
     "a day that is none": {"valid_to": "2026-02-30"},
+    "a day that no period has": {"valid_from": "0001-01-01"},
     "no beginning": {"valid_from": None},
     "evidence with words": {"evidence": "gesprek met mevrouw"},
 }
