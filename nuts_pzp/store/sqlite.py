@@ -54,6 +54,7 @@ class SqliteStore:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             if path.stat().st_mode & 0o077:
                 raise StoreFailed("the state file is readable by group or others; set its mode to 0600")
+            self._file = _file(path)
             self._prepare()
         except OSError as error:
             raise StoreFailed(f"the state file cannot be used: {error.strerror}") from None
@@ -86,6 +87,7 @@ class SqliteStore:
         try:
             if self._closed:
                 raise StoreFailed("the store is closed")
+            self._hold()
             if self._watching is None:
                 self._watching = self._connect(0.0)
             row: tuple[Any, ...] = self._watching.execute(query, what).fetchone()
@@ -98,7 +100,10 @@ class SqliteStore:
 
         def guarded() -> T:
             try:
-                return work(self._connection())
+                self._hold()
+                done = work(self._connection())
+                self._hold()
+                return done
             except sqlite3.Error as error:
                 raise StoreFailed(_why(error)) from None
 
@@ -106,6 +111,14 @@ class SqliteStore:
             return await asyncio.get_running_loop().run_in_executor(self._pool, guarded)
         except RuntimeError:
             raise StoreFailed("the store is closed") from None
+
+    def _hold(self) -> None:
+        """Raise StoreFailed unless the file at this path is the one that is open: else a change elsewhere is not seen.
+
+        SQLite itself happily reads and writes a file that was moved away (a backup put back while it runs).
+        """
+        if _file(self._path) != self._file:
+            raise StoreFailed("the state file was moved or replaced while it was open; start again")
 
     def _prepare(self) -> None:
         connection = self._connection()
@@ -217,6 +230,15 @@ class _Immediate:
             self._connection.execute("COMMIT")
         elif self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """Which file is at this path: device and inode; nothing has (0, 0)."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 (half the time of Path.stat, at every look)
+    except OSError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
 
 
 def _why(error: sqlite3.Error) -> str:

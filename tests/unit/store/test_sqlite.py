@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,53 @@ def test_closing_twice_is_closing_once(path: Path) -> None:
     store = SqliteStore(path)
     store.close()
     store.close()
+
+
+async def _everything_fails(path: Path, opened: SqliteStore) -> None:
+    store = opened.of(OURS)
+    with pytest.raises(StoreFailed, match="moved or replaced"):
+        await store.versions("regio", "serial")
+    with pytest.raises(StoreFailed, match="moved or replaced"):
+        await store.get("serial", "regio")
+    with pytest.raises(StoreFailed, match="moved or replaced"):
+        await store.put("serial", "regio", b"two", 1)
+    with pytest.raises(StoreFailed, match="moved or replaced"):
+        [one async for one in store.scan("serial")]
+
+
+@pytest.mark.parametrize("looked", [False, True])
+async def test_a_backup_put_back_under_an_open_store_is_a_failure_and_no_old_answer(path: Path, looked: bool) -> None:
+    """What a command records lies in the new file: whoever has the old one open would never see that refusal."""
+    opened = SqliteStore(path)
+    store = opened.of(OURS)
+    assert await store.put("serial", "regio", b"one", 0)
+    if looked:
+        assert await store.versions("regio", "serial") == (1,)
+    backup = path.with_name("backup.sqlite")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    backup.chmod(0o600)
+    backup.rename(path)
+    await _everything_fails(path, opened)
+    opened.close()
+    again = SqliteStore(path)
+    assert await again.of(OURS).get("serial", "regio") == (b"one", 1)
+    again.close()
+
+
+async def test_a_state_file_that_was_removed_is_a_failure(path: Path) -> None:
+    opened = SqliteStore(path)
+    assert await opened.of(OURS).put("serial", "regio", b"one", 0)
+    path.unlink()
+    await _everything_fails(path, opened)
+    opened.close()
+
+
+async def test_a_change_by_another_process_is_no_other_file(path: Path) -> None:
+    one, two = SqliteStore(path), SqliteStore(path)
+    for version in range(3):
+        assert await one.of(OURS).put("serial", "regio", b"x", version)
+        assert await two.of(OURS).versions("regio", "serial") == (version + 1,)
+    two.close()  # folds the log, perhaps
+    assert await one.of(OURS).get("serial", "regio") == (b"x", 3)
+    one.close()
