@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from . import plain_yaml
 from .authorization.bundle import OWN as OWN_POLICY
 from .authorization.policies import DEFAULT_SCOPES
 from .consent_settings import MITZ as MITZ
@@ -294,7 +295,7 @@ def read_tenant(file: Path) -> TenantSettings:
 
 def _read(file: Path, model: type[_Model]) -> _Model:
     try:
-        loaded = yaml.safe_load(file.read_text("utf-8"))
+        loaded = plain_yaml.load(file.read_text("utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{file}: there is no such file") from None
     except (OSError, UnicodeDecodeError):
@@ -302,7 +303,8 @@ def _read(file: Path, model: type[_Model]) -> _Model:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise SettingsError(f"{file.name}: not YAML{where}") from None
+        what = "a key stands twice, the second time" if isinstance(error, plain_yaml.KeyTwice) else "not YAML"
+        raise SettingsError(f"{file.name}: {what}{where}") from None
     except RecursionError:
         raise SettingsError(f"{file.name}: nested too deeply to be settings") from None
     if not isinstance(loaded, dict):

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from .. import plain_yaml
 from ..fhir.capability import NotACapability, read_capability
 from ..fhir.request import Capability
 from . import roles
@@ -160,7 +161,7 @@ def _manifest(folder: Path) -> _Manifest:
     for name in _MANIFESTS:
         if (folder / name).is_file():
             try:
-                return _Manifest.model_validate(yaml.safe_load(_bounded(folder / name)))
+                return _Manifest.model_validate(plain_yaml.load(_bounded(folder / name)))
             except (yaml.YAMLError, ValidationError, UnicodeDecodeError, RecursionError) as error:
                 raise NotABundle(f"{name}: {_first(error)}") from error
     return _published(folder)
@@ -201,7 +202,7 @@ def _data(contents: Mapping[str, bytes]) -> dict[str, Any]:
 
 def _document(name: str, content: bytes) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(content)
+        document = plain_yaml.load(content)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise NotABundle(f"{name}: {_first(error)}") from error
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
@@ -247,7 +248,8 @@ def _first(error: Exception) -> str:
         what = error.errors(include_input=False, include_url=False)[0]
         return f"{'.'.join(str(part) for part in what['loc'])}: {what['msg']}"
     mark = getattr(error, "problem_mark", None)
-    return f"not YAML, line {mark.line + 1}" if mark else "not YAML"
+    wrong = "a key stands twice" if isinstance(error, plain_yaml.KeyTwice) else "not YAML"
+    return f"{wrong}, line {mark.line + 1}" if mark else wrong
 
 
 def _blank(found: re.Match[str]) -> str:

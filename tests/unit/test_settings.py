@@ -53,6 +53,7 @@ WRONG = {
     "port out of range": (DEPLOYMENT.replace("9090", "90900"), "listeners.operations.port"),
     "not a network": (DEPLOYMENT + "outbound: {allowed_networks: [all]}\n", "outbound.allowed_networks"),
     "not YAML": ("name: [", "not YAML at line"),
+    "a key twice": ("name: a\nstate: x\nname: b\n", "a key stands twice, the second time at line 3"),
     "brackets without end": ("[" * 5_000, "nested too deeply"),
     "a list": ("- a\n", "a mapping of settings is expected"),
 }

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ... import plain_yaml
 from ...identity import NotAnIdentifier, Organization, Ura
 
 MOST_BYTES = 1_048_576
@@ -134,7 +135,7 @@ def read_table(content: bytes, key_file: Path | None, signature_file: Path | Non
     if key_file and signature_file:
         _verify(content, key_file, signature_file)
     try:
-        return Table.model_validate(yaml.safe_load(content))
+        return Table.model_validate(plain_yaml.load(content))
     except (yaml.YAMLError, RecursionError):
         raise ValueError("the cover table is not YAML") from None
 

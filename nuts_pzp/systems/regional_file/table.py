@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ... import plain_yaml
 from ...identity import NotAnIdentifier, Organization, Ura
 from ...outside import Surroundings
 
@@ -98,7 +99,7 @@ def read_table(settings: Mapping[str, Any], around: Surroundings) -> Table:
     if checked.public_key_file and checked.signature_file:
         _verify(content, around.path(checked.public_key_file), around.path(checked.signature_file))
     try:
-        return Table.model_validate(yaml.safe_load(content))
+        return Table.model_validate(plain_yaml.load(content))
     except (yaml.YAMLError, RecursionError):
         raise ValueError("the regional file is not YAML") from None
 

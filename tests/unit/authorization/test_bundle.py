@@ -125,6 +125,7 @@ def test_the_digest_is_the_same_for_the_same_files(ours: Write) -> None:
         ({"manifest__yaml": MANIFEST.replace("capability_statement: capability.json\n", "")}, "needs a capability"),
         ({"manifest__yaml": "name: [unclosed"}, "not YAML"),
         ({"manifest__yaml": "[" * 5_000}, "not YAML"),
+        ({"manifest__yaml": "name: a\nname: b\n"}, "a key stands twice, line 2"),
         ({"manifest__yaml": MANIFEST.replace("package: region_x", "package: other")}, "no module declares"),
         ({"a__rego": "default allow := false\n"}, "no package line"),
         ({"a__rego": "# package region_x\n"}, "no package line"),
