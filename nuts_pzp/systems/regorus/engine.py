@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import itertools
+import json
 import threading
 import weakref
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from ...authorization.bundle import Bundle
 from ...authorization.judgement import Judgement, judged
 from ...outcome import Deny, Outcome
 from ...reasons import Reason
+from .recursion import recursive
 
 
 class EngineAbsent(ImportError):
@@ -151,11 +153,16 @@ def new_engine(bundle: Bundle, with_tests: bool = False) -> Any:
         for module in bundle.modules + (bundle.tests if with_tests else ()):
             name = module.name
             engine.add_policy(module.name, module.text)
+        if itself := recursive(json.loads(engine.get_ast_as_json())):
+            raise TestsFailed(f"policy {bundle.name}: the function {itself} calls itself")
         name = "data"
         engine.add_data_json(orjson.dumps(dict(bundle.data)).decode())
         if not with_tests:
             engine.set_input_json("{}")
             engine.eval_rule(f"data.{bundle.package}.allow")
+    except TestsFailed:
+        del engine
+        raise
     except Exception as error:
         del engine  # the traceback would carry it to whatever thread collects it
         raise TestsFailed(f"policy {bundle.name}: {name} is refused by the engine: {_line(error)}") from None
