@@ -57,3 +57,10 @@ def test_what_is_contained_and_cannot_be_read_leaves_the_record_readable(pen: An
     provision = {"type": "permit", "actor": [_actor(pen, "#dr"), _actor(pen, "#x")]}
     seen = look(vvt=[pen.treatment("permit", "2026-01-01", provision=provision, contained=broken)])
     assert (seen.said(CPR), seen[CPR]["agreedWith"]) == (("current", "permit", "vvt"), ["onbekend"])
+
+
+def test_what_stands_behind_something_that_cannot_be_read_still_has_a_name(pen: Any, look: Any) -> None:
+    broken = {"resourceType": "Practitioner", "id": "other", "name": 7}
+    provision = {"type": "permit", "actor": [_actor(pen, "#dr")]}
+    consent = pen.treatment("permit", "2026-01-01", provision=provision, contained=[broken, DOCTOR])
+    assert look(vvt=[consent])[CPR]["author"] == "A. Bakker"

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from nuts_pzp.overview.hidden_modifiers import hides_modifier
+
 CPR, PLACE, GOAL, ICD = "treatment:89666000", "obs:395091006", "goal:medical-policy", "icd:present"
 MODIFIER = [{"url": "https://leverancier.example/niet-bekend", "valueBoolean": True}]
 DAY = "2026-01-01"
@@ -93,3 +95,18 @@ def test_the_specification_is_no_hidden_modifier(pen: Any, look: Any) -> None:
     specification = [{"url": pen.SPECIFICATION, "valueString": "Alleen thuis"}]
     seen = look(vvt=[_consent(pen, modifierExtension=specification)])
     assert seen[CPR]["display"] == "Anders, namelijk: Alleen thuis"
+
+
+@pytest.mark.parametrize(
+    ("raw", "hides"),
+    [
+        (b'{"modifierExtension": [{"url": "u"}], "policy": [{"modifierExtension": [{"url": "u"}]}]}', True),
+        (b'{"item": {"provision": {"modifierExtension": [{"url": "u"}]}}}', True),
+        (b'{"provision": {"modifierExtension": [{"url": "u"}]}}', False),
+        (b'["modifierExtension"]', False),
+        (b'{"modifierExtension": ', True),
+        (b"{", False),
+    ],
+)
+def test_a_modifier_is_looked_for_behind_those_that_are_judged_elsewhere(raw: bytes, hides: bool) -> None:
+    assert hides_modifier("Consent", raw) is hides

@@ -232,3 +232,9 @@ def test_what_was_not_recorded_has_its_label_and_says_so(pen: Any, look: Any) ->
     everything = look(a=[pen.patient()])
     assert all(item["label"] and item["state"] == "not-recorded" for item in everything.items.values())
     assert everything["goal:medical-policy"]["label"] == "Belangrijkste doel medisch beleid"
+
+
+def test_an_ended_agreement_keeps_the_words_that_went_with_it(pen: Any, look: Any) -> None:
+    item = look(a=[pen.treatment("Alleen thuis", "2024-01-01", status="inactive")])[CPR]
+    assert (item["state"], item["specification"]) == ("ended", "Alleen thuis")
+    assert item["value"]["was"]["display"] == "Anders, namelijk: Alleen thuis"
