@@ -192,3 +192,13 @@ async def test_a_body_until_the_end_has_none_when_its_connection_is_lost(scene: 
     scene.comes(b"HTTP/1.1 200 OK\r\n\r\nok")
     scene.there.connection_lost(error)
     assert await asked is Trouble.BROKEN
+
+
+async def test_what_tls_says_at_the_end_is_a_failure_of_tls_and_nothing_to_repeat(scene: Scene) -> None:
+    asked = await scene.ask()
+    scene.comes(OK)
+    await asked
+    asked = await scene.ask()
+    scene.there.connection_lost(ssl.SSLError())
+    assert await asked is Trouble.TLS
+    assert not scene.there.stale

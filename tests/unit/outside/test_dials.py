@@ -21,6 +21,7 @@ class Dials:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answers: str = "") -> None:
         self.begun: list[str] = []
         self.open: list[str] = []
+        self.ended: list[str] = []
         self.most = 0
         self._answers = answers
         monkeypatch.setattr(Reach, "_dial", self.dial)
@@ -35,6 +36,7 @@ class Dials:
             return address
         finally:
             self.open.remove(address)
+            self.ended.append(address)
 
 
 def reach(within: float = 20.0) -> Reach:
@@ -46,10 +48,13 @@ async def test_of_many_addresses_four_are_dialled_at_once_and_each_has_its_turn(
     monkeypatch: pytest.MonkeyPatch, answers: str
 ) -> None:
     dials = Dials(monkeypatch, answers)
-    addresses = [f"a{number}" for number in range(10)]
+    addresses, complaints = [f"a{number}" for number in range(10)], []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
     assert await reach()._race(HERE, addresses, lambda: None) == answers  # type: ignore[arg-type,return-value,comparison-overlap]
     await asyncio.sleep(0)
-    assert (dials.begun[-1], dials.open) == (answers, [])
+    await asyncio.sleep(0)
+    assert (dials.begun[-1], dials.open, complaints) == (answers, [], [])
+    assert dials.ended[: len(dials.begun) - 4] == dials.begun[:-4]  # who has had most time makes way
     assert dials.most <= 5  # one that is called off ends when the loop comes to it
 
 
