@@ -12,6 +12,8 @@ from importlib import import_module
 
 import typer
 
+from ..memory import log_without_drawing
+
 COMMANDS: dict[str, str] = {
     "serve": "Run the gateway",
     "check": "Say what is configured, what it can reach and what is missing; sends no BSN",
@@ -57,4 +59,6 @@ def main() -> None:
     """Run the command line; only the module of the named command is imported."""
     os.environ.setdefault("RUST_LIB_BACKTRACE", "0")  # before the policy engine: it would cost 20 ms per error
     chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if chosen == "serve":
+        log_without_drawing()
     application((chosen,) if chosen in COMMANDS else tuple(COMMANDS))()

@@ -13,9 +13,11 @@ from .dialling import Trouble
 from .request import Origin
 
 _BUFFER = 40_960
-"""Bytes that are read at once. A loop that is given no buffer takes a new one of 256 KiB for every read over TLS."""
+"""Bytes that are read at once without TLS. A loop that is given no buffer takes a new one of 256 KiB for every read
+over TLS."""
 _RECORD = 17_408
 """Bytes of one TLS record: as much may have been taken in besides what waits to be decrypted."""
+_NONE = memoryview(b"")
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -38,7 +40,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting: asyncio.Future[Heard | Trouble] | None = None
         self._calls = 0
         self._odd = False
-        self._into = self._buffer = memoryview(bytearray(_BUFFER))
+        self._into = _NONE
         self._unread: select.poll | None = None
 
     @property
@@ -77,6 +79,7 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             timer.cancel()
             self._answer = self._waiting = None
+            self._into = _NONE  # a consultation leaves hundreds that are kept
         # Whoever answers a request that is still being sent has not read it.
         self.reusable = answer.reusable and self.usable and transport.get_write_buffer_size() == 0
         return heard
@@ -96,14 +99,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what comes in. Over TLS that is all that waits: of more, a loop loses the rest at the end."""
-        room = sizehint + _RECORD if self.origin.secure else 0
-        if room > _BUFFER:
+        room = sizehint + _RECORD if self.origin.secure else _BUFFER
+        if len(self._into) < room:
             self._into = memoryview(bytearray(room))
         return self._into
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take a part of the answer; what nobody asked for closes the connection."""
-        into, self._into = self._into, self._buffer
+        into = self._into
+        if len(into) > _BUFFER:
+            self._into = _NONE
         if self._answer is None or self._waiting is None or self._waiting.done():
             if not self._odd:
                 self._odd = True
