@@ -83,7 +83,10 @@ async def _ask(call: Call, policy: Loaded) -> Ruling:
         return _refused("not_allowed", Reason.PURPOSE_NOT_ALLOWED, "the scope means treatment")
     stated = policy.bundle.stated
     remarks = _capability(policy.bundle, request)
-    judgement = await policy.judge.judge(compose(who, request, facts, stated))
+    try:
+        judgement = await policy.judge.judge(compose(who, request, facts, stated))
+    except TypeError:  # claims that are nested deeper than can be written down
+        judgement = Deny(Reason.POLICY_ERROR)
     if isinstance(judgement, Deny | Unknown | Unavailable):
         return Ruling(False, (*remarks, _remark("internal_error", judgement.reason, "the policy could not be asked")))
     if judgement.allow:

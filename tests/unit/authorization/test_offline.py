@@ -292,3 +292,9 @@ async def test_the_names_of_the_nodes_serve_as_well_as_the_contract_s(call: Any,
 )
 async def test_two_names_of_one_claim_must_agree(call: Any, loaded: Any, said: dict[str, Any]) -> None:
     assert await reasons(call(subject=said), loaded) == [("not_allowed", "PZP-AUTHN-005")]
+
+
+@pytest.mark.parametrize("depth", [130, 500, 900])
+async def test_claims_that_are_nested_too_deeply_for_a_policy_are_a_no(call: Any, loaded: Any, depth: int) -> None:
+    claim = json.loads("[" * depth + "]" * depth)
+    assert await reasons(call(subject={"extra": claim}), loaded) == [("internal_error", "PZP-POLICY-003")]
