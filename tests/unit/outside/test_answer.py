@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from nuts_pzp.outside import Heard, Trouble
-from nuts_pzp.outside.answer import Answer
+from nuts_pzp.outside.answer import _FIELD, _FIELDS, _FRAMING, _HEAD, Answer
 
 LIMIT = 1_000
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -257,3 +257,36 @@ def test_headers_are_joined_and_trailers_and_hints_are_none_of_them() -> None:
     }
     assert "200" in repr(found)
     assert "x-a" not in repr(found)
+
+
+def fed(raw: bytes, size: int = 8_192, limit: int = 2_000_000) -> Heard | Trouble | None:
+    """Feed in pieces of such a size."""
+    return heard(Answer(limit), (raw[place : place + size] for place in range(0, len(raw), size)))
+
+
+@pytest.mark.parametrize(("headers", "fits"), [(_FIELDS - 1, True), (_FIELDS, False)])
+def test_there_are_so_many_headers_and_no_more(headers: int, fits: bool) -> None:
+    """One more is the length."""
+    assert isinstance(fed(OK + b"x: 1\r\n" * headers + TWO), Heard) is fits
+
+
+@pytest.mark.parametrize(("size", "fits"), [(_FIELD - 1, True), (_FIELD, False)])
+def test_a_header_is_so_large_and_no_larger(size: int, fits: bool) -> None:
+    """Its name is one byte more."""
+    assert isinstance(fed(OK + b"x: " + b"a" * size + b"\r\n" + TWO), Heard) is fits
+
+
+@pytest.mark.parametrize(
+    ("chunks", "fits"), [(_HEAD // 5, True), (_FRAMING // 5 - 40, True), (_FRAMING // 5 + 2_000, False)]
+)
+def test_a_body_is_no_part_of_what_bounds_its_framing_nor_the_head_alone(chunks: int, fits: bool) -> None:
+    """Five bytes go with each chunk, whatever stands in it."""
+    large = CHUNKED + b"f\r\n" + b"x" * 15 + b"\r\n"
+    assert isinstance(fed(large + b"9\r\nnine byte\r\n" * chunks + b"0\r\n\r\n"), Heard) is fits
+    assert isinstance(fed(OK + b"content-length: 1000000\r\n\r\n" + b"x" * 1_000_000), Heard)
+
+
+def test_a_header_keeps_its_spaces_but_those_around_it() -> None:
+    found = fed(OK + b"a: \t b c \t \r\nx: XX\r\n" + TWO)
+    assert isinstance(found, Heard)
+    assert (found.headers["a"], found.headers["x"]) == ("b c", "XX")

@@ -134,3 +134,5 @@ def test_a_loop_ends_without_waiting_for_a_name(resolver: Resolver, loops: Any) 
         assert runner.run(one()) is Trouble.TIMEOUT
     assert time.monotonic() - started < 10
     assert not resolver.released.is_set()
+    waiting = [thread.daemon for thread in threading.enumerate() if thread.name == "look-up"]
+    assert waiting == [True]  # nor does the interpreter wait for it
