@@ -49,8 +49,10 @@ async def rows(stand: Stand, effort: Effort) -> list[Row]:
         for fan in sorted({*effort.fans, *(CURVE if most > max(CURVE) else ())}):
             found.append(await _fan(client, url, gateway, fan, effort))
         memory = pss_megabytes(gateway.pid)
+    async with stand.server(sources, delay=DELAY, tls=True, port=port):
+        cold = [await _cold(stand, sources, fan, effort.starts) for fan in effort.fans if fan > 1]
     what = f"memory of the gateway after {most} sources"
-    return [*found, Row("consult.memory", what, f"{memory:.0f} MB PSS", "<= 120 MB", {"pss_mb": memory})]
+    return [*found, *cold, Row("consult.memory", what, f"{memory:.0f} MB PSS", "<= 120 MB", {"pss_mb": memory})]
 
 
 async def _fan(client: httpx.AsyncClient, url: str, gateway: Process, fan: int, effort: Effort) -> Row:
@@ -73,6 +75,29 @@ async def _fan(client: httpx.AsyncClient, url: str, gateway: Process, fan: int, 
     shown = f"p50 {p50:.0f} ms, {over:.0f} ms over the slowest; CPU {cpu:.0f} ms, {cpu / fan:.1f} ms per source"
     what = f"consult, {fan} source{'s' if fan > 1 else ''}, whole PZP query set, TLS, tokens warm"
     return Row(f"consult.{fan}", what, shown, GOALS.get(fan, ""), {"p50_ms": p50, "over_ms": over, "cpu_ms": cpu})
+
+
+async def _cold(stand: Stand, sources: list[dict[str, Any]], fan: int, starts: int) -> Row:
+    """Start anew each time, with nothing known, no token and no connection, and ask once."""
+    took: list[float] = []
+    whole = 0
+    for _ in range(starts):
+        async with (
+            stand.gateway(_settings(stand, sources), USER, "ehr") as gateway,
+            httpx.AsyncClient(verify=_context(stand), trust_env=False, timeout=30) as client,
+        ):
+            url = f"https://127.0.0.1:{gateway.port}/{USER}/pzp/v1/consultations"
+            began = time.perf_counter()
+            answer = await client.post(url, json=_question([_ura(number) for number in range(fan)]))
+            took.append(time.perf_counter() - began)
+        content = answer.json()
+        if answer.status_code != 200 or len(content["sources"]) != fan:
+            raise AssertionError(f"a first consultation of {fan} sources gave {answer.status_code}")
+        whole += content["complete"] is True
+    p50, most = middle(took) * 1e3, max(took) * 1e3
+    shown = f"p50 {p50:.0f} ms, at most {most:.0f} ms; complete in {whole} of {starts} starts"
+    what = f"consult, {fan} sources, the first after a start: no token, no connection"
+    return Row(f"consult.cold.{fan}", what, shown, "", {"p50_ms": p50, "most_ms": most, "complete": whole / starts})
 
 
 def _ura(number: int) -> str:

@@ -41,7 +41,8 @@ def test_every_row_of_these_parts_has_figures(told: dict[str, Any]) -> None:
     assert told["schema"] == "nuts-pzp-bench/1"
     rows = {row["id"]: row["figures"] for row in told["rows"]}
     wanted = {
-        "merge", "audit.append", "audit.record", "audit.verify", "disk", "consult.1", "consult.2", "consult.memory",
+        "merge", "audit.append", "audit.record", "audit.verify", "disk", "consult.1", "consult.2", "consult.cold.2",
+        "consult.memory",
         "call.c1", "call.c32", "call.tls.c1", "call.tls.c32", "decide", "leak",
         *(f"{name}{workers}" for workers in ("", ".w2") for name in ("disclose.c1", "disclose.c32",
         "disclose.c32.remembered", "disclose.uncached", "disclose.dpop", "memory")),
