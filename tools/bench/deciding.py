@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from disclosing import Holder
+from holder import Holder
 from prometheus_client import CollectorRegistry
 from stand import HOLDER, Stand
 from table import Effort, Row

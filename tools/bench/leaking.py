@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 
-from disclosing import MANY, Holder
+from disclosing import MANY
+from holder import Holder
 from load import measured
 from processes import family, pss_megabytes
 from stand import Process, Stand
