@@ -168,11 +168,12 @@ async def test_a_server_that_says_nothing_costs_some_seconds_and_is_no_permit(pa
             begun = time.monotonic()
             said = await asyncio.gather(*(asked(estate) for _ in range(20)))
             assert all(isinstance(one, Unavailable) for one in said)
-            assert time.monotonic() - begun < 2 * LONGEST + 3
+            assert time.monotonic() - begun < 2 * LONGEST + 10, "not one after another"
         finally:
             cluster.freeze(False)
-        await asyncio.sleep(1.0)
-        assert isinstance(await asked(estate), Permit)
+        async with asyncio.timeout(20):
+            while not isinstance(await asked(estate), Permit):
+                await asyncio.sleep(0.2)
 
 
 async def test_another_process_is_seen_at_once(whole: PostgresStore, dsn: str) -> None:
