@@ -38,7 +38,7 @@ _BY_KEY = {".".join(part for part in where if part): name for name, where in HEA
     "deadline_ms": "Prefer"
 }
 _NEEDED = "X-Professional-Id", "X-Professional-Name", "X-Professional-Role"
-_WAIT = re.compile(r"(?:^|[,;]\s*)wait=([0-9]{1,2})(?:$|\s*[,;])", re.ASCII)
+_WAIT = re.compile(r"(?:^|[,;]\s*)wait=(-?[0-9]{1,9})(?:$|\s*[,;])", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 

@@ -174,3 +174,10 @@ async def test_an_emergency_is_asked_by_header_where_the_tenant_offers_it(
     assert refusal(await offering(query)) == (404, "PZP-REQUEST-019"), "an id for one purpose is none for another"
     await plain.door.stop()
     await offering.door.stop()
+
+
+@pytest.mark.parametrize("wait", ["0", "61", "100", "-1", "999999999"])
+async def test_a_wait_that_is_not_offered_is_refused_and_never_another(client: Any, wait: str) -> None:
+    refused = await client.patient(headers=ME | {"prefer": f"wait={wait}"})
+    assert refusal(refused) == (400, "PZP-REQUEST-010")
+    assert "Prefer" in refused.json["issue"][0]["diagnostics"]
