@@ -68,8 +68,8 @@ class Again:
         caller = await call.house.ehr.verify(call.presented)
         if isinstance(caller, Deny | Unknown | Unavailable):
             return await call.refuse(caller)
-        named = call.header(b"idempotency-key")
-        word = _KEY.fullmatch(named) if named else None
+        named = call.has(b"idempotency-key")
+        word = _KEY.fullmatch(call.header(b"idempotency-key")) if named else None
         if named and word is None:
             wrong = Wrong((_BAD_KEY,))
             await refused(call.house.audit, call.presented, wrong.stop, caller)

@@ -60,6 +60,10 @@ class Call:
         """Return a header as text; empty when absent."""
         return door.header(self.scope, name)
 
+    def has(self, name: bytes) -> bool:
+        """Say whether the header came, also with nothing in it."""
+        return any(key == name for key, _ in self.scope["headers"])
+
     async def refuse(
         self, stop: Stop, caller: Caller | None = None, *, allow: str = "", faults: tuple[Fault, ...] = ()
     ) -> door.Response:

@@ -132,7 +132,7 @@ class EhrDoor:
             return await while_listening(refusal, call.receive)
         media_type = wanted(call.header(b"accept")) or JSON
         manner = Manner(question, now, call.code, call.language, media_type, call.house.roles)
-        if preference(call) is not None or call.header(b"idempotency-key"):
+        if preference(call) is not None or call.has(b"idempotency-key"):
             return await self._again.ask(call, manner, content)
         flow = consult(call.house, call.presented, question.asked, now)
         if media_type == EVENTS:
