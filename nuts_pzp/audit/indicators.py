@@ -73,17 +73,18 @@ class Counting:
         acute = [look for look in looks if look.acute]
         asked = {look.who for look in acute if look.who}
         found = {look.who for look in acute if look.who and look.found}
+        people = {look.who for look in looks if look.who}
         enough = len(answered) >= SMALLEST
         return {
             "schema": SCHEMA,
             "month": self.month,
             "smallest": SMALLEST,
             "consultations": _shown(len(looks)),
-            "unanswered": _shown(len(looks) - len(answered)),
-            "patients": _shown(len({look.who for look in looks if look.who})) if self.seal else None,
+            "unanswered": _part(len(looks) - len(answered), len(looks)),
+            "patients": _shown(len(people)) if self.seal else None,
             "acute": {
-                "consultations": _shown(len(acute)),
-                "patients": _shown(len(asked)) if self.seal else None,
+                "consultations": _part(len(acute), len(looks)),
+                "patients": _part(len(asked), len(people)) if self.seal else None,
                 "found_share": _share(len(found), len(asked)) if self.seal else None,
             },
             "seconds": {
@@ -133,6 +134,11 @@ def _moment(record: dict[str, Any]) -> datetime:
 
 def _shown(count: int) -> int | None:
     return count if count >= SMALLEST else None
+
+
+def _part(part: int, whole: int) -> int | None:
+    """A part stands beside its whole: what one subtracts from the other is a figure as well."""
+    return None if 0 < whole - part < SMALLEST else _shown(part)
 
 
 def _share(part: int, whole: int) -> float | None:

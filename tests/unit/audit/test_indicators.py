@@ -79,6 +79,22 @@ def test_only_acute_admissions_count_as_such(log: Log) -> None:
     assert (told["consultations"], told["acute"]["consultations"], told["acute"]["patients"]) == (15, None, None)
 
 
+@pytest.mark.parametrize(
+    ("acute", "shown", "unanswered"), [(30, 30, None), (21, None, None), (20, 20, 10), (10, 10, 20), (9, None, None)]
+)
+def test_no_few_are_left_when_a_part_is_taken_from_its_whole(
+    log: Log, acute: int, shown: int | None, unanswered: int | None
+) -> None:
+    for number, bsn in enumerate(PEOPLE[:30]):
+        log.look(bsn, context="acute-admission" if number < acute else "visit")
+        if number >= acute:
+            log.records.pop()
+    told = log.told()
+    assert (told["consultations"], told["patients"]) == (30, 30)
+    assert (told["acute"]["consultations"], told["acute"]["patients"]) == (shown, shown)
+    assert told["unanswered"] == unanswered
+
+
 def test_test_people_are_left_out(log: Log) -> None:
     for bsn in PEOPLE[:30]:
         log.look(bsn, test=True)
