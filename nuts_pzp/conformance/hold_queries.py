@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -14,6 +15,7 @@ from .wording import FORM, INDIVIDUAL, WORDINGS, Wording
 
 _READ = ("RelatedPerson", "Encounter", "Device", "Procedure", "PractitionerRole", "Practitioner")
 _MOST_READ = 12
+_CODED = frozenset({"code", "category", "scope"})
 _SHARED = frozenset({"RelatedPerson", "Practitioner", "PractitionerRole", "Organization", "Location", "Device"})
 
 
@@ -23,6 +25,11 @@ def _asks(wording: Wording) -> Check:
             return idle("a request of another FHIR version than the target's")
         followed = await bench.answer(wording)
         if followed.first.searchset:
+            strange = sum(
+                one.type != wording.kind or not _asked_for(_read(one.raw), wording) for one in followed.matches
+            )
+            if strange:
+                return unmet(f"{followed.first}, {strange} found that were not asked for, by type or code")
             return met(f"{followed.first}, {len(followed.matches)} found")
         listed = await bench.listed()
         if listed and wording.kind not in listed:
@@ -30,6 +37,24 @@ def _asks(wording: Wording) -> Check:
         return unmet(str(followed.first))
 
     return ask
+
+
+def _asked_for(content: dict[str, Any], wording: Wording) -> bool:
+    """Say whether a match holds a code of each of the search's code parameters: one that is ignored finds too much."""
+    for name, value in parse_qsl(wording.query):
+        if name in _CODED:
+            codes = {one.rpartition("|")[2] for one in value.split(",")}
+            if codes.isdisjoint(_codes(content.get(name))):
+                return False
+    return True
+
+
+def _codes(node: Any) -> set[str]:
+    """The codes of a CodeableConcept, or of a list of them."""
+    concepts = node if isinstance(node, list) else [node]
+    listed = [one.get("coding") for one in concepts if isinstance(one, dict)]
+    codings = [coding for one in listed if isinstance(one, list) for coding in one if isinstance(coding, dict)]
+    return {str(one.get("code")) for one in codings}
 
 
 for _wording in WORDINGS:

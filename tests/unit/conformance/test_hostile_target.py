@@ -68,6 +68,41 @@ async def test_whatever_comes_each_rule_gets_a_verdict_and_nothing_is_repeated(c
     assert "\\u001b" not in said
 
 
+def _coded(kind: str, **elements: tuple[str, str]) -> dict[str, Any]:
+    said = {name: {"coding": [{"system": system, "code": code}]} for name, (system, code) in elements.items()}
+    if kind == "Consent":
+        said["category"] = [said["category"]]  # type: ignore[assignment]
+    return {"resourceType": kind, "id": "1", "patient": {"reference": "Patient/1"}, **said}
+
+
+SNOMED, SCOPE = "http://snomed.info/sct", "http://terminology.hl7.org/CodeSystem/consentscope"
+TREATMENT = _coded("Consent", scope=(SCOPE, "treatment"), category=(SNOMED, "129125009"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "found", "verdict"),
+    [
+        ("HOLD-103", TREATMENT, Verdict.PASSED),
+        ("HOLD-104", TREATMENT, Verdict.FAILED),
+        ("HOLD-107", TREATMENT, Verdict.FAILED),
+        ("HOLD-107", _coded("Observation", code=(SNOMED, "395091006")), Verdict.PASSED),
+        ("HOLD-107", _coded("Observation", code=(SNOMED, "8867004")), Verdict.FAILED),
+        ("HOLD-107", {"resourceType": "Observation", "id": "1", "code": [7, {"coding": 4}]}, Verdict.FAILED),
+    ],
+)
+async def test_a_target_that_ignores_what_was_asked_did_not_answer_it(
+    rule: str, found: dict[str, Any], verdict: Verdict
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "Patient/_search" in request.url.path:
+            return fhir(patient("1"))
+        entry = {"fullUrl": f"https://holder.example/fhir/{found['resourceType']}/1", "resource": found}
+        return fhir({"resourceType": "Bundle", "type": "searchset", "entry": [entry | {"search": {"mode": "match"}}]})
+
+    [finding] = await hold(bench(answer), chosen("holder", [rule]))
+    assert (finding.verdict, finding.seen) == (verdict, finding.seen)
+
+
 @pytest.mark.parametrize("id_", ["1&patient=Patient/2", "../admin", "a" * 65, "1,Patient/2", ".."])
 async def test_an_id_that_would_change_our_request_is_not_used(id_: str) -> None:
     asked: list[str] = []
