@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .bench import NOBODYS_BSN, Bench, check
-from .refusals import alike, withheld
+from .refusals import uniform, withheld
 from .rules import Said, idle, met, partly, unmet, untried
 from .wire import FORM
 from .wording import BSN
@@ -33,11 +33,9 @@ async def unknown_like_refused(bench: Bench) -> Said:
     """An unknown person and one who is not released are answered alike."""
     if bench.extra.refused_bsn is None:
         return untried("no BSN of a patient who is not released was given")
-    unknown = await bench.wire.search("Patient", f"identifier={BSN}|{NOBODYS_BSN.value}")
-    refused = await bench.wire.search("Patient", f"identifier={BSN}|{bench.extra.refused_bsn.value}")
-    if alike(unknown, refused):
-        return met(f"both {refused.status}")
-    return unmet(f"unknown {unknown.status or unknown.why}, not released {refused.status or refused.why}, or in words")
+    asked = (NOBODYS_BSN.value, bench.extra.refused_bsn.value, NOBODYS_BSN.value)
+    unknown, refused, again = [await bench.wire.search("Patient", f"identifier={BSN}|{bsn}") for bsn in asked]
+    return uniform(unknown, refused, again)
 
 
 @check("HOLD-033")

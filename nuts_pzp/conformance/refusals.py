@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .rules import Said, met, partly, unmet
+from .rules import Said, met, partly, unmet, untried
 from .wire import Got
 
-_CODE = re.compile(r"[0-9A-Za-z_-]{8,}")
+_WORD = re.compile(r"([0-9A-Za-z_-]+)")
+_OF_THE_REQUEST = ("id", "meta", "link")
+"""What may name a request or its URL as a whole."""
 
 
 def entries(got: Got) -> int:
@@ -34,17 +36,35 @@ def kept_back(got: Got) -> Said:
     return unmet(f"{got}, {entries(got)} resources")
 
 
-def alike(one: Got, other: Got) -> bool:
-    """The same status, media type and body, but for a code that names the request."""
-    return (one.status, one.media, _shape(one.content)) == (other.status, other.media, _shape(other.content))
+def uniform(unknown: Got, refused: Got, again: Got) -> Said:
+    """Whether the refusal of a patient who is known looks like that of nobody; see `alike`."""
+    if alike(unknown, refused, again):
+        return met(f"both {refused.status}") if refused.status else untried(f"{refused}")
+    return unmet(f"unknown {unknown.status or unknown.why}, not released {refused.status or refused.why}, or in words")
 
 
-def _shape(value: Any) -> Any:
-    """The body without what may name this one request: long codes that hold a digit."""
-    if isinstance(value, dict):
-        return {key: _shape(inner) for key, inner in value.items() if key not in ("id", "meta", "link")}
-    if isinstance(value, list):
-        return [_shape(inner) for inner in value]
-    if isinstance(value, str):
-        return _CODE.sub(lambda found: "#" if any(c.isdigit() for c in found[0]) else found[0], value)
-    return value
+def alike(unknown: Got, refused: Got, again: Got) -> bool:
+    """Status, media type and body are the same, but for words that name the request or its moment.
+
+    `again` answers the question of `unknown`, asked after `refused`: where these two differ stands such a word,
+    whatever it looks like. A code of letters alone cannot be told from a word that betrays something in any other way.
+    """
+    if not unknown.status == refused.status == again.status or not unknown.media == refused.media == again.media:
+        return False
+    return _same(unknown.content, refused.content, again.content)
+
+
+def _same(one: Any, other: Any, again: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict) and isinstance(again, dict):
+        told, others, agains = (
+            {key: inner for key, inner in each.items() if key not in _OF_THE_REQUEST} for each in (one, other, again)
+        )
+        return told.keys() == others.keys() == agains.keys() and all(
+            _same(told[key], others[key], agains[key]) for key in told
+        )
+    if isinstance(one, list) and isinstance(other, list) and isinstance(again, list):
+        return len(one) == len(other) == len(again) and all(map(_same, one, other, again))
+    if isinstance(one, str) and isinstance(other, str) and isinstance(again, str):
+        words = _WORD.split(one), _WORD.split(other), _WORD.split(again)
+        return len({len(each) for each in words}) == 1 and all(a == b or a != c for a, b, c in zip(*words, strict=True))
+    return bool(one == other)
