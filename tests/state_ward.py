@@ -19,7 +19,7 @@ from nuts_pzp.consent.port import Verdict
 from nuts_pzp.consent.profile import Ranked, SharingConsent
 from nuts_pzp.disclose.flow import Reply, disclose
 from nuts_pzp.exchange import Access
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.identity import Bsn, Professional, Tenant
 from nuts_pzp.outcome import Permit
 from nuts_pzp.store.patients import CHOICES, Patients

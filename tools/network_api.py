@@ -12,9 +12,9 @@ from typing import Any
 
 from nuts_pzp import __version__
 from nuts_pzp.authorization.bundle import load, shipped
+from nuts_pzp.fhir.capability import ResourceCapability
 from nuts_pzp.fhir.form import MEDIA
 from nuts_pzp.fhir.parameters import MAX_COUNT
-from nuts_pzp.fhir.request import ResourceCapability
 from nuts_pzp.fhir.version import NAMES
 from nuts_pzp.reasons import Face
 

@@ -18,8 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from .. import plain_yaml
-from ..fhir.capability import NotACapability, read_capability
-from ..fhir.request import Capability
+from ..fhir.capability import Capability, NotACapability, read_capability
 from . import roles
 from .capability import joined
 

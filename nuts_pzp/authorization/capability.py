@@ -6,7 +6,8 @@ listed by its whole name (`description:in`, `reason-reference:Procedure.code`).
 
 from __future__ import annotations
 
-from ..fhir.request import Capability, FhirRequest, ResourceCapability
+from ..fhir.capability import Capability, ResourceCapability
+from ..fhir.request import FhirRequest
 
 RESULT_PARAMETERS = frozenset({"_include", "_revinclude", "_format", "_pretty", "_summary", "_elements", "_count"})
 """Parameters that shape the answer and select nothing; the parser bounds them, no statement lists them."""

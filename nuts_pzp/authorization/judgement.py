@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from ..exchange import Access
-from ..fhir.request import Capability
+from ..fhir.capability import Capability
 from ..identity import Organization
 from ..outcome import Deny, Evidence, Outcome, Permit, Unavailable, Unknown
 from ..reasons import Reason

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ..fhir.request import RawRequest
+from ..fhir.envelope import RawRequest
 from ..outcome import Stop, Unavailable
 from ..reasons import Reason
 from .policies import DEFAULT_SCOPES, by_rule

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 
-from ..fhir.request import Capability
+from ..fhir.capability import Capability
 from ..outcome import Deny, Outcome
 from ..reasons import Reason
 from .capability import joined

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..exchange import Access
-from ..fhir.request import Capability
+from ..fhir.capability import Capability
 from ..outcome import Outcome, Permit
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import orjson
 
 from ..exchange import Access
-from ..fhir.request import Capability, FhirRequest, Parameter
+from ..fhir.capability import Capability
+from ..fhir.parameters import Parameter
+from ..fhir.request import FhirRequest
 from ..identity import BSN_SYSTEM, Organization
 from .capability import RESULT_PARAMETERS, unlisted
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..fhir.request import FhirRequest, Parameter
+from ..fhir.parameters import Parameter
+from ..fhir.request import FhirRequest
 from ..identity import BSN_SYSTEM, Bsn
 
 _SCT = "http://snomed.info/sct"

@@ -14,7 +14,9 @@ import structlog
 from ..accounted import Allowed, Decision, Denied
 from ..addressing.port import Directory
 from ..exchange import Access, Attempt, Caller, Generation
-from ..fhir.request import Capability, FhirRequest, RawRequest, parse
+from ..fhir.capability import Capability
+from ..fhir.envelope import RawRequest
+from ..fhir.request import FhirRequest, parse
 from ..house import Holding
 from ..identity import Organization, Patient, Standing, Tenant
 from ..outcome import Deny, Outcome, Permit, Stop

@@ -15,7 +15,7 @@ import structlog
 from ..accounted import Allowed, Denied, Disclosed, Receipt
 from ..authentication.certificate import described
 from ..exchange import Attempt, Caller, Generation, Presented
-from ..fhir.request import RawRequest
+from ..fhir.envelope import RawRequest
 from ..house import Holding
 from ..identity import Standing
 from ..outcome import Deny, Outcome, Stop

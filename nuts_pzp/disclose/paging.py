@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ..exchange import Access, Caller
 from ..fhir import envelope
-from ..fhir.request import Capability, FhirRequest, RawRequest, encode, parse, stays_below
+from ..fhir.capability import Capability
+from ..fhir.envelope import RawRequest
+from ..fhir.request import FhirRequest, encode, parse, stays_below
 from ..fhir.version import Speech
 from ..house import Holding
 from ..identity import Tenant

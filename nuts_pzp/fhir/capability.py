@@ -8,9 +8,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 
-from .request import Capability, ResourceCapability
 from .version import Speech, fhir_version
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceCapability:
+    """What may be asked of one resource type. `post_only`: search by POST only (Patient)."""
+
+    interactions: frozenset[str]
+    params: frozenset[str]
+    includes: frozenset[str]
+    post_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What the policy bundle's CapabilityStatement lists, by resource type. `sha256` is of the statement's bytes."""
+
+    resources: dict[str, ResourceCapability]
+    sha256: str
+    version: Speech = "r4"
+    """In which FHIR is asked and answered: what belongs to another is refused by that name (ADR 0038)."""
+    sealed_ids: bool = False
+    """Every id was made here and is bound to one patient and one caller, as at the facade (ADR 0088): types without a
+    patient may be read by it, and a Patient is searched by BSN and birth date."""
 
 
 class NotACapability(ValueError):

@@ -6,15 +6,11 @@ Trusts nothing. Media types are parsed, not matched; whatever could make another
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..reasons import Reason
-from .form import Form, accepted, media_type, stated
+from ..values import Value
+from .form import JSON, Form, accepted, media_type, stated
 from .version import Speech
 from .wire import Refused, pairs
-
-if TYPE_CHECKING:
-    from .request import RawRequest
 
 MAX_BODY = 64 * 1024
 MAX_QUERY = 16 * 1024
@@ -26,6 +22,22 @@ _ONCE = frozenset({"host", "content-type", "content-length", "content-encoding",
 _WRITES = frozenset({"if-match", "if-unmodified-since", "if-none-exist"})
 """Conditions of a change; there is nothing to change here, and a caller that thinks so must hear it (ADR 0034)."""
 _WATCHED = _ONCE | _OVERRIDES | _REROUTES | _WRITES
+
+
+class RawRequest(Value, frozen=True):
+    """A request as it came: raw origin-form path below the FHIR base, raw query, header pairs (lower case), body.
+
+    `forms` are those in which the door that it came in by can answer.
+    """
+
+    hidden = frozenset({"path", "query", "headers", "body"})
+
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    forms: frozenset[Form] = JSON
 
 
 def check(raw: RawRequest) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING
 
 from ..identity import BSN_SYSTEM, eleven_test
 from ..reasons import Reason
+from .capability import ResourceCapability
 from .wire import Refused, alternatives
 
-if TYPE_CHECKING:
-    from .request import Parameter, ResourceCapability
+Parameter = tuple[str, tuple[str, ...]]
+r"""(name with modifier, values joined by OR). A repeated name (AND) is a further Parameter.
+
+Commas in values are unescaped; `\|`, `\$` and `\\` stay escaped, so that `system|code` and a code with a bar differ.
+"""
 
 MAX_COUNT = 500
 """The largest `_count`; a server may always give less."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -12,57 +11,15 @@ from ..outcome import Outcome
 from ..reasons import Reason
 from ..values import Value, replace
 from . import envelope
-from .form import JSON, Form
-from .parameters import ID, drop_format, patient_bound_search, patient_search
-from .version import Speech, foreign, foreign_values
+from .capability import Capability, ResourceCapability
+from .envelope import RawRequest
+from .form import Form
+from .parameters import ID, Parameter, drop_format, patient_bound_search, patient_search
+from .version import foreign, foreign_values
 from .wire import Refused, decode, written
 
 Interaction = Literal["search-type", "read", "capabilities"]
 Via = Literal["GET", "POST"]
-Parameter = tuple[str, tuple[str, ...]]
-r"""(name with modifier, values joined by OR). A repeated name (AND) is a further Parameter.
-
-Commas in values are unescaped; `\|`, `\$` and `\\` stay escaped, so that `system|code` and a code with a bar differ.
-"""
-
-
-class RawRequest(Value, frozen=True):
-    """A request as it came: raw origin-form path below the FHIR base, raw query, header pairs (lower case), body.
-
-    `forms` are those in which the door that it came in by can answer.
-    """
-
-    hidden = frozenset({"path", "query", "headers", "body"})
-
-    method: str
-    path: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    forms: frozenset[Form] = JSON
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceCapability:
-    """What may be asked of one resource type. `post_only`: search by POST only (Patient)."""
-
-    interactions: frozenset[str]
-    params: frozenset[str]
-    includes: frozenset[str]
-    post_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Capability:
-    """What the policy bundle's CapabilityStatement lists, by resource type. `sha256` is of the statement's bytes."""
-
-    resources: dict[str, ResourceCapability]
-    sha256: str
-    version: Speech = "r4"
-    """In which FHIR is asked and answered: what belongs to another is refused by that name (ADR 0038)."""
-    sealed_ids: bool = False
-    """Every id was made here and is bound to one patient and one caller, as at the facade (ADR 0088): types without a
-    patient may be read by it, and a Patient is searched by BSN and birth date."""
 
 
 class FhirRequest(Value, frozen=True):

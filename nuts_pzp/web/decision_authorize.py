@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from ..accounted import Allowed
 from ..disclose.stated import Stated
-from ..fhir.request import RawRequest, encode
+from ..fhir.envelope import RawRequest
+from ..fhir.request import encode
 from ..outcome import Deny
 from ..reasons import Face, Reason
 from ..values import replace

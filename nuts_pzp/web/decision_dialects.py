@@ -15,7 +15,8 @@ import orjson
 from ..accounted import Allowed, Denied, Receipt
 from ..authorization.knooppunt import FHIR_REST, Call, Misshapen, Remark, Ruling, answer, call_of, document, remarks
 from ..disclose.stated import Stated
-from ..fhir.request import RawRequest, encode
+from ..fhir.envelope import RawRequest
+from ..fhir.request import encode
 from ..outcome import Stop, Unavailable, Unknown
 from ..reasons import Reason
 from .door import Response

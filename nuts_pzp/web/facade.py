@@ -28,7 +28,8 @@ from ..consult.flow import Arrived, consult
 from ..consult.inquiry import inquire
 from ..exchange import Answer, Asked, Attempt, Caller
 from ..fhir import envelope
-from ..fhir.request import FhirRequest, RawRequest, encode, parse
+from ..fhir.envelope import RawRequest
+from ..fhir.request import FhirRequest, encode, parse
 from ..identity import BSN_SYSTEM, Bsn
 from ..outcome import Deny, Outcome, Stop, Unavailable, Unknown
 from ..overview.fhir_answer import all_failed, failure

@@ -15,9 +15,9 @@ from ..authentication.certificate import described
 from ..consent.notice import Correspondence
 from ..disclose.flow import disclose
 from ..exchange import Attempt, Presented
-from ..fhir.envelope import refused_form
+from ..fhir.envelope import RawRequest, refused_form
 from ..fhir.form import JSON_OR_XML, MEDIA, Form
-from ..fhir.request import RawRequest, headless, parse
+from ..fhir.request import headless, parse
 from ..fhir.version import Speech
 from ..fhir.xml import to_xml
 from ..house import Holding, House

@@ -7,7 +7,8 @@ one patient at most, and shows no BSN where it is logged.
 from __future__ import annotations
 
 from nuts_pzp.authorization.bundle import load, shipped
-from nuts_pzp.fhir.request import FhirRequest, RawRequest, encode, parse, template
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, encode, parse, template
 from nuts_pzp.identity import BSN_SYSTEM, eleven_test
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason

@@ -18,7 +18,8 @@ from nuts_pzp.consent.port import Verdict
 from nuts_pzp.consent.profile import Ranked, SharingConsent
 from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.exchange import Access, Attempt
-from nuts_pzp.fhir.request import FhirRequest, RawRequest, parse
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, parse
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.identity import BSN_SYSTEM, Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
 from nuts_pzp.outcome import Deny, Permit, Stop

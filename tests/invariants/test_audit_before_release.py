@@ -8,7 +8,7 @@ import pytest
 
 from nuts_pzp.accounted import Allowed, Denied, Disclosed
 from nuts_pzp.audit.port import NotRecorded
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.reasons import Reason
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from nuts_pzp.disclose.addresses import Outside
 from nuts_pzp.disclose.minimize import Minimized, minimize
 from nuts_pzp.exchange import Access
-from nuts_pzp.fhir.request import FhirRequest, RawRequest, encode, parse
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, encode, parse
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.identity import BSN_SYSTEM
 

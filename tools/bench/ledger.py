@@ -15,7 +15,8 @@ from nuts_pzp.accounted import Allowed, Disclosed
 from nuts_pzp.audit import anchors
 from nuts_pzp.audit.cores import every
 from nuts_pzp.audit.ledger.checkpoint import VerifierKey
-from nuts_pzp.audit.ledger.ledger import Ledger, Place, TenantAudit
+from nuts_pzp.audit.ledger.ledger import Ledger, Place
+from nuts_pzp.audit.ledger.tenant import TenantAudit
 from nuts_pzp.audit.material import opened
 from nuts_pzp.audit.verify import Verdict, verify
 from nuts_pzp.exchange import Access, Attempt, Caller

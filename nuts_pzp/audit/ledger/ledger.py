@@ -7,21 +7,19 @@ lost room on the disk, and every hour how far each log had come.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
-from ...accounted import Event, Kept, Receipt
+from ...accounted import Kept
 from ...identity import Tenant
-from ...keys import BadKeyFile, signer_or_new, write_private
+from ...keys import signer_or_new, write_private
 from ..anchors import FileAnchor, newest
-from ..canonical import MONOTONIC, WALL, Clock, OutsideProfile
+from ..canonical import MONOTONIC, WALL, Clock
 from ..index import SearchIndex
-from ..page import Draft
 from ..port import NotRecorded
 from ..record import SYSTEM, Scribe
 from ..seal import Seal
@@ -32,11 +30,11 @@ from .loops import Loops
 from .merkle import Frontier
 from .sqlite import Connect, SqliteStore, StoreFailed, connect
 from .tail import TAIL, Damaged, verified_frontier
+from .tenant import TenantAudit
 from .upkeep import Upkeep
 from .waiting import Limits, Waiting
 from .writer import Writer
 
-E = TypeVar("E", bound=Event)
 _log = structlog.get_logger("nuts_pzp.audit")
 _START = 10.0
 """Seconds that the first and last records of a log may take."""
@@ -77,34 +75,6 @@ class Condition:
     def ready(self) -> bool:
         """True when a record would be taken."""
         return self.trouble is None
-
-
-class TenantAudit:
-    """One tenant's log behind the port `Audit`. Bound to the running loop of whoever awaits it."""
-
-    def __init__(self, log: Log, scribe: Scribe, writer: Writer, loops: Loops) -> None:
-        self.log, self._scribe, self._writer, self._loops = log, scribe, writer, loops
-
-    async def append(self, event: E, /) -> Receipt[E]:
-        """Return when the record is durable; raise NotRecorded after two seconds, or at once when it cannot be.
-
-        Whoever is cancelled while waiting does not take the record back: it is written all the same.
-        """
-        return await self._loops.turn().record(event, self._scribe, self.log)
-
-    def draft(self, event: Event) -> Draft:
-        """Write the event down as a record; NotRecorded when it cannot be written canonically or not sealed."""
-        try:
-            return self._scribe.draft(event)
-        except (OutsideProfile, BadKeyFile) as error:
-            raise NotRecorded(str(error)) from None
-
-    def keep(self, code: str, detail: Mapping[str, str], *, anyway: bool = False) -> Future[int]:
-        """Queue a record of the logging itself from any thread; the future has its index once durable."""
-        future: Future[int] = Future()
-        draft = self.draft(Kept(code, tuple(sorted(detail.items()))))
-        self._writer.queue.put(Waiting(self.log, draft, future), anyway=anyway)
-        return future
 
 
 class Ledger:

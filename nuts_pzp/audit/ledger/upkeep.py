@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,10 +15,8 @@ from ..port import NotRecorded
 from ..record import SYSTEM
 from .disk import MIB, Reserve, Room, Space
 from .sqlite import SqliteStore
+from .tenant import TenantAudit
 from .writer import Writer
-
-if TYPE_CHECKING:
-    from .ledger import TenantAudit
 
 _log = structlog.get_logger("nuts_pzp.audit")
 _FOLD_BYTES = MIB

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import __version__
-from ...fhir.request import Capability, ResourceCapability
+from ...fhir.capability import Capability, ResourceCapability
 
 _EITHER = ("patient", "subject")
 _REFERENCES = frozenset({"patient", "subject"})

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from nuts_pzp.authorization.bundle import load
-from nuts_pzp.fhir.request import FhirRequest, RawRequest, parse
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, parse
 from nuts_pzp.outcome import Deny, Permit
 
 PUBLISHED = Path(__file__).parent / "published"

@@ -12,7 +12,9 @@ from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.authorization.judgement import BundlePolicy
 from nuts_pzp.consult.queries import PZP, RESOLVED, Try, patient_by_bsn, read
 from nuts_pzp.exchange import Access, Caller
-from nuts_pzp.fhir.request import Capability, FhirRequest, RawRequest, encode, parse
+from nuts_pzp.fhir.capability import Capability
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, encode, parse
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
 from nuts_pzp.outcome import Permit
 from nuts_pzp.systems.regorus import RegorusJudge

@@ -23,7 +23,7 @@ from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.disclose.decide import decide
 from nuts_pzp.exchange import Attempt
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.house import Consulting, Holding, House
 from nuts_pzp.identity import BSN_SYSTEM, Organization, Professional, Tenant, Ura
 from nuts_pzp.outside import Outbound, Surroundings

@@ -9,7 +9,7 @@ import pytest
 
 from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.authorization.roles import overdue
-from nuts_pzp.fhir.request import Capability, ResourceCapability
+from nuts_pzp.fhir.capability import Capability, ResourceCapability
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
 

@@ -10,7 +10,8 @@ import pytest
 from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.authorization.question import Facts, Subject, agrees, asked, compose
 from nuts_pzp.exchange import Access, Caller
-from nuts_pzp.fhir.request import FhirRequest, Parameter
+from nuts_pzp.fhir.parameters import Parameter
+from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Purpose, Standing, Ura
 
 BSN = "999911120"

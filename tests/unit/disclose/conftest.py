@@ -13,7 +13,9 @@ from nuts_pzp.audit.port import NotRecorded
 from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.disclose.flow import Reply, disclose
 from nuts_pzp.exchange import Caller, Presented
-from nuts_pzp.fhir.request import Capability, FhirRequest, RawRequest, ResourceCapability
+from nuts_pzp.fhir.capability import Capability, ResourceCapability
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.forwarding.port import FhirAnswer
 from nuts_pzp.house import Holding
 from nuts_pzp.identity import BSN_SYSTEM, Organization, Professional, Purpose, Tenant, Ura

@@ -15,8 +15,9 @@ from nuts_pzp.disclose import as_xml
 from nuts_pzp.disclose.flow import disclose
 from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.exchange import Generation
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.fhir.form import JSON_OR_XML
-from nuts_pzp.fhir.request import RawRequest, encode
+from nuts_pzp.fhir.request import encode
 from nuts_pzp.outcome import Unavailable
 from nuts_pzp.reasons import Reason
 from nuts_pzp.values import replace

@@ -11,7 +11,7 @@ from nuts_pzp.accounted import Allowed, Denied, Disclosed
 from nuts_pzp.disclose.flow import disclose
 from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.exchange import Generation
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.identity import Bsn
 from nuts_pzp.outcome import Deny, Outcome, Permit, Unavailable
 from nuts_pzp.reasons import Reason

@@ -11,7 +11,7 @@ from nuts_pzp.accounted import Allowed, Decision, Denied
 from nuts_pzp.authorization.policies import Policies
 from nuts_pzp.disclose.decide import confirm, decide
 from nuts_pzp.exchange import Attempt, Caller
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.identity import Organization, Standing, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason

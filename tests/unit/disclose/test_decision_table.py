@@ -18,7 +18,7 @@ from nuts_pzp.consent.table import TABLE, Line
 from nuts_pzp.consent_settings import ConsentSettings
 from nuts_pzp.disclose.decide import decide
 from nuts_pzp.exchange import Access, Attempt
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.identity import Purpose
 from nuts_pzp.outcome import Deny, Outcome, Permit, Stop, Unavailable, Unknown
 from nuts_pzp.reasons import Face, Reason

@@ -11,7 +11,7 @@ import pytest
 
 from nuts_pzp.accounted import Allowed, Denied, Disclosed
 from nuts_pzp.disclose.minimize import Minimized
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.reasons import Reason
 

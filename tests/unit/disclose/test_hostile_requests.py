@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.fhir.request import RawRequest, parse
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import parse
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
 

@@ -8,7 +8,7 @@ import pytest
 
 from nuts_pzp.accounted import Allowed, Denied
 from nuts_pzp.disclose.flow import Reply, disclose
-from nuts_pzp.fhir.request import RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.forwarding.recent import RecentPatients
 from nuts_pzp.outcome import Unavailable
 from nuts_pzp.reasons import Reason

@@ -11,7 +11,8 @@ import pytest
 from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.disclose.paging import open_page, page_url
 from nuts_pzp.exchange import Access
-from nuts_pzp.fhir.request import FhirRequest, RawRequest
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest
 from nuts_pzp.identity import Bsn, Organization, Patient, Professional, Standing, Tenant, Ura
 from nuts_pzp.outcome import Deny, Permit
 from nuts_pzp.reasons import Reason

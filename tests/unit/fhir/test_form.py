@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nuts_pzp.fhir.envelope import refused_form
+from nuts_pzp.fhir.capability import Capability, ResourceCapability
+from nuts_pzp.fhir.envelope import RawRequest, refused_form
 from nuts_pzp.fhir.form import JSON, JSON_OR_XML, accepted, stated
-from nuts_pzp.fhir.request import Capability, FhirRequest, RawRequest, ResourceCapability, encode, parse, template
+from nuts_pzp.fhir.request import FhirRequest, encode, parse, template
 from nuts_pzp.fhir.wire import Refused
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason

@@ -6,16 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nuts_pzp.fhir.request import (
-    Capability,
-    FhirRequest,
-    RawRequest,
-    ResourceCapability,
-    encode,
-    parse,
-    stays_below,
-    template,
-)
+from nuts_pzp.fhir.capability import Capability, ResourceCapability
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, encode, parse, stays_below, template
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
 from nuts_pzp.values import replace

@@ -8,8 +8,9 @@ import pytest
 
 from nuts_pzp.consult.queries import PZP, Query, patient_by_bsn, read
 from nuts_pzp.consult.queries_stu3 import PZP_STU3
-from nuts_pzp.fhir.capability import read_capability
-from nuts_pzp.fhir.request import Capability, FhirRequest, RawRequest, encode, parse
+from nuts_pzp.fhir.capability import Capability, read_capability
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, encode, parse
 from nuts_pzp.identity import Bsn
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
