@@ -50,7 +50,7 @@ class Once:
     async def _sweep(self) -> None:
         """Once in a while let go of what is past, and count what is left."""
         now = self._clock()
-        if now - self._swept < _SWEEP_SECONDS:
+        if 0 <= now - self._swept < _SWEEP_SECONDS:  # a clock that was set back keeps nothing for long
             return
         self._swept, held = now, 0
         async for name in self._vault.keys(self._kind):

@@ -111,11 +111,11 @@ class _Part:
     def take(self, key: str, kind: type, *, must: bool = False) -> Any:
         """Return the value when it is of that JSON type; None, with a fault when it must be there or is another."""
         self._taken.add(key)
-        value = self._content.get(key)
-        if value is None:
-            if must or key in self._content:
+        if key not in self._content:
+            if must:
                 self.wrong(key, "ontbreekt", "is missing")
             return None
+        value = self._content[key]
         if type(value) is not kind:
             nl, en = _KINDS[kind]
             self.wrong(key, f"{nl} verwacht", f"{en} is expected")
@@ -247,9 +247,16 @@ def _relation(body: _Part) -> Relation | None:
 
 
 def _targets(body: _Part) -> tuple[Ura, ...]:
-    sources = body.take("sources", list) or []
-    if len(sources) > MOST_SOURCES:
-        body.wrong("sources", f"hoogstens {MOST_SOURCES}", f"at most {MOST_SOURCES}")
+    sources = body.take("sources", list)
+    if sources is None:
+        return ()
+    if not 0 < len(sources) <= MOST_SOURCES:
+        # Who names none does not ask for everybody whom a register knows: that is said by leaving the key out.
+        body.wrong(
+            "sources",
+            f"1 tot {MOST_SOURCES}; laat de sleutel weg om niemand te noemen",
+            f"1 to {MOST_SOURCES}; leave the key out to name nobody",
+        )
         return ()
     try:
         return tuple(dict.fromkeys(Ura.parse(source) for source in sources))
@@ -267,4 +274,5 @@ def _deadline(body: _Part) -> float:
     if not 100 <= milliseconds <= DEADLINE_MOST * 1000:
         most = f"{DEADLINE_MOST * 1000:.0f}"
         body.wrong("deadline_ms", f"100 tot {most}", f"100 to {most}")
+        return DEADLINE_DEFAULT
     return float(milliseconds) / 1000

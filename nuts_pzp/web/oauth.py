@@ -22,7 +22,7 @@ from .telling import JSON
 TOKEN, JWKS, METADATA = "/oauth/token", "/oauth/jwks.json", "/.well-known/oauth-authorization-server"
 METHODS = {TOKEN: ("POST",), JWKS: ("GET", "HEAD"), METADATA: ("GET", "HEAD")}
 FORM = "application/x-www-form-urlencoded"
-BODY_LIMIT = 32 * 1024
+BODY_LIMIT = 64 * 1024
 _MOST_FIELDS = 20
 
 _ERRORS = {

@@ -24,6 +24,11 @@ SKEW = 30
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]{0,39}", re.ASCII)
 _JTI = re.compile(r"[\x21-\x7e]{8,128}", re.ASCII)
 _RELATION = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_OURS = dict.fromkeys([f"verify_{claim}" for claim in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")], False)
+"""What the library leaves to us: it would call a claim of another kind a signature that does not hold."""
+_LAST = 2**53
+"""Seconds: no moment lies beyond it, and what lies beyond cannot be counted with."""
 
 
 class Refused(Exception):
@@ -59,8 +64,7 @@ def signed(text: str, keys: Mapping[str, jwt.PyJWK], client: str, audiences: tup
             key = next(iter(keys.values()))
         if key is None:
             raise Refused("kid: not one of this client's keys")
-        off = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False, "verify_iss": False}
-        claims = jwt.decode(text, key, algorithms=[key.algorithm_name], options=off)  # type: ignore[arg-type]
+        claims = jwt.decode(text, key, algorithms=[key.algorithm_name], options=_OURS)  # type: ignore[arg-type]
     except (jwt.PyJWTError, ValueError, TypeError):
         raise Refused("the signature does not hold, or it is no JWT") from None
     if claims.get("iss") != client:
@@ -81,16 +85,22 @@ def _jti(claims: Mapping[str, Any]) -> str:
 
 
 def _until(claims: Mapping[str, Any], now: float) -> float:
-    issued, expires, begins = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
-    if any(type(one) not in (int, float) for one in (issued, expires, begins)):
-        raise Refused("iat and exp: are missing or no numbers")
-    assert isinstance(issued, int | float)
-    assert isinstance(expires, int | float)
+    issued, expires = _moment(claims.get("iat")), _moment(claims.get("exp"))
+    begins = _moment(claims.get("nbf", 0))
     if not 0 < expires - issued <= MOST_SECONDS:
-        raise Refused(f"exp: at most {MOST_SECONDS} seconds after iat")
+        raise Refused(f"exp: after iat, by at most {MOST_SECONDS} seconds")
     if not (issued <= now + SKEW and begins <= now + SKEW and now < expires):
         raise Refused("iat, nbf, exp: not valid now")
     return float(expires)
+
+
+def _moment(said: object) -> int | float:
+    if type(said) not in (int, float):
+        raise Refused("iat and exp: are missing or no numbers")
+    assert isinstance(said, int | float)
+    if not abs(said) < _LAST:
+        raise Refused("iat, nbf, exp: no moment")
+    return said
 
 
 def employee(claims: Mapping[str, Any], own: Ura) -> Employee:
@@ -126,10 +136,14 @@ def _relation(said: Any) -> tuple[str, str]:
         return "", ""
     if not isinstance(said, dict) or not set(said) <= {"kind", "since"}:
         raise Refused("relation: kind, and perhaps since")
-    kind, since = said.get("kind"), said.get("since", "")
+    kind, since = said.get("kind"), said.get("since")
     if not isinstance(kind, str) or not _RELATION.fullmatch(kind):
         raise Refused("relation.kind: a short word of a-z and -")
+    if "since" not in said:
+        return kind, ""
     try:
-        return kind, date.fromisoformat(since).isoformat() if since else ""
-    except (ValueError, TypeError):
-        raise Refused("relation.since: a date as YYYY-MM-DD") from None
+        if not isinstance(since, str) or not _DATE.fullmatch(since):
+            raise ValueError("another form")
+        return kind, date.fromisoformat(since).isoformat()
+    except ValueError:
+        raise Refused("relation.since: a date that exists, as YYYY-MM-DD") from None

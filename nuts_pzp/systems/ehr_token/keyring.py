@@ -28,6 +28,8 @@ _NAME = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}\.pem", re.ASCII)
 _STAMP = "%Y%m%dT%H%M%SZ"
 _LOOK_SECONDS = 1.0
 """Between two looks into the folder for a key that nobody here knows: made-up tokens cost no more than that."""
+_SIGN_SECONDS = 60.0
+"""Between two looks before signing: of two keys that two processes made at once the newer one becomes everybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,15 @@ class Keyring:
 
     def signing(self) -> SigningKey:
         """Return the newest key; a new one is made when it is due. BadKeyFile when that cannot be done."""
-        if not self._keys or self._clock() - self._keys[-1].made >= self._rotate:
+        if self._looked_before(_SIGN_SECONDS) or self._due():
             self._look()
-        if not self._keys or self._clock() - self._keys[-1].made >= self._rotate:
+        if self._due():
             self._make()
         return self._keys[-1]
 
     def find(self, kid: str) -> SigningKey | None:
         """Return the key of that thumbprint while it verifies."""
-        if all(key.kid != kid for key in self._keys) and self._clock() - self._looked >= _LOOK_SECONDS:
+        if all(key.kid != kid for key in self._keys) and self._looked_before(_LOOK_SECONDS):
             self._look()
         return next((key for key in self._live() if key.kid == kid), None)
 
@@ -82,6 +84,13 @@ class Keyring:
             if after is None or now - after.made < self._overlap:
                 young.append(key)
         return young
+
+    def _due(self) -> bool:
+        return not self._keys or self._clock() - self._keys[-1].made >= self._rotate
+
+    def _looked_before(self, seconds: float) -> bool:
+        """Whether the last look is that long ago; a clock that was set back cannot tell, so it is."""
+        return not 0 <= self._clock() - self._looked < seconds
 
     def _make(self) -> None:
         private = generate_private_key(SECP256R1())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 ALGORITHMS = ("ES256", "PS256")
@@ -67,6 +68,8 @@ def public_keys(path: Path) -> dict[str, jwt.PyJWK]:
         raise ValueError(
             f"{path.name}: one key or more is expected, each with its own kid, alg {' or '.join(ALGORITHMS)}"
         )
+    if any(not isinstance(key.key.curve, SECP256R1) for key in found.values() if key.algorithm_name == "ES256"):
+        raise ValueError(f"{path.name}: a key of ES256 is one of P-256")
     if any(getattr(key.key, "key_size", 2048) < 2048 for key in found.values() if key.algorithm_name == "PS256"):
         raise ValueError(f"{path.name}: an RSA key has 2048 bits or more")
     return found

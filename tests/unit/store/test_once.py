@@ -96,3 +96,13 @@ async def test_what_cannot_be_told_is_not_taken(store: SqliteStore, clock: Clock
     store.close()
     with pytest.raises(StoreFailed):
         await mine.first(("a",), {}, 1_060)
+
+
+async def test_a_clock_that_was_set_back_does_not_keep_what_is_past(store: SqliteStore, clock: Clock) -> None:
+    mine = once(store, clock, most=2)
+    clock.now = 90_000.0
+    await mine.first(("far ahead",), {}, 90_001)
+    clock.now = 1_000.0
+    for second in range(10):
+        clock.now += 61.0
+        assert await mine.first((str(second),), {}, clock.now + 30) is None

@@ -75,9 +75,11 @@ WRONG = {
     "control character in a name": (changed("professional.name", "a\nb"), "professional.name"),
     "too long a role": (changed("professional.role", "r" * 201), "professional.role"),
     "not a URA": (changed("sources", ["90000111x"]), "sources"),
+    "named sources, and none": (changed("sources", []), "sources"),
     "too many sources": (changed("sources", ["90000111"] * 51), "sources"),
     "no time at all": (changed("deadline_ms", 5), "deadline_ms"),
     "too much time": (changed("deadline_ms", 60_001), "deadline_ms"),
+    "more time than can be counted": (changed("deadline_ms", 0).replace(b":0", b":1" + b"0" * 400), "deadline_ms"),
     "no such context": (changed("context", "party"), "context"),
     "relation in free text": (changed("relation", {"kind": "Onze patiënt!"}), "relation.kind"),
 }
@@ -124,6 +126,23 @@ def test_every_wrong_key_is_named_at_once_in_two_languages() -> None:
     ]  # fmt: skip
     assert all(fault.nl and fault.en and fault.nl != fault.en for fault in wrong.faults)
     assert wrong.stop.reason is Reason.BODY_MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("context", "a text is expected"),
+        ("relation", "an object is expected"),
+        ("sources", "a list is expected"),
+        ("localize", "true or false is expected"),
+        ("patient", "an object is expected"),
+        ("purpose", "a text is expected"),
+    ],
+)
+def test_a_key_that_holds_null_is_there_and_wrong(path: str, expected: str) -> None:
+    wrong = read(changed(path, None))
+    assert isinstance(wrong, Wrong)
+    assert [(fault.key, fault.en) for fault in wrong.faults] == [(path, expected)]
 
 
 TRAPS = {

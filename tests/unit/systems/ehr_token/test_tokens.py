@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,10 @@ from pydantic import ValidationError
 from nuts_pzp.authentication.port import Gatekeeper, Issued, TokenIssuer
 from nuts_pzp.exchange import Caller
 from nuts_pzp.identity import Assurance, Professional
-from nuts_pzp.keys import BadKeyFile
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.reasons import Reason
 from nuts_pzp.sandbox.authority import Authority
 from nuts_pzp.store.port import StoreFailed
-from nuts_pzp.systems.ehr_token.keyring import Keyring
-from nuts_pzp.systems.ehr_token.settings import public_keys
 
 NOW = int(time.time())
 ISSUER = "https://ehr.gateway.example/kade"
@@ -71,6 +69,8 @@ EMPLOYEE: dict[str, dict[str, Any]] = {
     "no beginning": {"iat": None},
     "an end in words": {"exp": "tomorrow"},
     "no number": {"exp": True},
+    "numbers that cannot be counted with": {"iat": 1.0, "exp": 10**400},
+    "an end that never comes": {"iat": float("-inf"), "exp": float("inf"), "nbf": float("-inf")},
     "no jti": {"jti": None},
     "a short jti": {"jti": "1"},
     "a long jti": {"jti": "x" * 200},
@@ -88,6 +88,8 @@ EMPLOYEE: dict[str, dict[str, Any]] = {
     "a relation of another form": {"relation": {"kind": "Onze patiënt"}},
     "a relation with more": {"relation": {"kind": "gp", "bsn": "999930412"}},
     "a relation since a day that is none": {"relation": {"kind": "gp", "since": "2026-02-30"}},
+    "a relation since a day written otherwise": {"relation": {"kind": "gp", "since": "2026-W47-7"}},
+    "a relation since no day": {"relation": {"kind": "gp", "since": False}},
     "much too much": {"employee_name": "x" * 9_000},
 }
 
@@ -99,6 +101,21 @@ async def test_an_assertion_that_does_not_hold_gives_no_token(desk: Any, changed
     assert isinstance(refused, Deny)
     assert refused.reason is Reason.ASSERTION_INVALID
     assert "999930412" not in refused.detail
+
+
+@pytest.mark.parametrize(("claim", "value"), [("sub", 17), ("sub", ["k-17"]), ("jti", 12345678), ("iss", ["his-kade"])])
+async def test_a_claim_of_another_kind_is_named_and_is_no_bad_signature(desk: Any, claim: str, value: Any) -> None:
+    whole = desk.ehr.employee() | {claim: value}
+    refused = await desk.issue(desk.ehr.form(assertion=jws(whole, desk.ehr.key)))
+    assert (refused.reason, refused.detail.split(":")[:2]) == (Reason.ASSERTION_INVALID, ["assertion", f" {claim}"])
+
+
+def jws(claims: dict[str, Any], key: Any) -> str:
+    """Sign claims that a careful library would not."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "ES256", "kid": "k1"}, claims)]
+    text = ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    signature = ECAlgorithm(ECAlgorithm.SHA256).sign(text.encode(), key)
+    return f"{text}.{urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 async def test_signatures_of_others_and_of_nobody_do_not_hold(desk: Any) -> None:
@@ -218,49 +235,11 @@ async def test_a_token_that_was_changed_or_is_none_opens_nothing(desk: Any) -> N
         assert (await desk.verify(one)).reason is Reason.TOKEN_INVALID, name
 
 
-async def test_a_token_ends_and_keys_turn_over_without_a_gap(desk: Any, tmp_path: Path) -> None:
-    clock = [1_800_000_000.0]
-    ring = Keyring(tmp_path / "ring", rotate=1_000, overlap=300, clock=lambda: clock[0])
-    first = ring.signing()
-    assert Keyring(tmp_path / "ring", rotate=1_000, overlap=300, clock=lambda: clock[0]).signing().kid == first.kid
-    clock[0] += 1_000
-    second = ring.signing()
-    assert second.kid != first.kid
-    assert [key["kid"] for key in ring.published()["keys"]] == [second.kid, first.kid]
-    assert ring.find(first.kid) is not None
-    clock[0] += 301
-    assert ring.find(first.kid) is None
-    assert [key["kid"] for key in ring.published()["keys"]] == [second.kid]
-    Keyring(tmp_path / "ring", rotate=1_000, overlap=300, clock=lambda: clock[0])
-    assert len(list((tmp_path / "ring").iterdir())) == 1
-
-
-async def test_a_key_that_another_process_made_is_found(tmp_path: Path) -> None:
-    clock = [1_800_000_000.0]
-    one, two = (Keyring(tmp_path / "ring", rotate=1_000, overlap=300, clock=lambda: clock[0]) for _ in range(2))
-    clock[0] += 2
-    made = one.signing()
-    found = two.find(made.kid)
-    assert found is not None
-    assert found.jwk == made.jwk
-    assert two.find("made-up") is None
-
-
 async def test_a_token_after_its_time_opens_nothing(desk: Any) -> None:
     token = await desk.token()
     clock = [time.time() + 601]
     desk.tokens._clock = lambda: clock[0]
     assert (await desk.verify(token)).reason is Reason.TOKEN_INVALID
-
-
-async def test_a_key_file_that_others_can_read_is_none(desk: Any) -> None:
-    await desk.token()
-    [file] = (desk.folder / "state" / "kade" / "ehr-tokens").iterdir()
-    file.chmod(0o644)
-    with pytest.raises(ValueError, match="readable by group"):
-        desk.build()
-    with pytest.raises(BadKeyFile):
-        Keyring(file.parent, rotate=1, overlap=1)
 
 
 async def test_without_state_no_assertion_is_used_and_no_token_issued(desk: Any) -> None:
@@ -272,31 +251,6 @@ async def test_without_state_no_assertion_is_used_and_no_token_issued(desk: Any)
     refused = await desk.issue(desk.ehr.form())
     assert isinstance(refused, Unavailable)
     assert refused.reason is Reason.STATE_FAILED
-
-
-KEYS: dict[str, Any] = {
-    "nothing": "",
-    "no set": "{}",
-    "an empty set": '{"keys":[]}',
-    "a shared secret": '{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1","alg":"HS256"}]}',
-    "no kid": json.dumps({"keys": [{"kty": "EC", "alg": "ES256"}]}),
-}
-
-
-@pytest.mark.parametrize("text", KEYS.values(), ids=KEYS.keys())
-def test_keys_that_are_none_refuse_the_start(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "jwks.json"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=r"jwks\.json"):
-        public_keys(file)
-
-
-def test_a_private_key_is_refused(tmp_path: Path, desk: Any) -> None:
-    private = ECAlgorithm.to_jwk(desk.ehr.key, as_dict=True) | {"kid": "k1", "alg": "ES256"}
-    file = tmp_path / "jwks.json"
-    file.write_text(json.dumps({"keys": [private]}))
-    with pytest.raises(ValueError, match="private key"):
-        public_keys(file)
 
 
 @pytest.mark.parametrize("issuer", ["", "ehr.example", "https://ehr.example/kade/", "https://ehr.example/kade?x"])
