@@ -105,15 +105,17 @@ def remarks(stop: Stop) -> tuple[Remark, ...]:
     What could not be asked (a register, a directory, the holder's own server) is `pip_error`; what broke here is
     `internal_error`.
     """
-    reason = stop.reason
-    if reason in _OURS:
-        code = "internal_error"
-    elif isinstance(stop, Unavailable) or reason is Reason.SOURCE_OTHER_PATIENT:
-        code = "pip_error"
-    else:
-        code = "unexpected_input" if reason in _NO_SINGLE_MEANING else "not_allowed"
-    first = Remark(code, reason.text("it", "en"), reason)
+    first = Remark(code_of(stop), stop.reason.text("it", "en"), stop.reason)
     return (first, Remark("info", stop.detail)) if stop.detail else (first,)
+
+
+def code_of(stop: Stop) -> str:
+    """Return the contract's code of a stop."""
+    if stop.reason in _OURS:
+        return "internal_error"
+    if isinstance(stop, Unavailable) or stop.reason is Reason.SOURCE_OTHER_PATIENT:
+        return "pip_error"
+    return "unexpected_input" if stop.reason in _NO_SINGLE_MEANING else "not_allowed"
 
 
 def policies(scopes: tuple[str, ...], mapping: Mapping[str, str] = DEFAULT_SCOPES) -> tuple[str, ...]:
@@ -175,6 +177,7 @@ class _Texts:
 
 def _request(given: Mapping[str, Any]) -> RawRequest:
     text = _Texts(given, "input.request")
+    text("protocol")  # of a request over HTTP there is nothing in it to decide on
     path = text("path")
     path = path if path.startswith("/") else f"/{path}"
     return RawRequest(text("method"), path, text("query"), _headers(given), text("body").encode())

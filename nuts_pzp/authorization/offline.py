@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..fhir.request import FhirRequest, headless, parse
-from ..identity import Purpose
+from ..identity import Purpose, eleven_test
 from ..outcome import Deny, Stop, Unavailable, Unknown
 from ..reasons import Reason
 from .bundle import Bundle, grammar
 from .capability import unlisted
 from .judgement import Judge, Judgement
-from .knooppunt import FHIR_REST, Call, Misshapen, Remark, Ruling, answer, policies, read
+from .knooppunt import FHIR_REST, Call, Misshapen, Remark, Ruling, answer, code_of, policies, read
 from .policies import DEFAULT_SCOPES
 from .question import Facts, Subject, agrees, compose
 
@@ -24,7 +24,6 @@ NO_BASE = "https://offline.invalid/fhir"
 """Nothing is at this base: a call names resources relative to the holder's own."""
 
 _TREATMENT = frozenset({"", "treat", "treatment"})
-_NOT_LISTED = frozenset({Reason.REQUEST_UNSUPPORTED, Reason.RESOURCE_REFUSED, Reason.REQUEST_VERSION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ async def _ask(call: Call, policy: Loaded) -> Ruling:
         call.holder_ura,
         call.holder_type,
     )
-    if not agrees(request, facts):
+    if (facts.bsn and not eleven_test(facts.bsn)) or not agrees(request, facts):
         return _refused("not_allowed", Reason.PATIENT_MISMATCH, "the request is not about the patient of the context")
     if call.purpose.lower() not in _TREATMENT:
         return _refused("not_allowed", Reason.PURPOSE_NOT_ALLOWED, "the scope means treatment")
@@ -123,9 +122,7 @@ def _understood(call: Call, bundle: Bundle) -> FhirRequest | Ruling:
 
 
 def _unparsed(stop: Stop) -> Ruling:
-    """What the capability does not list is not allowed; what has no single meaning is unexpected."""
-    code = "not_allowed" if stop.reason in _NOT_LISTED else "unexpected_input"
-    return _refused(code, stop.reason, stop.detail or "the request cannot be parsed")
+    return _refused(code_of(stop), stop.reason, stop.detail or "the request cannot be parsed")
 
 
 def _capability(bundle: Bundle, request: FhirRequest) -> tuple[Remark, ...]:
