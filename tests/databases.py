@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -22,6 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from nuts_pzp.sandbox.ports import Reservations
 
 
 class Cluster:
@@ -42,9 +43,9 @@ class Cluster:
     def start(self, *options: str) -> None:
         """Start, on the port it had before; returns when it answers."""
         if not self.port:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
+            ports = Reservations()  # not among the kernel's own: it is there again when the server is started anew
+            self.port = ports.take()
+            ports.release()
         told = [part for option in options for part in ("-c", option)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -17,7 +17,6 @@ import yaml
 from nuts_pzp.identity import Ura
 from nuts_pzp.sandbox.gateways import GATEWAYS, gateway_settings
 from nuts_pzp.sandbox.people import by_slug
-from nuts_pzp.sandbox.ports import Reservations
 from nuts_pzp.sandbox.region import Region
 from nuts_pzp.settings import read_deployment, read_tenant
 
@@ -94,16 +93,6 @@ async def test_reserved_ports_are_free_for_the_gateways(region: Region) -> None:
         for port in (gateway.network, gateway.ehr, gateway.operations):
             with socket.socket() as candidate:
                 candidate.bind(("127.0.0.1", port))
-
-
-async def test_a_held_port_is_nobody_elses() -> None:
-    ports = Reservations()
-    port = ports.take()
-    with socket.socket() as other, pytest.raises(OSError, match="in use"):
-        other.bind(("127.0.0.1", port))
-    ports.release()
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
 
 
 async def test_every_holder_serves_its_own_patient_of_the_same_id(region: Region) -> None:

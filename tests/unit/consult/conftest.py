@@ -117,7 +117,7 @@ class Region:
         self.asked.append(f"connect {ura}")
         return FakeServer(self.answering[ura])
 
-    def house(self, deadline: float = 1.0, cross_checks: bool = True) -> Consulting:
+    def house(self, deadline: float = 30.0, cross_checks: bool = True) -> Consulting:
         rooms: Any = (self,) * 6
         return Consulting(Tenant("kade", KADE), *rooms, deadline, cross_checks)
 
