@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,9 +13,9 @@ from .desk import Desk
 class AlertMeter(Collector):
     """Asks the desks when it is asked itself: tenants come and go with a reload."""
 
-    def __init__(self, desks: Callable[[], Mapping[str, Desk]], clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives Unix time."""
-        self._desks, self._clock = desks, clock
+    def __init__(self, desks: Callable[[], Mapping[str, Desk]]) -> None:
+        """`desks` by tenant."""
+        self._desks = desks
 
     def collect(self) -> Iterable[Metric]:
         """Yield a sample per tenant that offers emergency access."""
@@ -32,7 +31,7 @@ class AlertMeter(Collector):
         for tenant, desk in self._desks().items():
             told.add_metric([tenant], desk.delivered)
             waiting.add_metric([tenant], desk.waiting)
-            age.add_metric([tenant], self._clock() - desk.oldest if desk.oldest is not None else 0.0)
+            age.add_metric([tenant], desk.age)
         yield waiting
         yield age
         yield told

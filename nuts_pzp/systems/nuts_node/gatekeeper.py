@@ -49,9 +49,10 @@ class NutsGatekeeper:
     ) -> None:
         """`store` is the tenant's, where used proofs are kept for all replicas; `clock` gives Unix time.
 
-        `steady` gives seconds and is never set back: what is remembered is no older than it may be.
+        `steady` gives seconds and is never set back: what is remembered is no older than it may be, and a node that
+        failed rests no longer than it should.
         """
-        self._node, self._settings, self._clock = node, settings, clock
+        self._node, self._settings, self._clock, self._steady = node, settings, clock, steady
         self._expected = Expected(settings.issuer, dict(settings.scopes), settings.claims, dict(settings.scope_claims))
         self._breaker, self._replays = Breaker(rest=_REST), Replays(store)
         self._flights: Flights[bytes, Introspected | Deny | Unavailable] = Flights()
@@ -98,7 +99,7 @@ class NutsGatekeeper:
         return held or await self._flights.join(key, lambda: self._ask(token, key))
 
     async def _ask(self, token: Shown, key: bytes) -> Introspected | Deny | Unavailable:
-        if not self._breaker.admits(self._clock()):
+        if not self._breaker.admits(self._steady()):
             return _RESTING
         said = await self._node.introspect(token.token)
         if isinstance(said, Mishap) and said.trouble is Trouble.BROKEN:
@@ -121,7 +122,7 @@ class NutsGatekeeper:
     def _note(self, said: object) -> None:
         """Count a node that is away or ill; one that answers, whatever it says, is well."""
         if isinstance(said, Mishap) and (said.trouble is not None or said.status >= 500):
-            self._breaker.failed(self._clock())
+            self._breaker.failed(self._steady())
         else:
             self._breaker.succeeded()
 

@@ -1,7 +1,7 @@
 """Which proofs have been used: kept where every process of the deployment looks, changed by compare-and-set (ADR 0065).
 
-A fixed number of documents, each a list of uses that still matter; a use that is too old leaves when its list is
-written again, so nothing has to be cleaned up and nothing grows. Holds digests and times only.
+A fixed number of documents, each a list of uses; one that is too old leaves when its list is written again and wants
+for room, so nothing has to be cleaned up and nothing grows. Holds digests and times only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ KIND = "dpop"
 SHELVES = 256
 FULL = 8192
 """Uses on one shelf; more than two million in one window are no traffic of this gateway."""
+ROOM = 256
+"""Uses that a shelf keeps however old: a clock that goes forward and comes back makes no used proof serve again."""
 _TRIES = 20
 _USE = struct.Struct(">I16s")
 _REUSED = Deny(Reason.PROOF_INVALID, detail="the proof was used before")
@@ -40,13 +42,16 @@ class Replays:
         return await self._kept(self._store, proof, now) if self._store is not None else None
 
     async def _kept(self, store: Store, proof: Proof, now: float) -> Deny | Unavailable | None:
-        shelf, mark = f"{proof.id[0]:02x}", _USE.pack(int(proof.until) + 1, proof.id[:16])
+        shelf, id = f"{proof.id[0]:02x}", proof.id[:16]
+        mark = _USE.pack(int(proof.until) + 1, id)
         try:
             for again in range(_TRIES):
                 held, version = await store.get(KIND, shelf)
-                uses = [use for use in _uses(held) if use > _USE.pack(int(now), b"")]
-                if mark in uses:
+                uses = _uses(held)
+                if id in [use[-16:] for use in uses]:
                     return _REUSED
+                if len(uses) >= ROOM:
+                    uses = [use for use in uses if use > _USE.pack(int(now), b"")]
                 if len(uses) >= FULL:
                     return Unavailable(Reason.PROOF_UNKNOWN, detail="more proofs than can be remembered")
                 if await store.put(KIND, shelf, b"".join([*uses, mark]), version):

@@ -33,9 +33,13 @@ class Pager:
     says: Outcome[None] | Exception = None
     heard: list[Alert] = field(default_factory=list)
     tried: int = 0
+    never: frozenset[str] = frozenset()
+    """Ids that it does not take, whatever happens."""
 
     async def tell(self, alert: Alert) -> Outcome[None]:
         self.tried += 1
+        if alert.id in self.never:
+            return Unavailable(Reason.EMERGENCY_UNALERTED, detail="HTTP 400")
         if isinstance(self.says, Exception):
             raise self.says
         if self.says is None:
@@ -60,7 +64,7 @@ def opened(register: Register, clock: Any, claim: Callable[..., Access]) -> Any:
 
 async def test_every_way_is_told_once(register: Register, opened: Any, clock: Any) -> None:
     pager, mail = Pager(), Pager()
-    desk, alert = Desk(register, {"pager": pager, "mail": mail}, clock=clock), await opened()
+    desk, alert = Desk(register, {"pager": pager, "mail": mail}, clock=clock, steady=clock), await opened()
     for _ in range(3):
         await desk.look()
     assert pager.heard == mail.heard == [alert]
@@ -72,7 +76,7 @@ async def test_a_way_that_is_down_is_tried_again_and_the_other_is_told_only_once
     register: Register, opened: Any, clock: Any
 ) -> None:
     pager, mail = Pager(DOWN), Pager()
-    desk, alert = Desk(register, {"pager": pager, "mail": mail}, clock=clock), await opened()
+    desk, alert = Desk(register, {"pager": pager, "mail": mail}, clock=clock, steady=clock), await opened()
     await desk.look()
     assert (desk.waiting, mail.heard) == (1, [alert])
     clock.now += 61
@@ -87,7 +91,7 @@ async def test_a_way_that_is_down_is_tried_again_and_the_other_is_told_only_once
 
 async def test_a_way_that_is_down_is_not_hammered(register: Register, opened: Any, clock: Any) -> None:
     pager = Pager(RuntimeError("999912008"))
-    desk = Desk(register, {"pager": pager}, clock=clock)
+    desk = Desk(register, {"pager": pager}, clock=clock, steady=clock)
     for token in (b"1", b"2", b"3"):
         await opened(token)
     with capture_logs() as lines:
@@ -98,20 +102,51 @@ async def test_a_way_that_is_down_is_not_hammered(register: Register, opened: An
     assert "999912008" not in str(lines)
 
 
+async def test_an_alert_that_is_never_taken_keeps_no_other_back(register: Register, opened: Any, clock: Any) -> None:
+    alerts = sorted([await opened(bytes([token])) for token in range(6)], key=lambda one: one.id)
+    pager = Pager(never=frozenset({alerts[0].id, alerts[2].id}))
+    desk = Desk(register, {"pager": pager}, clock=clock, steady=clock)
+    for _ in range(60):
+        await desk.look()
+        clock.now += 1
+    assert sorted(one.id for one in pager.heard) == [alerts[at].id for at in (1, 3, 4, 5)]
+    assert desk.waiting == 2
+    late = await opened(b"late")
+    for _ in range(31):
+        await desk.look()
+        clock.now += 1
+    assert late in pager.heard, "within a minute, whatever the others are tried"
+
+
+async def test_a_clock_that_is_set_back_keeps_no_alert_waiting(register: Register, opened: Any, clock: Any) -> None:
+    pager, steady = Pager(DOWN), [100.0]
+    desk, alert = Desk(register, {"pager": pager}, clock=clock, steady=lambda: steady[0]), await opened()
+    await desk.look()
+    clock.now -= 3600
+    steady[0] += 61
+    await desk.look()
+    assert await desk.health() == Unavailable(Reason.EMERGENCY_UNALERTED, detail="1 alerts wait longer than a minute")
+    assert desk.age == 61
+    pager.says = None
+    steady[0] += 31
+    await desk.look()
+    assert pager.heard == [alert]
+
+
 async def test_a_restart_goes_on_where_it_was(
     register: Register, another_process: Register, opened: Any, clock: Any
 ) -> None:
     alert = await opened()
-    await Desk(register, {"pager": Pager(DOWN)}, clock=clock).look()
+    await Desk(register, {"pager": Pager(DOWN)}, clock=clock, steady=clock).look()
     pager = Pager()
-    await Desk(another_process, {"pager": pager}, clock=clock).look()
+    await Desk(another_process, {"pager": pager}, clock=clock, steady=clock).look()
     assert pager.heard == [alert]
 
 
 async def test_a_way_that_was_taken_out_is_waited_for_no_more(register: Register, opened: Any, clock: Any) -> None:
     await opened()
-    await Desk(register, {"pager": Pager(DOWN), "mail": Pager()}, clock=clock).look()
-    desk, mail = Desk(register, {"mail": Pager()}, clock=clock), Pager()
+    await Desk(register, {"pager": Pager(DOWN), "mail": Pager()}, clock=clock, steady=clock).look()
+    desk, mail = Desk(register, {"mail": Pager()}, clock=clock, steady=clock), Pager()
     await desk.look()
     assert [one async for one in register.waiting()] == []
     assert mail.heard == []

@@ -43,7 +43,7 @@ def proof(now: float, jti: str = "first") -> str:
 
 def door(node: Any, clock: Any, **settings: Any) -> NutsGatekeeper:
     read = GatekeeperSettings.model_validate({"node": "http://127.0.0.1:1", "issuer": ISSUER, **settings})
-    return NutsGatekeeper(node, read, clock=clock)
+    return NutsGatekeeper(node, read, clock=clock, steady=clock)
 
 
 async def test_one_question_serves_ten_seconds_and_no_longer(node: Any, clock: Any, present: Any) -> None:
@@ -224,6 +224,18 @@ async def test_after_the_rest_one_good_answer_opens_the_door_again(node: Any, cl
     clock.now += 10.0
     assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}")), Caller)
     assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}2")), Caller)
+
+
+async def test_a_clock_that_is_set_back_keeps_no_door_shut(node: Any, clock: Any, present: Any) -> None:
+    """A node that is well again is asked after the rest, not after as long as the clock went back."""
+    node.said = [*[Mishap(503, "x")] * 5, GOOD]
+    read, steady = GatekeeperSettings.model_validate({"node": "http://127.0.0.1:1", "issuer": ISSUER}), [100.0]
+    keeper = NutsGatekeeper(node, read, clock=clock, steady=lambda: steady[0])
+    for _ in range(5):
+        await keeper.verify(present(f"Bearer {TOKEN}"))
+    clock.now -= 60
+    steady[0] += 10.0
+    assert isinstance(await keeper.verify(present(f"Bearer {TOKEN}")), Caller)
 
 
 async def test_unknown_tokens_never_make_the_node_look_ill(node: Any, clock: Any, present: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,24 @@ async def test_different_proofs_on_one_shelf_do_not_lose_each_other(store: Sqlit
     assert all(isinstance(one, Deny) for one in again)
 
 
-async def test_a_use_is_forgotten_when_the_proof_is_too_old_to_serve(store: SqliteStore) -> None:
+async def test_a_clock_that_is_set_forward_and_back_lets_no_proof_serve_twice(store: SqliteStore) -> None:
+    one, other = Replays(store.of(TENANT)), Replays(store.of(TENANT))
+    assert await one.use(proof(1), NOW) is None
+    assert await one.use(replace(proof(2), until=NOW + 7260), NOW + 7200) is None, "writes the same shelf meanwhile"
+    assert isinstance(await other.use(proof(1), NOW + 1), Deny)
+
+
+async def test_another_window_does_not_make_it_another_proof(store: SqliteStore) -> None:
+    """The settings were changed, or another process has not read them yet."""
+    one, other = Replays(store.of(TENANT)), Replays(store.of(TENANT))
+    assert await one.use(proof(1), NOW) is None
+    assert isinstance(await other.use(replace(proof(1), until=NOW + 120), NOW), Deny)
+
+
+async def test_a_use_is_forgotten_when_the_proof_is_too_old_to_serve_and_room_is_needed(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "ROOM", 20)
     rows = store.of(TENANT)
     seen = Replays(rows)
     for number in range(20):
@@ -73,6 +91,7 @@ async def test_a_use_is_forgotten_when_the_proof_is_too_old_to_serve(store: Sqli
 
 async def test_a_full_shelf_refuses_and_stays_bounded(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replays, "FULL", 3)
+    monkeypatch.setattr(replays, "ROOM", 2)
     seen = Replays(store.of(TENANT))
     said = [await seen.use(proof(number), NOW) for number in range(5)]
     assert said[:3] == [None] * 3
