@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ..fhir.bundle import Bundle, Resource, read_bundle
 from ..fhir.parameters import ID
@@ -22,6 +22,8 @@ NOBODY = "pzp-conformance-nobody"
 NOBODYS_BSN = Bsn("999999990")
 """Of a public test range and given to no test person: what may stand in a URL that must be refused."""
 MOST_PAGES = 50
+_PAGES = 10
+"""In how many pages a long answer is asked for."""
 
 
 T = TypeVar("T")
@@ -60,11 +62,23 @@ class Followed:
     strange: int = 0
     """Next links to another origin or outside the base; none was followed."""
     ended: bool = True
+    readable: bool = True
+    """False for a Bundle that cannot be read."""
 
     @property
     def first(self) -> Got:
         """The first page."""
         return self.pages[0]
+
+    @property
+    def last(self) -> Got:
+        """The last page that was asked for."""
+        return self.pages[-1]
+
+    @property
+    def linked(self) -> bool:
+        """Whether the first page had a link to a next one."""
+        return len(self.pages) > 1 or self.strange > 0
 
     @property
     def matches(self) -> tuple[Resource, ...]:
@@ -103,8 +117,11 @@ class Bench:
 
     async def patient(self) -> Got:
         """The answer to the Patient search on the BSN."""
-        form = f"identifier={BSN}|{self.subject.bsn.value}"
-        return await self._once("patient", lambda: self.wire.search("Patient", form))
+        return await self._once("patient", lambda: self.found(self.subject.bsn))
+
+    async def found(self, bsn: Bsn) -> Got:
+        """The answer to a Patient search on a BSN."""
+        return await self.wire.search("Patient", f"identifier={BSN}|{bsn.value}")
 
     async def patients(self) -> list[dict[str, Any]]:
         """The Patient resources of that answer."""
@@ -119,6 +136,8 @@ class Bench:
             raise NotThere("the test patient was not found by BSN")
         if not ID.fullmatch(ids[0]):
             raise NotThere("the Patient's id is not one that FHIR allows")
+        if self.subject.bsn.value in ids[0]:
+            raise NotThere("the Patient's id holds the BSN, which may stand in no URL")
         return ids[0]
 
     async def answer(self, wording: Wording) -> Followed:
@@ -161,7 +180,7 @@ class Bench:
         while got.searchset:
             bundle = read_bundle(got.body, self.wire.base)
             if not isinstance(bundle, Bundle):
-                return Followed(tuple(pages), tuple(resources), ended=False)
+                return Followed(tuple(pages), tuple(resources), ended=False, readable=False)
             resources += bundle.resources
             link = bundle.link("next")
             if link is None:
@@ -176,10 +195,23 @@ class Bench:
             pages.append(got)
         return Followed(tuple(pages), tuple(resources), ended=len(pages) == 1)
 
+    async def in_pages(self) -> tuple[Followed, Followed]:
+        """The answer that found most, at once and in a few pages; raises NotThere when there is nothing to page."""
+        wording, whole = await self.some_answer()
+        if len(whole.matches) < 2:
+            raise NotThere("no PZP request found two resources, so there is nothing to page")
+
+        async def asked() -> Followed:
+            size = -(-len(whole.matches) // _PAGES)
+            query = f"{wording.about(await self.patient_id())}&_count={size}"
+            return await self.follow(await self.wire.ask(f"/{wording.kind}", query))
+
+        return whole, await self._once("in pages", asked)
+
     def within(self, url: str) -> bool:
-        """True for an address of the target: its origin, and its base or below."""
+        """True for an address of the target: its origin, however written, and its base or below."""
         base, given = urlsplit(self.wire.base), urlsplit(url)
-        if (given.scheme, given.netloc) != (base.scheme, base.netloc) or "/../" in f"{given.path}/":
+        if _origin(given) != _origin(base) or "/../" in f"{given.path}/":
             return False
         return given.path.rstrip("/") == base.path or given.path.startswith(f"{base.path}/")
 
@@ -204,6 +236,13 @@ def check(rule: str) -> Callable[[Check], Check]:
         return function
 
     return register
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None] | None:
+    try:
+        return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)
+    except ValueError:
+        return None
 
 
 def _list(value: object) -> list[dict[str, Any]]:

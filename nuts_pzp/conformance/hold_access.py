@@ -6,7 +6,7 @@ from typing import Any
 
 from .bench import Bench, check
 from .rules import Said, idle, met, partly, unmet, untried
-from .wire import FHIR_JSON, FORM, Got
+from .wire import FHIR_JSON, FORM, LATE, Got
 from .wording import BSN, INDIVIDUAL
 from .wording import FORM as FORM_TYPE
 
@@ -24,13 +24,18 @@ async def encrypted(bench: Bench) -> Said:
 
 @check("HOLD-002")
 async def certificate_demanded(bench: Bench) -> Said:
-    """The same request without a client certificate comes to nothing."""
+    """The same request without a client certificate comes to nothing, before and after it was answered with it."""
     if bench.extra.bare is None:
         return untried("no client certificate was given to leave out")
-    got = await _found(bench, client=bench.extra.bare)
-    if got.status == 0 or got.refused:
-        return met(f"without a client certificate: {got.status or 'no connection'}")
-    return unmet(f"without a client certificate: {got.status}")
+    first, own, again = [await _found(bench, client=client) for client in (bench.extra.bare, None, bench.extra.bare)]
+    if not own.searchset:
+        return untried(f"with the client certificate the same request is not answered either: {own}")
+    for got in (first, again):
+        if got.why == LATE or (got.status and got.status != 401 and got.unheard):
+            return untried(f"without a client certificate: {got.status or got.why}")
+        if not (got.cut or got.status == 401 or got.refused):
+            return unmet(f"without a client certificate: {got.status or got.why}")
+    return met(f"without a client certificate: {again.status or 'no connection'}")
 
 
 @check("HOLD-003")
@@ -70,8 +75,10 @@ async def challenge(bench: Bench) -> Said:
     got = await _found(bench, token=None)
     if got.status != 401:
         return untried(f"there was no 401 to look at: {got.status or got.why}")
-    said = got.headers.get("www-authenticate", "")
-    return met("WWW-Authenticate names the scheme") if said else unmet("a 401 without WWW-Authenticate")
+    said = got.headers.get("www-authenticate", "").lower()
+    if not any(scheme in said for scheme in ("bearer", "dpop")):
+        return unmet("a 401 whose WWW-Authenticate names neither Bearer nor DPoP")
+    return met("WWW-Authenticate names the scheme")
 
 
 @check("HOLD-014")
@@ -146,4 +153,6 @@ def _closed(got: Got, how: str) -> Said:
         return met(f"{how}: 401")
     if got.status == 403:
         return partly(f"{how}: 403 instead of 401")
-    return unmet(f"{how}: {got.status or got.why}")
+    if got.unheard:
+        return untried(f"{how}: {got.status or got.why}")
+    return unmet(f"{how}: {got.status}")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ..overview.merge import Told, merge
 from ..overview.shape import Overview
 from .bench import Bench, NotThere, check
-from .hold_queries import _read
+from .hold_queries import _codes, _read
 from .rules import Said, idle, met, named, partly, unmet
 from .wording import FORM
 
@@ -125,8 +125,8 @@ async def undecided(bench: Bench) -> Said:
         rows = [one for one in rows if _OLD_TREATMENT in str(one.get("category"))]
         count = sum(not _modified(one, "TreatmentPermitted") for one in rows)
     else:
-        rows = [one for one in rows if isinstance(one.get("provision"), dict) and "adr" not in str(one.get("scope"))]
-        count = sum("type" not in one["provision"] and not _modified(one, "SpecificationOther") for one in rows)
+        rows = [one for one in rows if "adr" not in _codes(one.get("scope"))]
+        count = sum(not _decided(one.get("provision")) and not _modified(one, "SpecificationOther") for one in rows)
     if not rows:
         return idle("no treatment directive came")
     return await _trap(bench, count, "directives that say nothing")
@@ -174,6 +174,10 @@ async def undated(bench: Bench) -> Said:
     items = (await _merged(bench)).items()
     rows = [one for one in items if one.key.startswith(("treatment:", "goal:", "obs:")) and one.value and not one.date]
     return await _trap(bench, sum(one.state == "current" for one in rows), "items whose answer has no date")
+
+
+def _decided(provision: object) -> bool:
+    return isinstance(provision, dict) and "type" in provision
 
 
 def _modified(consent: dict[str, object], name: str) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from .bench import NOBODYS_BSN, Bench, check
-from .refusals import uniform, withheld
+from .refusals import not_taken, refused_or, uniform, withheld
 from .rules import Said, idle, met, partly, unmet, untried
-from .wire import FORM
+from .wire import FORM, Got
 from .wording import BSN
 
 _OVERSIZE = 256 * 1024
+_DATE = re.compile("[0-9]{4}(-[0-9]{2}){0,2}")
 
 
 @check("HOLD-030")
@@ -25,7 +28,7 @@ async def found_by_post(bench: Bench) -> Said:
 async def get_refused(bench: Bench) -> Said:
     """A BSN in a URL is refused; the one sent is nobody's."""
     got = await bench.wire.ask("/Patient", f"identifier={BSN}|{NOBODYS_BSN.value}")
-    return met(str(got)) if got.refused else unmet(f"{got}: a BSN in a URL was taken")
+    return not_taken(got, "a BSN in a URL was taken")
 
 
 @check("HOLD-032")
@@ -33,9 +36,9 @@ async def unknown_like_refused(bench: Bench) -> Said:
     """An unknown person and one who is not released are answered alike."""
     if bench.extra.refused_bsn is None:
         return untried("no BSN of a patient who is not released was given")
-    asked = (NOBODYS_BSN.value, bench.extra.refused_bsn.value, NOBODYS_BSN.value)
-    unknown, refused, again = [await bench.wire.search("Patient", f"identifier={BSN}|{bsn}") for bsn in asked]
-    return uniform(unknown, refused, again)
+    nobody, known = NOBODYS_BSN, bench.extra.refused_bsn
+    first, refused, again, last = [await bench.found(bsn) for bsn in (nobody, known, known, nobody)]
+    return uniform((first, last), (refused, again))
 
 
 @check("HOLD-033")
@@ -64,7 +67,7 @@ async def same_birth(bench: Bench) -> Said:
     births = [str(one.get("birthDate") or "") for one in patients]
     if not all(births):
         return partly("a Patient without a birth date")
-    agree = all(bench.subject.birth_date.startswith(one) for one in births)
+    agree = all(_DATE.fullmatch(one) and bench.subject.birth_date.startswith(one) for one in births)
     return met("the birth date agrees") if agree else unmet("another birth date than the test patient's")
 
 
@@ -88,7 +91,7 @@ async def wrong_media_type(bench: Bench) -> Said:
     got = await bench.wire.send("POST", url, headers={"content-type": "application/json"}, content=b"{}")
     if got.status == 415:
         return met("415")
-    return partly(f"{got.status} instead of 415") if got.refused else unmet(str(got))
+    return _instead(got, 415)
 
 
 @check("HOLD-038")
@@ -99,7 +102,11 @@ async def oversize(bench: Bench) -> Said:
     got = await bench.wire.send("POST", url, headers={"content-type": FORM}, content=content)
     if got.status == 413:
         return met("413")
-    return partly(f"{got.status} instead of 413") if got.refused else unmet(str(got))
+    return _instead(got, 413)
+
+
+def _instead(got: Got, status: int) -> Said:
+    return partly(f"{got.status} instead of {status}") if got.refused else refused_or(got, lambda: unmet(str(got)))
 
 
 @check("HOLD-039")

@@ -11,7 +11,8 @@ import msgspec
 from ..fhir.parameters import ID
 from .bench import Bench, Check, Followed, check
 from .rules import Said, idle, met, partly, unmet, untried
-from .wording import FORM, INDIVIDUAL, WORDINGS, Wording
+from .wire import Got
+from .wording import BSN, FORM, INDIVIDUAL, WORDINGS, Wording
 
 _READ = ("RelatedPerson", "Encounter", "Device", "Procedure", "PractitionerRole", "Practitioner")
 _MOST_READ = 12
@@ -24,6 +25,8 @@ def _asks(wording: Wording) -> Check:
         if wording not in await bench.wordings():
             return idle("a request of another FHIR version than the target's")
         followed = await bench.answer(wording)
+        if not followed.readable:
+            return unmet(f"{followed.last}, a Bundle that cannot be read")
         if followed.first.searchset:
             strange = sum(
                 one.type != wording.kind or not _asked_for(_read(one.raw), wording) for one in followed.matches
@@ -73,8 +76,11 @@ async def _one_of(bench: Bench, rules: tuple[str, ...]) -> Said:
 
 @check("HOLD-120")
 async def one_method(bench: Bench) -> Said:
-    """Individual resources, or the form."""
-    told = {one.kind for one in await bench.wordings() if (await bench.answer(one)).first.searchset}
+    """Individual resources, or the form; at least one, for the test patient has them."""
+    rows = [(one.kind, await bench.answer(one)) for one in await bench.wordings()]
+    told = {kind for kind, followed in rows if followed.first.searchset}
+    if told and not any(followed.matches for _, followed in rows):
+        return unmet("answered, and nothing was found of the test patient")
     if told & set(INDIVIDUAL):
         return met(f"individual resources ({len(told & set(INDIVIDUAL))} types)" + (" and the form" * (FORM in told)))
     return met("the form") if FORM in told else unmet("neither individual resources nor the form were answered")
@@ -130,7 +136,7 @@ async def resolved(bench: Bench) -> Said:
     dead: dict[str, int] = {}
     for one in absent[:_MOST_READ]:
         got = await bench.wire.ask(f"/{one}")
-        if got.status != 200:
+        if got.status != 200 or got.kind != one.partition("/")[0]:
             dead[one.partition("/")[0]] = got.status
     if dead:
         return unmet("cannot be read: " + ", ".join(f"{kind} ({status})" for kind, status in sorted(dead.items())))
@@ -140,42 +146,63 @@ async def resolved(bench: Bench) -> Said:
 @check("HOLD-132")
 async def one_patient(bench: Bench) -> Said:
     """Whatever came is of the patient who was asked about."""
-    own = f"Patient/{await bench.patient_id()}"
-    others, forms = 0, 0
+    own, homes = f"Patient/{await bench.patient_id()}", await _homes(bench)
+    others, elsewhere, forms = 0, 0, 0
     for resource in await bench.everything():
         content = _read(resource.raw)
-        about = {one for key in ("patient", "subject") for one in _references(content.get(key))}
-        about = {one for one in about if one.startswith("Patient/")}
-        others += bool(about - {own}) or (resource.type == "Patient" and resource.id != own.partition("/")[2])
+        owners = [content.get("patient"), content.get("subject")]
+        full = {one for one in _literals(owners) if _short(one).startswith("Patient/")}
+        about = {_short(one) for one in full}
+        other = bool(about - {own}) or bool(_numbers(owners) - {bench.subject.bsn.value})
+        others += other or (resource.type == "Patient" and f"Patient/{resource.id}" != own)
+        elsewhere += any("://" in one and one.partition("/Patient/")[0] not in homes for one in full)
         forms += not about and resource.type not in ("Patient", *_SHARED)
     if others:
         return unmet(f"{others} resources of another patient")
+    if elsewhere:
+        return partly(f"{elsewhere} resources whose patient is at another address")
     return partly(f"{forms} resources that name no patient") if forms else met("every resource names the patient")
+
+
+async def _homes(bench: Bench) -> set[str]:
+    """Where the patient may live: at the base, or where the answer says that it stands."""
+    entries = _entries(await bench.patient())
+    stands = {str(one.get("fullUrl")).partition("/Patient/")[0] for one in entries}
+    return {bench.wire.base, *stands}
+
+
+def _numbers(owners: list[Any]) -> set[str]:
+    """The BSNs by which an owner is named."""
+    named = [one.get("identifier") for one in owners if isinstance(one, dict)]
+    return {str(one.get("value")) for one in named if isinstance(one, dict) and one.get("system") == BSN}
 
 
 @check("HOLD-133")
 async def searchsets(bench: Bench) -> Said:
-    """A searchset's entries say where they live and why they are there; a self link is there."""
+    """A searchset's entries say where they live and why they are there. An outcome lives nowhere."""
     rows = [row for row in await _answered(bench) if row.resources]
     if not rows:
         return untried("no answer held anything")
-    for row in rows:
-        content = row.first.content
-        for entry in content.get("entry", ()):
-            if not isinstance(entry, dict) or not isinstance(entry.get("fullUrl"), str):
-                return unmet(f"{row.first.label}: an entry without fullUrl")
+    for page in (page for row in rows for page in row.pages):
+        for entry in _entries(page):
             mode = entry.get("search")
-            if not isinstance(mode, dict) or mode.get("mode") not in ("match", "include", "outcome"):
-                return unmet(f"{row.first.label}: an entry without search.mode")
+            why = mode.get("mode") if isinstance(mode, dict) else None
+            if why not in ("match", "include", "outcome"):
+                return unmet(f"{page.label}: an entry without search.mode")
+            if why != "outcome" and not isinstance(entry.get("fullUrl"), str):
+                return unmet(f"{page.label}: an entry without fullUrl")
     return met(f"{len(rows)} answers with fullUrl and search.mode")
 
 
 @check("HOLD-134")
 async def no_outcome_as_answer(bench: Bench) -> Said:
-    """An error is told by its status, never as 200 with an OperationOutcome."""
+    """An error is told by its status, never as 200 with an OperationOutcome; in a searchset are hints only."""
     rows = [await bench.answer(one) for one in await bench.wordings()]
-    wrong = [row.first.label for row in rows if row.first.status == 200 and not row.first.searchset]
-    return unmet(f"200 without a searchset: {wrong[0]}") if wrong else met("200 always is a searchset")
+    pages = [page for row in rows for page in row.pages if page.status == 200]
+    if wrong := [page.label for page in pages if not page.searchset]:
+        return unmet(f"200 without a searchset: {wrong[0]}")
+    wrong = [page.label for page in pages if any(_error(entry.get("resource")) for entry in _entries(page))]
+    return unmet(f"an error in a searchset: {wrong[0]}") if wrong else met("200 always is a searchset")
 
 
 @check("HOLD-135")
@@ -184,6 +211,20 @@ async def posted(bench: Bench) -> Said:
     wording, _ = await bench.some_answer()
     got = await bench.wire.search(wording.kind, wording.about(await bench.patient_id()))
     return met(str(got)) if got.searchset else unmet(str(got))
+
+
+def _entries(page: Got) -> list[dict[str, Any]]:
+    given = page.content.get("entry")
+    return [one if isinstance(one, dict) else {} for one in given] if isinstance(given, list) else []
+
+
+def _error(resource: Any) -> bool:
+    """Whether this is an OperationOutcome that tells of an error."""
+    if not isinstance(resource, dict) or resource.get("resourceType") != "OperationOutcome":
+        return False
+    issues = resource.get("issue")
+    rows = issues if isinstance(issues, list) else []
+    return any(isinstance(one, dict) and one.get("severity") in ("error", "fatal") for one in rows)
 
 
 async def _answered(bench: Bench) -> list[Followed]:
@@ -209,12 +250,21 @@ def _pointed(content: dict[str, Any], name: str) -> Iterator[str]:
 
 def _references(value: Any) -> Iterator[str]:
     """Every relative or absolute literal reference, as `Type/id`."""
+    yield from map(_short, _literals(value))
+
+
+def _short(reference: str) -> str:
+    return "/".join(reference.partition("/_history/")[0].rsplit("/", 2)[-2:])
+
+
+def _literals(value: Any) -> Iterator[str]:
+    """Every literal reference as it stands, contained ones left out."""
     if isinstance(value, list):
         for one in value:
-            yield from _references(one)
+            yield from _literals(one)
     elif isinstance(value, dict):
         given = value.get("reference")
         if isinstance(given, str) and "/" in given:
-            yield "/".join(given.partition("/_history/")[0].rsplit("/", 2)[-2:])
+            yield given
         for one in value.values():
-            yield from _references(one)
+            yield from _literals(one)

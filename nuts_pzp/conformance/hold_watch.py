@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .bench import NOBODYS_BSN, Bench, check
 from .rules import Said, met, unmet, untried
 from .wire import FHIR_JSON, Got
@@ -21,19 +23,31 @@ def _holds(got: Got, numbers: tuple[bytes, ...], *, body: bool) -> bool:
 async def no_echo(bench: Bench) -> Said:
     """No error and no header repeats a BSN."""
     numbers = _numbers(bench)
-    wrong = [got for got in bench.wire.history if got.status and _holds(got, numbers, body=got.status >= 400)]
+    wrong = [got for got in bench.wire.history if got.status and _holds(got, numbers, body=_is_error(got))]
     return unmet(f"a BSN came back in: {wrong[0]}") if wrong else met("no BSN in errors or headers")
+
+
+def _is_error(got: Got) -> bool:
+    return got.status >= 400 or got.kind == "OperationOutcome"
 
 
 @check("HOLD-902")
 async def no_number_in_links(bench: Bench) -> Said:
-    """No link of an answer carries a BSN."""
+    """No link of an answer carries a BSN, no address that an entry stands under, and no id."""
     numbers = _numbers(bench)
     for got in bench.wire.history:
-        links = str(got.content.get("link", "")).encode() if got.searchset else b""
+        entries = got.content.get("entry") if got.searchset else None
+        full = [_stands(one) for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+        links = str([got.content.get("link"), full]).encode() if got.searchset else b""
         if any(one in links for one in numbers):
             return unmet(f"a BSN in a link of: {got}")
     return met("no BSN in links")
+
+
+def _stands(entry: dict[str, Any]) -> tuple[object, object]:
+    """By what an entry is read."""
+    resource = entry.get("resource")
+    return entry.get("fullUrl"), resource.get("id") if isinstance(resource, dict) else None
 
 
 @check("HOLD-903")
@@ -48,8 +62,9 @@ async def outcomes(bench: Bench) -> Said:
 
 @check("HOLD-904")
 async def no_breakdown(bench: Bench) -> Said:
-    """Nothing that was asked made the target break down."""
-    wrong = [got for got in bench.wire.history if got.status >= 500]
+    """Nothing made the target break down; not built (501), or busy and saying for how long, is no fall."""
+    fallen = [got for got in bench.wire.history if got.status >= 500 and got.status != 501]
+    wrong = [got for got in fallen if got.status != 503 or "retry-after" not in got.headers]
     return unmet(f"{len(wrong)} times, such as: {wrong[0]}") if wrong else met(f"{len(bench.wire.history)} requests")
 
 

@@ -6,18 +6,22 @@ Nothing is logged and no redirect is followed. What was asked is remembered as `
 from __future__ import annotations
 
 import asyncio
-import json
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
 from .rules import named
 from .tokens import NoToken, Tokens, Untold
+from .wording import FORM as PZP_FORM
+from .wording import INDIVIDUAL
 
 FHIR_JSON = "application/fhir+json"
 FORM = "application/x-www-form-urlencoded"
@@ -25,6 +29,25 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_IN_ALL = 96 * 1024 * 1024
 """Bytes of all answers of a run together: they are kept until its end, for the rules that look at all of them."""
 OWN = "own"
+LATE = "no answer in time"
+_LONGEST_PAUSE = 10.0
+_MOST_RETURNS = 3
+_TYPES = frozenset(
+    {*INDIVIDUAL, PZP_FORM, "Patient", "List", "Composition", "Bundle", "metadata"}
+    | {"RelatedPerson", "Device", "Practitioner", "PractitionerRole"}
+)
+"""What a request may be called in a report."""
+_DISTRUST = {
+    10: "has expired",
+    18: "is self-signed",
+    19: "has a self-signed root that is not trusted",
+    20: "has an issuer that is not trusted",
+    21: "has an issuer that is not trusted",
+    62: "is for another name",
+    64: "is for another address",
+}
+"""OpenSSL's codes: its own words may hold the name that was asked for."""
+_UNHEARD = frozenset({0, 401, 408, 425, 429, 502, 503, 504})
 
 
 class OutOfTime(Exception):
@@ -40,13 +63,15 @@ class Got:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     why: str = ""
+    untrusted: bool = False
+    """There was none because the target's certificate does not verify."""
 
     @property
     def content(self) -> dict[str, Any]:
-        """The JSON object of the body; empty when it is none."""
+        """The JSON object of the body; empty when it is none, or none that every reader takes (a byte order mark)."""
         try:
-            read = json.loads(self.body)
-        except (ValueError, RecursionError):
+            read = msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return {}
         return read if isinstance(read, dict) else {}
 
@@ -61,9 +86,34 @@ class Got:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
+    def charset(self) -> str:
+        """The charset beside the media type; empty when none is named."""
+        message = Message()
+        message["content-type"] = self.headers.get("content-type", "")
+        return str(message.get_content_charset("") or "")
+
+    @property
+    def back_in(self) -> float | None:
+        """Seconds after which a busy target wants to be asked again; None when it is not busy, or says too long."""
+        told = self.headers.get("retry-after", "1" if self.status == 429 else "")
+        if self.status not in (429, 503) or not told.isascii() or not told.isdecimal():
+            return None
+        return float(told) if len(told) <= 2 and float(told) <= _LONGEST_PAUSE else None
+
+    @property
+    def cut(self) -> bool:
+        """True when the connection did not come about, or was broken off."""
+        return self.status == 0 and self.why.startswith("no answer (")
+
+    @property
+    def unheard(self) -> bool:
+        """True for what says nothing about the request itself: no answer, the token, the moment or a machine behind."""
+        return self.status in _UNHEARD
+
+    @property
     def refused(self) -> bool:
-        """True for a refusal: any 4xx."""
-        return 400 <= self.status < 500
+        """True for a refusal of what was asked: 4xx, or 501 for what is not built."""
+        return self.status == 501 or (400 <= self.status < 500 and not self.unheard)
 
     @property
     def searchset(self) -> bool:
@@ -124,21 +174,43 @@ class Wire:
         token: str | None = OWN,
         client: httpx.AsyncClient | None = None,
     ) -> Got:
-        """Send one request: with our own token, with none (None), or with the Authorization header given as `token`."""
+        """Send one request: with our own token, with none (None), or with the Authorization header given as `token`.
+
+        A target that says when to come back is asked again, twice at most. No session is kept.
+        """
+        asked = {"accept": FHIR_JSON, "accept-encoding": "identity"} | dict(headers or {})
+        for _ in range(_MOST_RETURNS):
+            got = await self._sent(method, url, asked, content, token, client or self._client)
+            if (seconds := got.back_in) is None:
+                break
+            await self._pause(seconds)
+        return got
+
+    async def _sent(
+        self,
+        method: str,
+        url: str,
+        asked: dict[str, str],
+        content: bytes | None,
+        token: str | None,
+        through: httpx.AsyncClient,
+    ) -> Got:
         await self._wait()
         label = f"{method} {self._named(url)}"
-        asked = {"accept": FHIR_JSON, "accept-encoding": "identity"} | dict(headers or {})
+        through.cookies.clear()
         try:
-            asked |= await self._authorization(method, url, token)
-            through = client or self._client
+            asked = asked | await self._authorization(method, url, token)
             request = through.build_request(method, url, headers=asked, content=content)
             got = await asyncio.wait_for(self._exchange(through, request, label), self._seconds())
         except Untold as error:
             got = Got(label, 0, why=str(error))
         except TimeoutError:
-            got = Got(label, 0, why="no answer in time")
+            if self._clock() >= self._ends:
+                raise OutOfTime from None
+            got = Got(label, 0, why=LATE)
         except (ssl.SSLError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            got = Got(label, 0, why=f"no answer ({type(error).__name__})")
+            untrusted, why = _why(error)
+            got = Got(label, 0, why=f"no answer ({why})", untrusted=untrusted)
         self.history.append(got)
         return got
 
@@ -180,5 +252,24 @@ class Wire:
         if not url.startswith(self.base):
             return "another address"
         steps = urlsplit(url[len(self.base) :]).path.strip("/").split("/")
-        known = steps[0] if steps[0].isalpha() else ""
+        known = steps[0] if steps[0] in _TYPES else ""
         return f"{known}/_search" if steps[-1] == "_search" else known or "the base"
+
+
+def _why(error: BaseException) -> tuple[bool, str]:
+    """Whether the target's certificate is to blame, and what went wrong in fixed words."""
+    kind, chain = type(error).__name__, list[BaseException]()
+    while error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__ or error
+    for one in chain:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return True, f"its certificate {_DISTRUST.get(one.verify_code, 'does not verify')}"
+        if isinstance(one, ssl.SSLError):
+            reason = getattr(one, "reason", None) or "broken off"
+            return False, f"TLS: {reason.replace('_', ' ').lower()}"
+        if isinstance(one, socket.gaierror):
+            return False, "its name is not known"
+        if isinstance(one, ConnectionRefusedError):
+            return False, "the connection was refused"
+    return False, kind

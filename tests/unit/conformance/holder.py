@@ -161,9 +161,9 @@ class Holder:
         found = await self._upstream(request)
         if self.broken("HOLD-151") or "xml" not in request.headers.get("accept", ""):
             return self._spoilt(request, path, found)
-        return httpx.Response(
-            200, content=b'<Bundle xmlns="http://hl7.org/fhir"/>', headers={"content-type": "application/fhir+xml"}
-        )
+        inside = "<entry/>" * len(found.json().get("entry", ()))
+        content = f'<Bundle xmlns="http://hl7.org/fhir">{inside}</Bundle>'
+        return httpx.Response(200, content=content.encode(), headers={"content-type": "application/fhir+xml"})
 
     async def _upstream(self, request: httpx.Request) -> httpx.Response:
         url = str(request.url).replace("_lastUpdated=gt1900-01-01", "").rstrip("&")

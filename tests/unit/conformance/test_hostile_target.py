@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -169,6 +171,56 @@ async def test_a_target_that_hangs_is_unreachable_in_the_time_of_one_answer() ->
 
     with pytest.raises(Unreachable):
         await hold(bench(hang, answer_seconds=0.2), chosen("holder"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (18, "its certificate is self-signed"),
+        (10, "its certificate has expired"),
+        (999, "its certificate does not verify"),
+    ],
+)
+async def test_a_certificate_that_does_not_verify_fails_its_rule_and_nothing_else_is_asked(
+    code: int, words: str
+) -> None:
+    asked: list[str] = []
+    bench = distrusted(code, asked)
+    first, *rest = await hold(bench, chosen("holder"))
+    assert (first.rule.id, first.verdict, words in first.seen) == ("HOLD-001", Verdict.FAILED, True)
+    assert {one.verdict for one in rest} == {Verdict.NOT_RUN}
+    assert len(asked) == 1
+    with pytest.raises(Unreachable, match=words):
+        await hold(distrusted(code, []), chosen("holder", ["HOLD-103"]))
+
+
+def distrusted(code: int, asked: list[str]) -> Bench:
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        error = ssl.SSLCertVerificationError(1, "certificate is not valid for 'holder.example'")
+        error.verify_code = code
+        raise httpx.ConnectError("all attempts failed", request=request) from error
+
+    return bench(answer)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "x"), "the connection was refused"),
+        (socket.gaierror(-2, "Name holder.example is not known"), "its name is not known"),
+        (ssl.SSLError(1, "[SSL] tlsv13 alert certificate required"), "TLS: "),
+        (OSError("x"), "ConnectError"),
+    ],
+)
+async def test_why_nothing_came_is_told_in_words_without_the_address(error: OSError, words: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("all attempts failed", request=request) from error
+
+    with pytest.raises(Unreachable) as caught:
+        await hold(bench(answer), chosen("holder"))
+    assert words in str(caught.value)
+    assert "holder.example" not in str(caught.value)
 
 
 async def test_requests_are_no_more_than_the_rate_allows() -> None:
