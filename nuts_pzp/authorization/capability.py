@@ -21,7 +21,8 @@ def joined(first: Capability, second: Capability) -> Capability:
     resources = dict(first.resources)
     for name, listed in second.resources.items():
         resources[name] = _union(resources[name], listed) if name in resources else listed
-    return Capability(resources, second.sha256, first.version)
+    mixed = first.mixed or second.mixed or first.version != second.version
+    return Capability(resources, second.sha256, first.version, mixed)
 
 
 def _union(known: ResourceCapability, more: ResourceCapability) -> ResourceCapability:

@@ -31,6 +31,8 @@ class Capability:
     sha256: str
     version: Speech = "r4"
     """In which FHIR is asked and answered: what belongs to another is refused by that name (ADR 0038)."""
+    mixed: bool = False
+    """A policy with a statement of another FHIR takes part: codes of either may be asked, and the policy decides."""
     sealed_ids: bool = False
     """Every id was made here and is bound to one patient and one caller, as at the facade (ADR 0088): types without a
     patient may be read by it, and a Patient is searched by BSN and birth date."""

@@ -103,7 +103,7 @@ def _understood(
         if refused.stop.reason is Reason.REQUEST_UNSUPPORTED and foreign(capability.version, steps[0], given):
             raise Refused(Reason.REQUEST_VERSION, "a question in another FHIR version than is spoken here") from None
         raise
-    if foreign_values(capability.version, request.resource_type, request.params):
+    if not capability.mixed and foreign_values(capability.version, request.resource_type, request.params):
         raise Refused(Reason.REQUEST_VERSION, "a code or form of another FHIR version than is spoken here")
     return request
 

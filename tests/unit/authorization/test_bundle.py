@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from nuts_pzp.authorization.bundle import Module, NotABundle, grammar, load, shipped
+from nuts_pzp.authorization.capability import joined
 from nuts_pzp.authorization.roles import NotARoleTable, checked, normalized
+from nuts_pzp.fhir.envelope import RawRequest
+from nuts_pzp.fhir.request import FhirRequest, parse
+from nuts_pzp.outcome import Deny
+from nuts_pzp.reasons import Reason
 
 STATEMENT = json.dumps(
     {
@@ -161,6 +166,19 @@ def test_a_policy_that_judges_capability_itself_hears_of_more_than_it_lists(writ
     assert "patient" in lists.resources["Condition"].params
     assert "category" in lists.resources["Goal"].params
     assert lists.resources["Patient"].post_only
+
+
+def test_a_policy_whose_statement_is_of_the_other_fhir_has_its_codes_asked(write: Write) -> None:
+    stu3 = json.dumps({**json.loads(STATEMENT), "fhirVersion": "3.0.2"})
+    published = grammar(load(write(policy__rego=REGO, fhir_capabilitystatement__json=stu3)))
+    raw = RawRequest("GET", "/Consent", "patient=Patient/p1&category=http://snomed.info/sct%7C11291000146105", (), b"")
+    asked = parse(raw, published, "https://gateway.example/fhir")
+    assert isinstance(asked, FhirRequest)
+    ours = parse(raw, grammar(load(shipped())), "https://gateway.example/fhir")
+    assert isinstance(ours, Deny)
+    assert ours.reason is Reason.REQUEST_VERSION
+    together = joined(grammar(load(shipped())), published)
+    assert isinstance(parse(raw, together, "https://gateway.example/fhir"), FhirRequest)
 
 
 def test_a_policy_without_statement_is_asked_in_our_language(write: Write) -> None:
