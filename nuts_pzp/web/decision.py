@@ -6,6 +6,7 @@ introspection answer they show is what the node said. No answer leaves before it
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -44,6 +45,15 @@ AUTHORIZE = "/decision/v1/authorize"
 
 ROUTES = (*_DIALECTS, *(f"/{{tenant}}{below}" for below in (*_DIALECTS, AUTHORIZE)))
 """Every path of the API, as its OpenAPI document writes it."""
+
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def _repeated(scope: door.Scope) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the identifier that the enforcement point gave its request, as AuthZEN 1.0 demands; plain words only."""
+    given = door.header(scope, b"x-request-id")
+    return ((b"x-request-id", given.encode()),) if _REQUEST_ID.fullmatch(given) else ()
 
 
 class Houses(Protocol):
@@ -101,7 +111,7 @@ class DecisionDoor:
             self._meter.not_recorded()
             response = problem(Deny(Reason.NOT_RECORDED), presented.correlation)
         code = (b"x-meldcode", presented.correlation.encode())
-        await door.reply(send, replace(response, headers=(*response.headers, code)))
+        await door.reply(send, replace(response, headers=(*response.headers, code, *_repeated(scope))))
         self._meter.answered("decision", call.tenant, response.status, time.perf_counter() - started)
 
     def admit(self, scope: door.Scope) -> Enforcer | Deny:

@@ -74,11 +74,15 @@ def read(said: Mapping[str, Any], expected: Expected, *, digest: bytes, now: flo
 
 
 def _expires(said: Mapping[str, Any], now: float) -> float:
-    """Return the end of the token: `iat` and `exp` in whole seconds, not in the future, not past, not far apart."""
+    """Return the end of the token: `iat` and `exp` in whole seconds, not in the future, not past, not far apart.
+
+    The node says no `nbf`; a token that has one is none before it.
+    """
     issued, expires = _moment(said.get("iat")), _moment(said.get("exp"))
     if issued is None or expires is None:
         raise _Refused(Reason.TOKEN_INVALID, "the token has no iat or exp")
-    if issued > now + SKEW or expires <= now:
+    begins = _moment(said["nbf"]) if said.get("nbf") is not None else issued
+    if begins is None or max(issued, begins) > now + SKEW or expires <= now:
         raise _Refused(Reason.TOKEN_INVALID, "the token is not valid at this moment")
     if not 0 < expires - issued <= MAX_LIFE:
         raise _Refused(Reason.TOKEN_INVALID, "the token lives longer than a token may")

@@ -58,6 +58,21 @@ async def test_authzen_a_read_names_its_resource(api: Any) -> None:
     assert (await api.ask("/access/v1/evaluation", evaluation(**change))).json["decision"] is True
 
 
+async def test_authzen_repeats_the_identifier_of_a_request(api: Any) -> None:
+    asked = "bfe9eb29-ab87-4ca3-be83-a1d5d8305716"
+    for content in (evaluation(), {"subject": 4}, b"{"):
+        answer = await api.ask("/access/v1/evaluation", content, x_request_id=asked)
+        assert answer.headers["x-request-id"] == asked
+    assert "x-request-id" not in (await api.ask("/access/v1/evaluation", evaluation())).headers
+
+
+@pytest.mark.parametrize("odd", ["a\r\nset-cookie: b", "a b", "", "x" * 201, "\u00e9"])
+async def test_authzen_repeats_no_identifier_that_is_no_plain_word(api: Any, odd: str) -> None:
+    answer = await api.ask("/access/v1/evaluation", evaluation(), x_request_id=odd)
+    assert answer.json["decision"] is True
+    assert "x-request-id" not in answer.headers
+
+
 @pytest.mark.parametrize("name", ["subject", "action", "resource"])
 async def test_authzen_without_a_part_is_a_bad_request(api: Any, name: str) -> None:
     whole = evaluation()

@@ -98,6 +98,11 @@ def test_a_reason_claim_does_not_make_an_emergency() -> None:
     assert caller(emergency_reason="unconscious").emergency_reason is None
 
 
+@pytest.mark.parametrize("begins", [None, int(NOW) + 60, 1])
+def test_a_token_may_say_from_when_it_is_valid(begins: int | None) -> None:
+    assert caller(nbf=begins).scopes == frozenset({"pzp-gf"})
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -116,6 +121,8 @@ def test_a_reason_claim_does_not_make_an_emergency() -> None:
         ({"exp": 1_790_000_000 + 3601}, Reason.TOKEN_INVALID),
         ({"iat": ...}, Reason.TOKEN_INVALID),
         ({"iat": int(NOW) + 61}, Reason.TOKEN_INVALID),
+        ({"nbf": int(NOW) + 61}, Reason.TOKEN_INVALID),
+        ({"nbf": str(int(NOW))}, Reason.TOKEN_INVALID),
         ({"scope": "pzp"}, Reason.TOKEN_SCOPE),
         ({"scope": "pzp-gfx"}, Reason.TOKEN_SCOPE),
         ({"scope": "PZP-GF"}, Reason.TOKEN_SCOPE),
