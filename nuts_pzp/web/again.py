@@ -34,12 +34,13 @@ from . import door
 from .asked import Fault, Wrong
 from .call import Call, Stream, client_of, refused, while_listening
 from .held import KEPT_SECONDS, Asker, Entry, Held, Key
+from .preferences import preferences
 from .problem import problem
 from .telling import EVENTS, JSON, Events, Manner, pieces, wanted
 
 _ID = re.compile(r"[0-9a-f]{8}-[A-Za-z0-9_-]{32}", re.ASCII)
 _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,128})"?', re.ASCII)
-_WAIT = re.compile(r"wait=([0-9]{1,2})", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
 _DATA = b"\ndata: "
 _LONGEST = 75.0
 """Seconds: longer than any consultation takes."""
@@ -51,10 +52,11 @@ _log = structlog.get_logger("nuts_pzp.ehr")
 
 def preference(call: Call) -> float | None:
     """Return how many seconds a client waits that prefers to be answered later (RFC 7240); None when it does not."""
-    said = [part.strip().lower() for part in call.header(b"prefer").replace(";", ",").split(",")]
+    said = preferences(call.header(b"prefer"))
     if "respond-async" not in said:
         return None
-    return next((float(found[1]) for part in said if (found := _WAIT.fullmatch(part))), 0.0)
+    wait = said.get("wait", "")
+    return min(float(wait), _LONGEST) if _SECONDS.fullmatch(wait) else 0.0
 
 
 class Again:
@@ -82,14 +84,14 @@ class Again:
         body = sha256(content).hexdigest()
         mine = (asker.client, question.professional.id, word[1]) if word else ()
         key = self._held.key_of(asker.tenant, *mine, body) if word else self._held.new_key()
-        entry = self._held.find(key)
-        if entry is not None:
-            return await self._told(call, caller, key, entry)
+        earlier = self._held.find(key)
+        if earlier is not None and not earlier.passing:
+            return await self._told(call, caller, key, earlier)
         entry = self._held.begin(key, asker, call.code, question.bsn.value)
         if entry is None:
             return await call.refuse(Deny(Reason.THROTTLED, detail="too many consultations are kept"), caller)
         begun = _Begun(call, caller, manner, key, entry)
-        first = partial(self._taken, call, mine, body) if word else None
+        first = partial(self._taken, call, mine, body, anew=earlier is not None) if word else None
         entry.task = asyncio.create_task(self._run(begun, first))
         return await self._told(call, caller, key, entry, began=True)
 
@@ -146,6 +148,8 @@ class Again:
                 await self._accounted(call, caller, key, entry)
             return Stream(_events(entry, key))
         if entry.problem is not None:
+            if not began:
+                await refused(call.house.audit, call.presented, entry.stop or Deny(Reason.RESULT_GONE), caller)
             return entry.problem
         if media_type == FHIR_JSON and entry.fhir is None:
             return await call.refuse(Deny(Reason.REQUEST_NOT_ACCEPTABLE, detail="it was not asked for as FHIR"), caller)
@@ -164,8 +168,8 @@ class Again:
         )
         await call.house.audit.append(Shown(attempt, bsn, entry.asker.professional, entry.code))
 
-    async def _taken(self, call: Call, mine: tuple[str, ...], body: str) -> Stop | None:
-        """Take the idempotency key for this body, or say why not."""
+    async def _taken(self, call: Call, mine: tuple[str, ...], body: str, *, anew: bool) -> Stop | None:
+        """Take the idempotency key for this body, or say why not. `anew`: this process has it, for what passed."""
         once = call.house.once
         if once is None:
             return Unavailable(Reason.STATE_FAILED, detail="this tenant keeps no state")
@@ -180,27 +184,31 @@ class Again:
             return None
         if earlier["body"] != body:
             return Deny(Reason.KEY_REUSED)
-        return Deny(Reason.RESULT_GONE if earlier["at"] == self._held.mark else Reason.RESULT_ELSEWHERE)
+        if earlier["at"] != self._held.mark:
+            return Deny(Reason.RESULT_ELSEWHERE)
+        return None if anew else Deny(Reason.RESULT_GONE)
 
     async def _run(self, begun: _Begun, first: Callable[[], Awaitable[Stop | None]] | None) -> None:
         """Consult and keep what comes, sealed. Ends the entry whatever happens: others wait for it."""
-        call, entry, keep = begun.call, begun.entry, False
+        call, entry, keep = begun.call, begun.entry, True
         try:
             with call.stay():
                 stop = await first() if first else None
                 if stop is not None:
-                    begun.fails(await call.refuse(stop, begun.caller))
+                    keep = False
+                    begun.fails(stop, await call.refuse(stop, begun.caller))
                     return
                 await _consulted(begun)
-                keep = True
         except NotRecorded:
-            begun.fails(problem(Unavailable(Reason.NOT_RECORDED), call.code, call.language))
+            begun.fails(Unavailable(Reason.NOT_RECORDED))
         except Exception as bug:
             _log.error("consult.bug", error=type(bug).__name__, meldcode=call.code)
-            begun.fails(problem(Unavailable(Reason.INTERNAL), call.code, call.language))
+            begun.fails(Unavailable(Reason.INTERNAL))
+        except asyncio.CancelledError:
+            keep = False
+            begun.fails(Deny(Reason.RESULT_GONE))
+            raise
         finally:
-            if not keep and entry.problem is None:
-                begun.fails(problem(Deny(Reason.RESULT_GONE), call.code, call.language))
             self._held.ended(begun.key, entry, keep=keep)
 
 
@@ -214,11 +222,12 @@ class _Begun:
     key: Key
     entry: Entry
 
-    def fails(self, response: door.Response) -> None:
+    def fails(self, stop: Stop, said: door.Response | None = None) -> None:
         """There is no whole. Whoever follows what came until now is told so."""
-        self.entry.problem = response
+        told = said or problem(stop, self.call.code, self.call.language)
+        self.entry.problem, self.entry.stop = told, stop
         if self.entry.pieces:
-            self.entry.add(self.key.close(b"event: problem" + _DATA + response.body + b"\n\n"))
+            self.entry.add(self.key.close(b"event: problem" + _DATA + told.body + b"\n\n"))
 
 
 async def _consulted(begun: _Begun) -> None:
@@ -227,8 +236,8 @@ async def _consulted(begun: _Begun) -> None:
     flow = consult(house, call.presented, begun.manner.question.asked, begun.manner.now)
     async with aclosing(pieces(flow, begun.manner)) as told:
         async for piece in told:
-            if piece.name == "problem" and piece.response is not None:
-                begun.fails(piece.response)
+            if piece.stop is not None:
+                begun.fails(piece.stop, piece.response)
                 continue
             if piece.response is not None and piece.response.media_type == FHIR_JSON:
                 entry.fhir = (piece.response.status, key.close(piece.response.body))

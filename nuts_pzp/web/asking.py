@@ -20,6 +20,7 @@ from ..identity import Bsn, Professional, Purpose
 from . import asked
 from .asked import PURPOSES, Fault, Question, Wrong
 from .call import Call, client_of
+from .preferences import preferences
 
 HEADERS = {
     "X-Professional-Id": ("professional", "id"),
@@ -34,11 +35,11 @@ HEADERS = {
 }
 """Each header and where it stands in the consultation body. Values are percent-encoded UTF-8."""
 
-_BY_KEY = {".".join(part for part in where if part): name for name, where in HEADERS.items()} | {
-    "deadline_ms": "Prefer"
-}
+_BY_KEY = {".".join(part for part in where if part): name for name, where in HEADERS.items()}
 _NEEDED = "X-Professional-Id", "X-Professional-Name", "X-Professional-Role"
-_WAIT = re.compile(r"(?:^|[,;]\s*)wait=(-?[0-9]{1,9})(?:$|\s*[,;])", re.ASCII)
+_SECONDS = re.compile(r"[1-9]|[1-5][0-9]|60", re.ASCII)
+"""As many as a consultation may last; a caller that is given others than it named would not know."""
+_BAD_WAIT = Fault("Prefer", "wait: 1 tot 60 seconden", "wait: 1 to 60 seconds")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -83,8 +84,11 @@ def stated(call: Call, caller: Caller) -> Stated | Wrong:
     faults += [
         Fault(name, "ontbreekt", "is missing") for name in _NEEDED if HEADERS[name][1] not in known and not faults
     ]
-    if wait := _WAIT.search(call.header(b"prefer")):
-        body["deadline_ms"] = int(wait[1]) * 1000
+    wait = preferences(call.header(b"prefer")).get("wait")
+    if wait is not None and _SECONDS.fullmatch(wait):
+        body["deadline_ms"] = int(wait) * 1000
+    elif wait is not None:
+        faults.append(_BAD_WAIT)
     return Wrong(tuple(faults)) if faults else Stated(caller, body)
 
 

@@ -92,7 +92,7 @@ class EhrDoor:
             await refused(self._system, presented, stop)
             return _saying(path)(stop, presented.correlation, language)
         call = Call(scope, receive, presented, found, language, _saying(path))
-        allow = facade.allowed(f"/{below}") if at_facade else ", ".join((*allowed, "OPTIONS"))
+        allow = facade.allowed(f"/{below}".removeprefix(facade.ROOT)) if at_facade else ", ".join((*allowed, "OPTIONS"))
         if scope["method"] == "OPTIONS":
             return door.Response(204, b"", ((b"allow", allow.encode()),), "text/plain")
         if scope["method"] not in allowed and not at_facade:

@@ -25,7 +25,7 @@ from ..consult.facade.ids import PATIENT, Bound, Ids, Page, Whose
 from ..consult.facade.search import selected
 from ..consult.facade.shelf import SHELF, Shelf, shelve
 from ..consult.flow import Arrived, consult
-from ..consult.inquiry import inquire
+from ..consult.inquiry import inquire, may_speak_for
 from ..exchange import Answer, Asked, Attempt, Caller
 from ..fhir import envelope
 from ..fhir.envelope import RawRequest
@@ -227,6 +227,8 @@ def _understood(call: Call, caller: Caller, raw: RawRequest, base: str) -> _Aski
     if isinstance(said, Wrong):
         return said
     bound, ids = said.bound(call.house.tenant.id), Ids(call.house.facade_key)
+    if not may_speak_for(caller, bound.professional):
+        return Deny(Reason.PROFESSIONAL_MISMATCH)
     turned = _turned(ids, bound, raw)
     if isinstance(turned, Deny | Unknown | Unavailable):
         return turned

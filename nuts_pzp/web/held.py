@@ -15,10 +15,12 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http import HTTPStatus
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ..identity import Professional
+from ..outcome import Stop
 from .door import Response
 
 KEPT_SECONDS = 600.0
@@ -71,6 +73,8 @@ class Entry:
     fhir: tuple[int, bytes] | None = field(default=None, repr=False)
     """Status and sealed body of the FHIR answer, when that was asked for."""
     problem: Response | None = None
+    stop: Stop | None = None
+    """What the problem says, for the record of telling it again."""
     recorded: bool = False
     """Whether the log holds anything of it yet: until then nobody is told that it runs."""
     ended: bool = False
@@ -83,6 +87,11 @@ class Entry:
         self.pieces.append(sealed)
         self.size += len(sealed)
         self._wake()
+
+    @property
+    def passing(self) -> bool:
+        """Whether it came to nothing in a way that passes: the answer said when to try again."""
+        return self.ended and self.problem is not None and self.problem.status == HTTPStatus.SERVICE_UNAVAILABLE
 
     def record(self) -> None:
         """Its first record is durable."""

@@ -17,7 +17,7 @@ import orjson
 from ..consult.flow import Arrived, Complete
 from ..exchange import Answer
 from ..fhir.operation_outcome import FHIR_JSON
-from ..outcome import Deny, Unavailable, Unknown
+from ..outcome import Deny, Stop, Unavailable, Unknown
 from ..overview.fhir_answer import all_failed, failure, searchset
 from ..overview.merge import as_bytes, merge
 from ..overview.shape import Json, Overview, PatientShown, SourceRow
@@ -67,6 +67,8 @@ class Piece:
     name: Literal["source", "overview", "problem"]
     event: bytes
     response: door.Response | None = None
+    stop: Stop | None = None
+    """Why there is no whole, with `problem`."""
 
 
 def wanted(accept: str) -> str | None:
@@ -132,7 +134,7 @@ async def pieces(flow: Flow, manner: Manner, first: Arrived | Complete | None = 
                 yield Piece("source", _event("source", _with(_alone(step, manner), [step], manner)))
             elif isinstance(step.content, Deny | Unknown | Unavailable):
                 refused = problem(step.content, manner.code, manner.language, phone=step.phone)
-                yield Piece("problem", _event("problem", refused.body), refused)
+                yield Piece("problem", _event("problem", refused.body), refused, step.content)
             else:
                 shown = _shown(step.content, given, manner)
                 whole = shown.body if shown.media_type == JSON else _as_json(step.content, given, manner)

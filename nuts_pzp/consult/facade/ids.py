@@ -30,6 +30,7 @@ _ALPHABET = b"-."
 _BORN, _EPOCH = date(1850, 1, 1), int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 _FIELDS = (30, 17, 30, 24, 59)
 """Bits: the BSN, days since 1850, seconds since 2026, a mark of the search, the place of a resource."""
+_LAST_YEAR = (_BORN + timedelta(days=(1 << _FIELDS[1]) - 1)).year - 1
 
 PATIENT = 0
 """The place of the patient itself."""
@@ -84,9 +85,9 @@ class Ids:
         return "Ids()"
 
     def begin(self, bsn: Bsn, born: date, now: float) -> Outcome[Whose]:
-        """Return a patient of a new search; Deny BODY_MALFORMED for a birth date that nobody alive has."""
+        """Return a patient of a new search; Deny BODY_MALFORMED for a birth date that an id cannot hold."""
         if not 0 <= (born - _BORN).days < 1 << _FIELDS[1]:
-            return Deny(Reason.BODY_MALFORMED, detail="birthdate: a date from 1850 on")
+            return Deny(Reason.BODY_MALFORMED, detail=f"birthdate: a date from {_BORN.year} to {_LAST_YEAR}")
         return Whose(bsn, born, int(now) + LIFETIME, secrets.randbits(_FIELDS[3]))
 
     def seal(self, whose: Whose, bound: Bound, place: int = PATIENT) -> str:

@@ -24,6 +24,7 @@ from facade_pen import (
 )
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
+from nuts_pzp.accounted import Intended
 from nuts_pzp.identity import BSN_SYSTEM, Assurance, Professional
 from nuts_pzp.values import replace
 from nuts_pzp.web.asking import HEADERS
@@ -37,6 +38,7 @@ from nuts_pzp.web.asking import HEADERS
         ({"identifier": f"{BSN_SYSTEM}|999900007", "birthdate": BORN}, "PZP-REQUEST-008"),
         ({"birthdate": BORN}, "PZP-REQUEST-008"),
         ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": "1800-01-01"}, "PZP-REQUEST-010"),
+        ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": "2999-01-01"}, "PZP-REQUEST-010"),
         ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": BORN, "name": "x"}, "PZP-REQUEST-008"),
     ],
 )
@@ -176,8 +178,37 @@ async def test_an_emergency_is_asked_by_header_where_the_tenant_offers_it(
     await offering.door.stop()
 
 
-@pytest.mark.parametrize("wait", ["0", "61", "100", "-1", "999999999"])
+@pytest.mark.parametrize("wait", ["0", "61", "100", "-1", "999999999", "12345678901", "8.5", "soon", "", '"61"', "²"])
 async def test_a_wait_that_is_not_offered_is_refused_and_never_another(client: Any, wait: str) -> None:
     refused = await client.patient(headers=ME | {"prefer": f"wait={wait}"})
     assert refusal(refused) == (400, "PZP-REQUEST-010")
     assert "Prefer" in refused.json["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    "prefer", ["wait=2", "WAIT=2", "wait = 2", 'wait="2"', "return=minimal, wait=2", "wait=2; x=y", "wait=2, wait=99"]
+)
+async def test_a_wait_is_read_as_rfc_7240_writes_it(region: Any, client: Client, prefer: str) -> None:
+    region.source(W, holds(GOAL))
+    assert (await client.patient(headers=ME | {"prefer": prefer})).status == 200
+    [intended] = [event for event in region.events if isinstance(event, Intended)]
+    assert intended.inquiry.deadline == 2.0
+
+
+async def test_a_header_that_names_another_than_the_token_is_refused_whatever_the_id(
+    region: Any, client: Client
+) -> None:
+    region.source(W, holds(GOAL))
+    known = await region.verify(None)
+    person = Professional("k-17", "huisarts", "M. Okker", Assurance.EHR_TOKEN, login="smartcard")
+    region.caller = replace(known, professional=person, claims={"client_id": "his"}, means="ehr-token")
+    query = f"Goal?patient=Patient/{await client.id(headers={})}&category={SCT}%7C713603004"
+    for other in ({"x-professional-id": "k-18"}, {"x-professional-role": "verpleegkundige"}):
+        assert refusal(await client(query, headers=other)) == (403, "PZP-AUTHN-014")
+
+
+@pytest.mark.parametrize("path", ["Patient", "Patient/_search", "Patient/x", "metadata"])
+async def test_options_tells_what_a_refused_method_tells(client: Client, path: str) -> None:
+    told = await client(path, method="OPTIONS")
+    refused = await client(path, method="PUT")
+    assert (told.status, told.headers["allow"]) == (204, refused.headers["allow"])
