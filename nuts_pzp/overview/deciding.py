@@ -71,7 +71,7 @@ def newest(dated: Sequence[Statement]) -> list[Statement]:
 def _pool(ordered: list[Statement]) -> list[Statement]:
     """Who may lead: information is preferred over "unknown", however new that is (rule 1)."""
     eligible = [one for one in ordered if one.leads is not _NEVER]
-    return [one for one in eligible if one.said.kind != "no-information"] or eligible
+    return [one for one in eligible if one.informs] or eligible
 
 
 def _by_date(key: str, ordered: list[Statement]) -> Verdict:

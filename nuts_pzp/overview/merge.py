@@ -42,7 +42,7 @@ __all__ = [
     "prepare",
 ]
 
-RULES = "4"
+RULES = "5"
 """Version of the merge rules: raised whenever the same answers could give another overview."""
 
 Given = Answer | Told | Prepared

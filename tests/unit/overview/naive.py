@@ -83,7 +83,8 @@ class Candidate:
         end = span(fact.end) if fact.end else None
         over = fact.status == "inactive" or (fact.status == "active" and end is not None and end[1] <= now)
         if over:
-            self.kind = self.value = "ended"
+            self.kind = "ended"
+            self.value = "ended" if self.informs else self.value
             if end and end[0] <= now and (self.when is None or end[0] > self.when[0]):
                 self.when = end
         if fact.status not in (*leading, "inactive"):
@@ -91,6 +92,11 @@ class Candidate:
         elif self.when and self.when[0] > now:
             self.code = "FUTURE_DATE"
         self.may_lead = not self.code
+
+    @property
+    def informs(self) -> bool:
+        """The end of a record that decided nothing decides nothing."""
+        return self.was[0] != "no-information"
 
     def before(self, other: Candidate) -> bool:
         return bool(self.when and other.when and self.when[1] <= other.when[0])
@@ -110,7 +116,7 @@ def judge(facts: list[Fact], now: datetime, leading: tuple[str, ...], *, free_te
     everything = [Candidate(one, now, leading) for one in facts if one.status != "entered-in-error"]
     everything.sort(key=lambda one: (-one.when[0].timestamp() if one.when else float("inf"), one.name))
     pool = [one for one in everything if one.may_lead]
-    pool = [one for one in pool if one.kind != "no-information"] or pool
+    pool = [one for one in pool if one.informs] or pool
     dated, undated = [one for one in pool if one.when], [one for one in pool if not one.when]
     newest = [one for one in dated if not any(one.before(other) for other in dated)] or undated
     between = [one for one in pool if any(one.within(ended) for ended in newest)]
@@ -123,7 +129,7 @@ def judge(facts: list[Fact], now: datetime, leading: tuple[str, ...], *, free_te
     names = {one.name for one in front}
     history = [one for one in everything if one.name not in names]
     newer = [one for one in history if one.may_lead and one.kind == "no-information" and newest[0].before(one)]
-    if newer and any(one.kind != "no-information" for one in front):
+    if newer and any(one.informs for one in front):
         codes.add("NEWER_NO_INFORMATION")
     if conflict and not free_text:
         if dated and len({one.value for one in newest}) == 1 and not between:

@@ -150,3 +150,18 @@ def test_the_agreements_that_were_never_ended_are_named(pen: Any, look: Any) -> 
     older = [pen.treatment("deny", "2023-01-01"), pen.treatment("permit", "2022-01-01", id="x")]
     seen = look(a=[_ended(pen, "2024-01-01", "2025-06-01")], b=older)
     assert _refs(seen, "OLDER_AGREEMENT_AFTER_END") == ["b/c", "b/x"]
+
+
+@pytest.mark.parametrize("decision", [None, "Nog onbekend"])
+def test_the_end_of_a_record_without_a_decision_ends_nothing(pen: Any, look: Any, decision: str | None) -> None:
+    empty = _ended(pen, "2022-01-01", "2024-01-01", decision)
+    for agreed in ("2020-01-01", "2023-01-01", "2024-01-01", "2025-01-01"):
+        seen = look(a=[empty], b=[pen.treatment("deny", agreed)])
+        assert (seen.said(CPR), seen.codes(CPR)) == (("current", "deny", "b"), [])
+        assert [one["ref"] for one in seen[CPR]["history"]] == ["https://a.example/fhir/Consent/c"]
+    assert look(a=[empty])[CPR]["display"] == "Beëindigd op 01-01-2024"
+
+
+def test_two_records_without_a_decision_do_not_contradict_each_other_when_one_ended(pen: Any, look: Any) -> None:
+    item = look(a=[_ended(pen, "2022-01-01", "2024-01-01", None)], b=[pen.treatment(None, "2024-01-01")])[CPR]
+    assert (item["state"], item["conflict"], len(item["corroboratedBy"])) == ("ended", None, 1)
