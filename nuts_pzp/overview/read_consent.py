@@ -61,6 +61,7 @@ _TYPES = {
     if code != "OTH"
 }
 """Item key, value and label of a wilsverklaring, by its type."""
+Kind = tuple[str, Said, str]
 _ADVANCE, _ADVANCE_SCOPE = frozenset({"acd"}), frozenset({"adr"})
 _TREATMENT, _TREATMENT_SCOPE = frozenset({TREATMENT_CATEGORY}), frozenset({"treatment"})
 _NAMED = frozenset({*TREATMENTS, ICD_OFF})
@@ -218,10 +219,8 @@ def _advance(frame: Frame, held: Held, content: Consent, provision: Provision) -
         return []
     _judge_modifiers(record, content, provision, frozenset())
     document = document_of(content.source_attachment, content.source_reference)
-    key, said, label = directive_said(
-        provision.code or [], document.title, f"{record.source}/{held.resource.id or held.ref}"
-    )
-    return [record.says(key, said, label, document)]
+    kinds = directives_said(provision.code or [], document.title, f"{record.source}/{held.resource.id or held.ref}")
+    return [record.says(key, said, label, document) for key, said, label in kinds]
 
 
 def document_of(attachment: Attachment | None, source: Reference | None) -> Document:
@@ -232,20 +231,31 @@ def document_of(attachment: Attachment | None, source: Reference | None) -> Docu
     return Document(title, kind or "", place or "")
 
 
-def directive_said(concepts: list[Concept], title: str, fallback: str) -> tuple[str, Said, str]:
-    """Return item key, value and label of a wilsverklaring of this kind."""
-    codes = codes_in(concepts)
-    known = codes & _TYPES.keys()
-    if known:
-        return _TYPES[min(known)]
-    text = next((words for one in concepts if (words := text_of(one))), "")
-    if codes - {"OTH"}:
-        code = min(codes - {"OTH"})
-        display = quoted(code, text)
-        return f"directive:{code}", Said("decision", code, display, code), display
-    free = next((one.text.strip() for one in concepts if one.text and one.text.strip()), "") or title.strip()
-    if free:
-        display = f"Anders: {free}"
-        return f"directive:OTH:{normal(free)}", Said("decision", "OTH", display, same_text("OTH", free)), display
-    display = "Wilsverklaring (soort niet opgegeven)"
-    return f"directive:#{fallback}", Said("decision", "", display, f"#{fallback}"), display
+def directives_said(concepts: list[Concept], title: str, fallback: str) -> list[Kind]:
+    """Return item key, value and label for each kind that a wilsverklaring is of: one document may be of several."""
+    listed = codes_in(concepts) - {"OTH"}
+    lone = next((words for one in concepts if (words := text_of(one))), "") if len(listed) == 1 else ""
+    found: dict[str, Kind] = {}
+    for concept in concepts:
+        for coding in concept.coding or ():
+            code = coding.code or ""
+            if code in listed:
+                found[code] = _TYPES.get(code) or _unlisted(code, (coding.display or concept.text or lone).strip())
+    others = [one for one in concepts if not listed or codes_in((one,)) == {"OTH"}]
+    text = next((one.text.strip() for one in others if one.text and one.text.strip()), "" if listed else title.strip())
+    if text:
+        display = f"Anders: {text}"
+        found["OTH"] = (
+            f"directive:OTH:{normal(text)}",
+            Said("decision", "OTH", display, same_text("OTH", text)),
+            display,
+        )
+    if not found:
+        display = "Wilsverklaring (soort niet opgegeven)"
+        return [(f"directive:#{fallback}", Said("decision", "", display, f"#{fallback}"), display)]
+    return [found[code] for code in sorted(found)]
+
+
+def _unlisted(code: str, words: str) -> Kind:
+    display = quoted(code, words)
+    return f"directive:{code}", Said("decision", code, display, code), display

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .codes import OTHERWISE, UNCLEAR, normal, quoted
 from .dossier import Held
-from .read_consent import directive_said, document_of, treatment_keys, treatment_said
+from .read_consent import directives_said, document_of, treatment_keys, treatment_said
 from .read_observation import without_information
 from .records import (
     Dates,
@@ -149,5 +149,5 @@ def _advance(frame: Frame, held: Held, content: OldConsent) -> list[Statement]:
     kinds = _named(content.extension) or [
         one for one in content.category or () if codes_in((one,)) and not has_code([one], _ADVANCE_CATEGORY)
     ]
-    key, said, label = directive_said(kinds, document.title, f"{record.source}/{held.resource.id or held.ref}")
-    return [record.says(key, said, label, document)]
+    named = directives_said(kinds, document.title, f"{record.source}/{held.resource.id or held.ref}")
+    return [record.says(key, said, label, document) for key, said, label in named]

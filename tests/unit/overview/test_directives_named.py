@@ -35,8 +35,8 @@ NAMED: dict[str, tuple[list[dict[str, Any]], dict[str, Any], tuple[str, str | No
         {},
         ("directive:PGB", "PGB", '"Brief over thuis blijven" (PGB)'),
     ),
-    "of several codes the first in the alphabet, and never Anders": (
-        [{"coding": [{"code": "ZORG"}, {"code": "OTH"}, {"code": "THUIS"}]}],
+    "a code that is on no list beside Anders": (
+        [{"coding": [{"code": "OTH"}, {"code": "THUIS"}]}],
         {},
         ("directive:THUIS", "THUIS", "onbekende code (THUIS)"),
     ),
@@ -80,6 +80,22 @@ def test_a_directive_is_named_as_well_as_can_be(pen: Any, look: Any, how: str) -
     assert item["key"] == key
     assert (item["value"]["kind"], item["value"]["code"], item["value"]["display"]) == ("decision", code, display)
     assert (item["label"], item["display"], item["state"]) == (display, display, "current")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_document_of_several_kinds_stands_at_each_of_them(pen: Any, look: Any, *, together: bool) -> None:
+    codings = [{"code": "EU"}, {"code": "NR"}, {"code": "THUIS", "display": "Thuis blijven"}, {"code": "ZORG"}]
+    concepts = [{"coding": codings}] if together else [{"coding": [one]} for one in codings]
+    seen = look(a=[_of(pen, *concepts, {"coding": [{"code": "OTH"}], "text": "Geen sonde"})])
+    found = {key: item["display"] for key, item in seen.items.items() if key.startswith("directive:")}
+    assert found == {
+        "directive:EU": "Euthanasieverzoek",
+        "directive:NR": "Niet-reanimerenverklaring",
+        "directive:THUIS": '"Thuis blijven" (THUIS)',
+        "directive:ZORG": "onbekende code (ZORG)",
+        "directive:OTH:geen sonde": "Anders: Geen sonde",
+    }
+    assert seen.checks() == ["X1"]
 
 
 def test_a_known_kind_is_told_by_its_code(pen: Any, look: Any) -> None:
