@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..exchange import Inquiry, Signer, Source
 from ..fhir.bundle import Resource, read_bundle
+from ..fhir.issues import trouble
 from ..fhir.request import FhirRequest
 from ..fhir.version import Version, fhir_version
 from ..forwarding.port import FhirAnswer, FhirServer, Speaking
@@ -17,7 +18,6 @@ from ..outcome import Deny, Gap, Gathered, Outcome, Stop, Unavailable, Unknown
 from ..overview.stu3 import is_stu3
 from ..reasons import Reason
 from .harvest import Harvest
-from .issues import trouble
 from .patient import patients_in
 from .queries import PZP, RESOLVED, Query, Try, patient_by_bsn, read
 from .queries_stu3 import PZP_STU3, capabilities

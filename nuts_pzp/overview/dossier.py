@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..fhir.bundle import Resource
-from ..outcome import Gap
+from ..fhir.issues import trouble
+from ..outcome import Gap, Stop
 from .contained import open_up
 from .dates import When
 from .hidden_modifiers import hides_modifier
@@ -23,7 +24,7 @@ from .stu3_structures import DECODE_STU3
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BETA3, _RC2 = b"//fhir.iknl.nl/fhir/", b"//api.iknl.nl/docs/"
-_NAMED = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "OperationOutcome"})
+_NAMED = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole"})
 _SUPPORTING = frozenset({"Organization", "Location"})
 
 T = TypeVar("T", bound=Resourced)
@@ -79,6 +80,7 @@ class Dossier:
         "strangers",
         "stu3",
         "told",
+        "trouble",
         "unmapped",
     )
 
@@ -102,6 +104,8 @@ class Dossier:
         self.dialect = ""
         self.stu3 = False
         resources = once(told.resources)
+        self.trouble: Stop | None = trouble(one for one in resources if one.mode == "outcome")
+        """What the source itself says that its answer lacks."""
         self._take_all(resources, DECODE)
         if self.stu3:
             self.held, self.by_shape, self.patients, self.by_reference, self.unmapped = [], {}, [], {}, []

@@ -14,7 +14,7 @@ import msgspec
 _NAME = b'"modifierExtension"'
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _JUDGED_ELSEWHERE = {"": ("modifierExtension", "contained"), "provision": ("modifierExtension",)}
-_APART = frozenset({"Patient", "Practitioner", "PractitionerRole", "OperationOutcome"})
+_APART = frozenset({"Patient", "Practitioner", "PractitionerRole"})
 """Who people are is told by name, not interpreted; contacts of a Patient are judged one by one."""
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from ..outcome import Deny, Gap, Unavailable
+from ..outcome import Deny, Gap
 from ..reasons import Face, Reason
 from .dossier import Dossier, Told
 from .shape import Missing, SourceRow
-from .structures import OperationOutcome
 
 Status = Literal["ok", "partial", "failed", "not-authorised", "unsupported-version", "rejected"]
 
@@ -56,7 +55,7 @@ _NOT_ASKED_NOTICES = {
 
 def row(told: Told, dossier: Dossier | None, statements: int, rejected: Gap | None = None) -> SourceRow:
     """Return a source's row. `rejected` is why the whole source was put aside, if it was."""
-    gaps = (rejected,) if rejected else told.gaps + (_own_errors(dossier) if dossier else ())
+    gaps = (rejected,) if rejected else told.gaps + _said(dossier)
     missing = tuple(sorted((_missing(gap) for gap in gaps), key=lambda one: (one.where, one.code)))
     status = _status(missing, gave=statements > 0)
     call = f", bel {told.phone}" if told.phone else ""
@@ -99,14 +98,9 @@ def _at(name: str, gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     return tuple(gap for gap in gaps if gap.where == name)
 
 
-def _own_errors(dossier: Dossier) -> tuple[Gap, ...]:
-    """An OperationOutcome that speaks of an error means that the answer is not whole."""
-    issues = [issue for _, outcome in dossier.of(OperationOutcome) for issue in outcome.issue or ()]
-    if not any(issue.severity in ("error", "fatal") for issue in issues):
-        return ()
-    refused = any(issue.code in ("forbidden", "security", "login", "suppressed") for issue in issues)
-    stop = Deny(Reason.SOURCE_REFUSED) if refused else Unavailable(Reason.SOURCE_QUERY)
-    return (Gap("OperationOutcome", stop),)
+def _said(dossier: Dossier | None) -> tuple[Gap, ...]:
+    """The gap that a source speaks of in its own answer."""
+    return (Gap("OperationOutcome", dossier.trouble),) if dossier and dossier.trouble else ()
 
 
 def _missing(gap: Gap) -> Missing:

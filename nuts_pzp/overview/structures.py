@@ -312,15 +312,6 @@ class QuestionnaireResponse(Resourced):
     parent: Any = None
 
 
-class Issue(Shape):
-    severity: str | None = None
-    code: str | None = None
-
-
-class OperationOutcome(Resourced):
-    issue: list[Issue] | None = None
-
-
 READ: dict[str, type[Resourced]] = {
     "Consent": Consent,
     "Goal": Goal,
@@ -336,7 +327,6 @@ READ: dict[str, type[Resourced]] = {
     "Practitioner": Practitioner,
     "PractitionerRole": PractitionerRole,
     "QuestionnaireResponse": QuestionnaireResponse,
-    "OperationOutcome": OperationOutcome,
 }
 """What is read, by resource type. Practitioner and PractitionerRole only give names."""
 

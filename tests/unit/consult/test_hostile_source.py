@@ -202,11 +202,13 @@ def outcome(severity: str, code: str) -> dict[str, Any]:
         (outcome("error", "exception"), "partial", {Reason.SOURCE_QUERY.code}),
         (outcome("fatal", "forbidden"), "partial", {Reason.SOURCE_REFUSED.code}),
         ({"resourceType": "OperationOutcome", "issue": "x"}, "partial", {Reason.SOURCE_BROKEN.code}),
+        (outcome("warning", "incomplete"), "partial", {Reason.SOURCE_QUERY.code}),
+        (outcome("information", "suppressed"), "partial", {Reason.SOURCE_REFUSED.code}),
         (outcome("warning", "not-supported"), "ok", set()),
         (outcome("information", "informational"), "ok", set()),
     ],
 )
-async def test_an_error_within_an_answer_makes_it_incomplete_and_a_warning_does_not(
+async def test_an_error_within_an_answer_makes_it_incomplete_and_advice_does_not(
     region: Any, question: Asked, presented: Any, said: dict[str, Any], status: str, codes: set[str]
 ) -> None:
     content = bundle(directive("permit", dateTime="2019-01-01"), said)

@@ -121,12 +121,31 @@ def test_an_outcome_that_forbids_is_a_refusal(pen: Any, tell: Any, severity: str
     ]
 
 
-def test_an_outcome_of_an_error_is_a_failure_and_a_warning_is_nothing(pen: Any, tell: Any) -> None:
+def test_an_outcome_of_an_error_is_a_failure_and_advice_is_nothing(pen: Any, tell: Any) -> None:
     broken = _row(pen, tell, resources=(_outcome(("warning", "forbidden"), ("error", "exception")),))
     assert broken["status"] == "not-authorised"
     failed = _row(pen, tell, resources=(_outcome(("error", "exception")),))
     assert (failed["status"], failed["gaps"][0]["code"]) == ("failed", Reason.SOURCE_QUERY.code)
-    assert _row(pen, tell, resources=(_outcome(("warning", "forbidden")),))["status"] == "ok"
+    assert _row(pen, tell, resources=(_outcome(("warning", "not-supported")),))["status"] == "ok"
+
+
+@pytest.mark.parametrize("severity", ["warning", "information"])
+@pytest.mark.parametrize(
+    ("code", "reason"), [("incomplete", "invalid"), ("timeout", "invalid"), ("suppressed", "not-released")]
+)
+def test_a_source_that_says_it_lacks_something_is_not_whole(
+    pen: Any, tell: Any, severity: str, code: str, reason: str
+) -> None:
+    """As our own FHIR answers name what is missing: a warning beside the resources."""
+    row = _row(pen, tell, resources=(pen.treatment("deny", "2024-01-01"), _outcome((severity, code))))
+    assert (row["status"], row["reason"]) == ("partial", reason)
+
+
+@pytest.mark.parametrize("issue", ["x", {"severity": "error"}, [5]])
+def test_an_outcome_that_cannot_be_read_is_an_error(pen: Any, tell: Any, issue: Any) -> None:
+    odd = {"resourceType": "OperationOutcome", "issue": issue}
+    row = _row(pen, tell, resources=(pen.treatment("deny", "2024-01-01"), odd))
+    assert (row["status"], row["reason"]) == ("partial", "unreadable")
 
 
 def test_places_that_could_not_be_asked_each_have_a_row_with_the_name_that_is_known(pen: Any) -> None:
