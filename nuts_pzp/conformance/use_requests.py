@@ -11,8 +11,17 @@ from .rules import Said, idle, met, named, unmet, untried
 from .use_sources import PERSON, PREPARED, Arrived
 from .wording import BSN, FORM, INDIVIDUAL, WORDINGS
 
-_R4 = ("rc2", "beta3")
-_ANYWHERE = frozenset({"patient", "_include", "_format"})
+_R4 = tuple(one.name for one in PREPARED if one.speaks != "stu3")
+_CHARTS = {one.name: one.chart for one in PREPARED}
+_BESIDE = frozenset(
+    {"Patient", "RelatedPerson", "Device", "Practitioner", "PractitionerRole", "Organization", "Location"}
+)
+"""What PZP resources refer to. A type beside these and the guide's is another question."""
+_FORMAT = "_format"
+"""Says how an answer is written, not what is asked."""
+_EXCLUDED = ("List", "Composition", "Bundle")
+_SELF = f"{BSN}|{PERSON.bsn.value}"
+_ANYWHERE = frozenset({"patient", "_include", _FORMAT})
 _ALLOWED: dict[str, frozenset[str]] = {
     kind: _ANYWHERE | {part.partition("=")[0] for one in WORDINGS if one.kind == kind for part in one.query.split("&")}
     for kind in (*INDIVIDUAL, FORM)
@@ -63,14 +72,26 @@ def searches(watched: Watched, *sources: str) -> list[Arrived]:
     """Searches with a patient in view: no Patient search, no read, no further page."""
     rows = watched.at(*sources) if sources else watched.arrived
     return [
-        one
-        for one in rows
-        if one.kind in (*INDIVIDUAL, FORM) and "_getpages" not in one.query and one.path.count("/") < 2 + _posted(one)
+        one for one in rows if one.kind in (*INDIVIDUAL, FORM) and "_getpages" not in one.query and not _read_by_id(one)
     ]
 
 
 def _posted(one: Arrived) -> bool:
-    return one.path.endswith("/_search")
+    return one.method == "POST" and one.path.endswith("/_search")
+
+
+def _read_by_id(one: Arrived) -> bool:
+    return one.method == "GET" and one.path.strip("/").count("/") == 1 and not one.path.endswith("/_search")
+
+
+def _in_url(one: Arrived) -> bool:
+    """Whether the URL says more than how the answer is written."""
+    return any(name != _FORMAT for name, _ in parse_qsl(one.query, keep_blank_values=True))
+
+
+def _asked(one: Arrived) -> list[tuple[str, str]]:
+    """The parameters of a search but for the form of its answer."""
+    return [(name, value) for name, value in given(one) if name != _FORMAT]
 
 
 @use("USER-001")
@@ -82,12 +103,11 @@ def all_asked(watched: Watched) -> Said:
 
 @use("USER-002")
 def patient_posted(watched: Watched) -> Said:
-    """The Patient is searched by POST, as a form, on one BSN."""
-    rows = [one for one in watched.arrived if one.kind == "Patient"]
+    """The Patient is searched by POST, as a form, on one BSN. To read a Patient by its id is no search."""
+    rows = [one for one in watched.arrived if one.kind == "Patient" and not _read_by_id(one)]
     if not rows:
         return unmet("no Patient search arrived")
-    good = [("identifier", f"{BSN}|{PERSON.bsn.value}")]
-    wrong = [one for one in rows if one.method != "POST" or one.query or given(one) != good]
+    wrong = [one for one in rows if not _posted(one) or _in_url(one) or _asked(one) != [("identifier", _SELF)]]
     return unmet(f"{len(wrong)} of {len(rows)} otherwise") if wrong else met(f"{len(rows)} Patient searches")
 
 
@@ -108,8 +128,8 @@ def _outside(one: Arrived) -> str:
 
 @use("USER-004")
 def with_token(watched: Watched) -> Said:
-    """Every request but metadata carries a token."""
-    rows = [one for one in watched.arrived if one.kind != "metadata"]
+    """Every request carries a token, but for what a server says of itself."""
+    rows = [one for one in watched.arrived if one.kind != "metadata" and not one.path.startswith("/.well-known/")]
     bare = [one.kind for one in rows if " " not in one.headers.get("authorization", "")]
     if not rows:
         return untried("nothing arrived")
@@ -133,20 +153,29 @@ def own_token(watched: Watched) -> Said:
 
 
 def _words(*rules: str) -> UseCheck:
-    """At an R4 source one of these wordings arrived, to the letter; of STU3 at the STU3 source."""
+    """At an R4 source one of these wordings arrived, about the patient as that source knows it."""
     wordings = [one for one in WORDINGS if one.rule in rules]
 
     def check(watched: Watched) -> Said:
-        at = ("stu3",) if wordings[0].dialect == "stu3" else _R4
-        rows = [sorted(given(one)) for one in searches(watched, *at)]
-        ids = PERSON.patient_ids
-        wanted = [sorted(parse_qsl(one.about(ids["wilgenhof"]))) for one in wordings]
-        if any(row in wanted for row in rows):
-            return met("arrived to the letter")
-        kinds = {one.kind for one in searches(watched, *at)}
-        return unmet("in other words" if wordings[0].kind in kinds else "not asked")
+        rows = searches(watched, *_R4)
+        for one in rows:
+            patient = PERSON.patient_ids[_CHARTS[one.source]]
+            if _meant(_asked(one)) in [_meant(parse_qsl(wording.about(patient))) for wording in wordings]:
+                return met("arrived as the guide words it")
+        return unmet("in other words" if wordings[0].kind in {one.kind for one in rows} else "not asked")
 
     return check
+
+
+def _meant(pairs: list[tuple[str, str]]) -> list[tuple[str, frozenset[str]]]:
+    """Parameters in any order, and codes in any order, of which only the first may name the system, as in the guide."""
+    return sorted(((name, _codes(value)) for name, value in pairs), key=lambda pair: (pair[0], sorted(pair[1])))
+
+
+def _codes(value: str) -> frozenset[str]:
+    first, *more = value.split(",")
+    system = first.rpartition("|")[0]
+    return frozenset([first, *(code if "|" in code or not system else f"{system}|{code}" for code in more)])
 
 
 for _number, _rules in {
@@ -180,7 +209,7 @@ def one_patient(watched: Watched) -> Said:
 
 @use("USER-021")
 def nothing_more(watched: Watched) -> Said:
-    """No parameter that the guide does not have."""
+    """No parameter that the guide does not have, and no type."""
     rows = searches(watched)
     more = sorted(
         {
@@ -190,15 +219,22 @@ def nothing_more(watched: Watched) -> Said:
             if name not in _ALLOWED[one.kind]
         }
     )
+    more += sorted({one.kind for one in watched.arrived if _another_question(one)})
     if not rows:
         return untried("no search arrived")
     return unmet(f"beside the guide: {', '.join(more[:3])}") if more else met(f"{len(rows)} searches")
 
 
+def _another_question(one: Arrived) -> bool:
+    return one.kind not in (*_ALLOWED, *_BESIDE, *_EXCLUDED, "metadata", "") and not one.path.startswith(
+        "/.well-known/"
+    )
+
+
 @use("USER-022")
 def nothing_excluded(watched: Watched) -> Said:
     """No List, Composition or Bundle, and nothing but GET and posted searches."""
-    kinds = {one.kind for one in watched.arrived if one.kind in ("List", "Composition", "Bundle")}
+    kinds = {one.kind for one in watched.arrived if one.kind in _EXCLUDED}
     methods = {named(one.method) for one in watched.arrived if one.method != "GET" and not _posted(one)}
     wrong = sorted(kinds | methods)
     return unmet(f"arrived: {', '.join(wrong)}") if wrong else met("neither")

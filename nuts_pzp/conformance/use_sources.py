@@ -12,6 +12,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..sandbox.fhir_server import Behavior, FhirServerTwin
 from ..sandbox.fhir_server.faults import Faults
@@ -83,14 +84,15 @@ class Sources:
         self._trap = ""
 
     async def __aenter__(self) -> Sources:
-        """Listen; the trap listens beside, at another origin."""
+        """Listen; the trap listens at the next port, where the target reaches it too: another origin."""
         scheme = "https" if self._tls else "http"
         server = Server(self._serve, host=self._host, port=self._port, tls=self._tls)
-        trap = Server(self._caught, host=self._host, port=0, tls=self._tls)
+        trap = Server(self._caught, host=self._host, port=(self._port + 1) % 65536 if self._port else 0, tls=self._tls)
         self._servers = [server, trap]
         self._port = await server.start()
-        self._trap = f"{scheme}://{self._host}:{await trap.start()}/fhir?page=2"
-        self._url = self._url or f"{scheme}://{self._host}:{self._port}"
+        self._url = self._url or f"{scheme}://{_written(self._host)}:{self._port}"
+        host = urlsplit(self._url).hostname or self._host
+        self._trap = f"{scheme}://{_written(host)}:{await trap.start()}/fhir?page=2"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -149,6 +151,11 @@ class Sources:
     async def _caught(self, scope: Any, receive: Any, send: Any) -> None:
         self.trapped.append(scope["method"])
         await _reply(send, 404)
+
+
+def _written(host: str) -> str:
+    """A host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
 
 
 def addresses(url: str) -> dict[str, str]:
