@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from datetime import date
-from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast, get_args
 
@@ -22,35 +19,17 @@ from rich.console import Console
 
 from ..conformance import report
 from ..conformance.bench import Bench, Extra, Subject
-from ..conformance.rules import Finding, Language, Role, Rule
+from ..conformance.rules import Finding, Language, Role, Rule, Verdict
 from ..conformance.run import Unreachable, chosen, hold, ok
-from ..conformance.tokens import Employee, GivenToken, Node, NodeTokens, NoToken, Tokens
+from ..conformance.tokens import Employee, Node, Tokens
 from ..conformance.wire import Limits, Wire
 from ..fhir.parameters import ID
-from ..identity import Bsn, NotAnIdentifier, eleven_test
-from ..web.server import ServerTls
+from ..identity import eleven_test
+from . import conformance_input as given
 from . import conformance_user as user
 
 
-@dataclass(frozen=True, slots=True)
-class _Papers:
-    """TLS files; all may be absent."""
-
-    roots: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-    def client(self, *, bare: bool = False) -> httpx.AsyncClient:
-        """A client that trusts these roots and shows this certificate, or none when `bare`."""
-        return httpx.AsyncClient(verify=self.context(bare=bare), trust_env=False, timeout=60)
-
-    def context(self, *, bare: bool = False) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self.roots) if self.roots else None)
-        if self.certificate and not bare:
-            context.load_cert_chain(str(self.certificate), str(self.key) if self.key else None)
-        return context
-
-
+@given.telling_wrong_use
 def run(
     target: Annotated[str, typer.Option(help="The FHIR base (holder), or the consultation URL (user)")] = "",
     role: Annotated[str, typer.Option(help="Whose side: holder or user")] = "holder",
@@ -87,40 +66,39 @@ def run(
     language: Annotated[str, typer.Option(help="nl or en")] = "nl",
 ) -> None:
     """Try a PZP endpoint rule by rule; this certifies nobody."""
-    side = cast(Role, _one_of(role, get_args(Role), "--role"))
-    words = cast(Language, _one_of(language, get_args(Language), "--language"))
+    side = cast(Role, given.one_of(role, get_args(Role), "--role"))
+    words = cast(Language, given.one_of(language, get_args(Language), "--language"))
     rules = _chosen(side, only)
     if listing:
         _list(rules, words, as_json=as_json)
         return
-    papers = _Papers(roots, certificate, key)
+    papers = given.Papers(roots, certificate, key).checked()
+    given.check_writable(junit)
+    told = Told(side, words, as_json, junit)
+    who = Employee(employee, name, employee_role)
     if side == "user":
-        tls = ServerTls(server_certificate, server_key) if server_certificate and server_key else None
+        tls = given.server_tls(server_certificate, server_key)
         place = user.Place(listen, server_url, tls, tuple(source_server or ()))
         if prepare:
             _finished(place.write, prepare)
             return
-        who = Employee(employee, name, employee_role)
-        findings = _tried(user.run(target, place, papers.client, who, watch, rules, _tell))
-        _finish(findings, side, words, as_json=as_json, junit=junit)
-    if not target.startswith(("https://", "http://")):
-        _wrong("--target: an http(s) address")
-    asked = Subject(_bsn(bsn_file), _date(birth_date))
-    refused = _bsn(refused_bsn_file) if refused_bsn_file else None
-    expired = _line(expired_token_file) if expired_token_file else None
-    wallet = Node(node, subject, authorization_server, scope, token_type)
-    access = _access(wallet, Employee(employee, name, employee_role), token_file)
-    limits = Limits(rate=rate, run_seconds=seconds)
+        asked_at = given.base_of(target) if target else ""
+        _finish(user.run(asked_at, place, papers.client, who, watch, rules, _tell), rules, told)
+    base = given.base_of(target)
+    asked = Subject(given.bsn_of(bsn_file), given.day_of(birth_date))
+    refused = given.bsn_of(refused_bsn_file, "--refused-bsn-file") if refused_bsn_file else None
+    expired = given.line(expired_token_file, "--expired-token-file") if expired_token_file else None
+    access = given.access(Node(node, subject, authorization_server, scope, token_type), who, token_file)
     if refused_patient and (eleven_test(refused_patient) or not ID.fullmatch(refused_patient)):
-        _wrong("--refused-patient: a logical id at the target, never a BSN")
+        given.wrong("--refused-patient: a logical id at the target, never a BSN")
     extra = Extra(refused_patient or None, refused, expired)
-    findings = _tried(_hold(target, papers, access, asked, extra, limits, rules))
-    _finish(findings, side, words, as_json=as_json, junit=junit)
+    limits = Limits(rate=rate, run_seconds=seconds)
+    _finish(_hold(base, papers, access, asked, extra, limits, rules), rules, told)
 
 
 async def _hold(
     target: str,
-    papers: _Papers,
+    papers: given.Papers,
     access: Callable[[httpx.AsyncClient], Tokens],
     asked: Subject,
     extra: Extra,
@@ -128,7 +106,7 @@ async def _hold(
     rules: tuple[Rule, ...],
 ) -> list[Finding]:
     """Try the data-holder rules; progress goes to standard error."""
-    async with papers.client() as client, papers.client(bare=True) as bare, _Papers().client() as inside:
+    async with papers.client() as client, papers.client(bare=True) as bare, given.Papers().client() as inside:
         wire = Wire(target, client, access(inside), limits)
         bench = Bench(wire, asked, replace(extra, bare=bare if papers.certificate else None))
         return await hold(bench, rules, told=_tell)
@@ -138,50 +116,43 @@ def _finished(write: Callable[[Path], None], file: Path) -> None:
     try:
         write(file)
     except OSError:
-        _wrong("--prepare: cannot be written")
+        given.wrong("--prepare: cannot be written")
     except ValueError as error:
-        _wrong(str(error))
+        given.wrong(str(error))
 
 
-def _tried(run: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whose side, and in which forms the findings are told."""
+
+    role: Role
+    language: Language
+    as_json: bool
+    junit: Path | None
+
+
+def _finish(run: Coroutine[Any, Any, list[Finding]], rules: tuple[Rule, ...], told: Told) -> NoReturn:
+    """Run, tell the findings in every form that was asked for, and end with their exit code; also without an answer."""
+    error = ""
     try:
-        return asyncio.run(run)
-    except (ssl.SSLError, OSError):
-        _wrong("a certificate, key or roots file cannot be used, or the address cannot be listened at")
-    except ValueError as error:
-        _wrong(str(error))
-    except Unreachable as error:
+        findings = asyncio.run(run)
+    except ValueError as wrong_use:
+        given.wrong(str(wrong_use))
+    except Unreachable as nothing:
+        error = str(nothing)
+        findings = [Finding(rule, Verdict.NOT_RUN, error) for rule in rules]
         typer.echo(f"The target gave no answer: {error}", err=True)
-        raise typer.Exit(4) from None
-
-
-def _access(node: Node, who: Employee, token_file: Path | None) -> Callable[[httpx.AsyncClient], Tokens]:
-    """How a token is had: from a file, from a node, or not at all."""
-    if token_file and node.url:
-        _wrong("--token-file and --node: one of the two")
-    if token_file:
-        given = GivenToken(_line(token_file))
-        return lambda client: given
-    if not node.url:
-        return lambda client: NoToken()
-    if not (node.subject and node.server and who.id and who.name and who.role):
-        _wrong("--node also takes --subject, --authorization-server, --employee, --name and --employee-role")
-    if node.kind not in ("DPoP", "Bearer"):
-        _wrong("--token-type: DPoP or Bearer")
-    return lambda client: NodeTokens(node, who, client)
-
-
-def _finish(findings: list[Finding], role: Role, language: Language, *, as_json: bool, junit: Path | None) -> None:
-    if junit:
+    if told.as_json:
+        typer.echo(json.dumps(report.as_json(findings, told.role, error=error), ensure_ascii=False))
+    elif not error:
+        Console().print(report.as_table(findings, told.language))
+    if told.junit:
         try:
-            junit.write_bytes(report.as_junit(findings, role))
+            told.junit.write_bytes(report.as_junit(findings, told.role, error=error))
         except OSError:
-            _wrong("--junit: cannot be written")
-    if as_json:
-        typer.echo(json.dumps(report.as_json(findings, role), ensure_ascii=False))
-    else:
-        Console().print(report.as_table(findings, language))
-    raise typer.Exit(0 if ok(findings) else 1)
+            typer.echo("--junit: cannot be written", err=True)
+            raise typer.Exit(2) from None
+    raise typer.Exit(4 if error else 0 if ok(findings) else 1)
 
 
 def _list(rules: tuple[Rule, ...], language: Language, *, as_json: bool) -> None:
@@ -199,42 +170,4 @@ def _chosen(role: Role, only: list[str] | None) -> tuple[Rule, ...]:
     try:
         return chosen(role, only or ())
     except KeyError:
-        _wrong(f"--only: not a rule of the {role} side; --list shows them")
-
-
-def _one_of(given: str, known: tuple[str, ...], option: str) -> str:
-    if given not in known:
-        _wrong(f"{option}: {' or '.join(known)}")
-    return given
-
-
-def _bsn(file: Path | None) -> Bsn:
-    try:
-        return Bsn((file.read_text("ascii") if file else getpass("BSN: ")).strip())
-    except (NotAnIdentifier, UnicodeDecodeError):
-        _wrong("BSN: nine digits that pass the eleven-test are expected")
-    except OSError:
-        _wrong("a BSN file cannot be read")
-
-
-def _date(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        _wrong("--birth-date: YYYY-MM-DD")
-
-
-def _line(file: Path) -> str:
-    """One line of printable ASCII; anything else is no token."""
-    try:
-        text = file.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    if not text or not text.isprintable() or " " in text:
-        _wrong("a token file holds one token on one line")
-    return text
-
-
-def _wrong(words: str) -> NoReturn:
-    typer.echo(words, err=True)
-    raise typer.Exit(2)
+        given.wrong(f"--only: not a rule of the {role} side; --list shows them")

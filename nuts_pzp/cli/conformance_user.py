@@ -65,9 +65,17 @@ async def run(
         raise ValueError("--role user: either --target, with our consultation API, or --watch SECONDS")
     if target and not (who.id and who.name and who.role):
         raise ValueError("--role user --target also takes --employee, --name and --employee-role")
-    async with Sources(host=host, port=port, tls=place.tls, url=place.url) as sources, client() as through:
-        if target:
-            watched = await ask(sources, target, through, who, servers=place.dealt())
-        else:
-            watched = await watch(sources, servers=place.dealt(), seconds=seconds)
+    sources = Sources(host=host, port=port, tls=place.tls, url=place.url)
+    try:
+        await sources.__aenter__()
+    except OSError:
+        raise ValueError("--listen: not an address of this machine, or it or the next port is taken") from None
+    try:
+        async with client() as through:
+            if target:
+                watched = await ask(sources, target, through, who, servers=place.dealt())
+            else:
+                watched = await watch(sources, servers=place.dealt(), seconds=seconds)
+    finally:
+        await sources.__aexit__()
     return judge(watched, rules, told=told)

@@ -100,12 +100,18 @@ def day_of(text: str, option: str) -> date:
 
     A day before 1900 is refused: no period that begins or ends there can be read again.
     """
-    try:
-        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) or text < "1900":
-            raise ValueError("another form")
-        return date.fromisoformat(text)
-    except ValueError:
+    day = day_in(text)
+    if day is None or text < "1900":
         refuse(f"{option}: YYYY-MM-DD, from 1900 on")
+    return day
+
+
+def day_in(text: str) -> date | None:
+    """Return the day that this is; None for another form, or no day."""
+    try:
+        return date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+    except ValueError:
+        return None
 
 
 def bsn_of(file: Path | None) -> Bsn:

@@ -41,17 +41,17 @@ _COLORS = {Verdict.PASSED: "green", Verdict.FAILED: "bold red", Verdict.WARNING:
 _OPEN = (Verdict.FAILED, Verdict.WARNING)
 
 
-def as_json(findings: Sequence[Finding], role: Role) -> dict[str, Any]:
-    """Return the run as data; the target's address is not in it."""
+def as_json(findings: Sequence[Finding], role: Role, *, error: str = "") -> dict[str, Any]:
+    """Return the run as data; the target's address is not in it. `error`: why there was no run."""
     counts = Counter(one.verdict for one in findings)
     return {
         "schema": SCHEMA,
         "role": role,
-        "ok": ok(findings),
+        "ok": ok(findings) and not error,
         "note": NO_CERTIFICATE["en"],
         "counts": {verdict.value: counts[verdict] for verdict in Verdict},
         "findings": [_row(one) for one in findings],
-    }
+    } | ({"error": error} if error else {})
 
 
 def _row(one: Finding) -> dict[str, Any]:
@@ -97,18 +97,24 @@ def rules_json(rules: Sequence[Rule]) -> dict[str, Any]:
     return {"schema": "nuts-pzp-conformance-rules/1", "rules": [_rule(one) | {"mend": one.mend} for one in rules]}
 
 
-def as_junit(findings: Sequence[Finding], role: Role) -> bytes:
-    """Return the run as JUnit XML: a SHALL that failed is a failure, what was not judged is skipped."""
+def as_junit(findings: Sequence[Finding], role: Role, *, error: str = "") -> bytes:
+    """Return the run as JUnit XML: a SHALL that failed is a failure, what was not judged is skipped.
+
+    No answer at all is a case of its own, with an error, so that a pipeline does not take it for a good run.
+    """
     counts = Counter(one.verdict for one in findings)
     skipped = counts[Verdict.NOT_RUN] + counts[Verdict.NOT_APPLICABLE]
     suite = Xml.Element(
         "testsuite",
         name=f"nuts-pzp conformance {role}",
-        tests=str(len(findings)),
+        tests=str(len(findings) + bool(error)),
         failures=str(counts[Verdict.FAILED]),
         skipped=str(skipped),
-        errors="0",
+        errors="1" if error else "0",
     )
+    if error:
+        case = Xml.SubElement(suite, "testcase", classname=f"{role}.target", name="The target gives an answer")
+        Xml.SubElement(case, "error", message=error)
     for one in findings:
         title = f"{one.rule.id} {one.rule.title['en']}"
         case = Xml.SubElement(suite, "testcase", classname=f"{role}.{one.rule.level.value}", name=title)

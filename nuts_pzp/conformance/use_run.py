@@ -19,6 +19,7 @@ from .run import Unreachable
 from .tokens import Employee
 from .use_requests import USE_CHECKS, Watched
 from .use_sources import PERSON, URAS, Sources
+from .wire import cause
 
 __all__ = ["GROUPS", "ask", "judge", "watch"]
 
@@ -49,8 +50,8 @@ async def ask(
     try:
         answer = await client.post(target, json=body, headers={"accept": "application/json"}, timeout=deadline + 20)
         content: Any = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise Unreachable(f"no consultation ({type(error).__name__})") from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
+        raise Unreachable(f"no consultation ({cause(error)[1]})") from None
     seconds = time.monotonic() - began
     if answer.status_code != 200 or not isinstance(content, dict):
         raise Unreachable(f"the consultation was answered {answer.status_code}")

@@ -209,7 +209,7 @@ class Wire:
                 raise OutOfTime from None
             got = Got(label, 0, why=LATE)
         except (ssl.SSLError, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            untrusted, why = _why(error)
+            untrusted, why = cause(error)
             got = Got(label, 0, why=f"no answer ({why})", untrusted=untrusted)
         self.history.append(got)
         return got
@@ -256,8 +256,8 @@ class Wire:
         return f"{known}/_search" if steps[-1] == "_search" else known or "the base"
 
 
-def _why(error: BaseException) -> tuple[bool, str]:
-    """Whether the target's certificate is to blame, and what went wrong in fixed words."""
+def cause(error: BaseException) -> tuple[bool, str]:
+    """Return whether the other side's certificate is to blame, and what went wrong in fixed words."""
     kind, chain = type(error).__name__, list[BaseException]()
     while error not in chain:
         chain.append(error)
