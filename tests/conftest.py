@@ -9,9 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
-pytest_plugins = ("staging", "databases")
+pytest_plugins = ("staging", "databases", "leaping")
+
+# What a property is tried with does not change from one run to the next, nor with how busy the machine is.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 class OutsideCall(AssertionError):

@@ -51,7 +51,7 @@ def verified(place: Place, tenant: str = "meerwijck") -> Report:
         return verify(ledger, [key], lines, tenant=tenant)
 
 
-async def until(told: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(told: Callable[[], bool], seconds: float = 20.0) -> None:
     for _ in range(int(seconds / 0.01)):
         if told():
             return

@@ -198,7 +198,7 @@ def verdicts(sources: tuple[Ranked, ...]) -> list[tuple[Ranked, Verdict]]:
 
 
 @given(sources=SOURCES, access=ACCESSES, legal=LEGAL)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_i1_allow_needs_an_explicit_permit_or_what_the_profile_takes(
     sources: tuple[Ranked, ...], access: Access, legal: Legal
 ) -> None:
@@ -218,7 +218,7 @@ def test_i1_allow_needs_an_explicit_permit_or_what_the_profile_takes(
 
 
 @given(sources=SOURCES, access=ACCESSES, place=st.integers(0, 5), legal=LEGAL)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_i2_any_exception_of_a_required_source_denies(
     sources: tuple[Ranked, ...], access: Access, place: int, legal: Legal
 ) -> None:
@@ -227,7 +227,7 @@ def test_i2_any_exception_of_a_required_source_denies(
 
 
 @given(access=ACCESSES, legal=LEGAL)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_i3_no_profile_fails_open(access: Access, legal: Legal) -> None:
     """Where every source is broken nothing passes, whatever the profile and however it is furnished."""
     everything = tuple(Ranked(Saying(None), required, True) for required in (True, False))
@@ -240,7 +240,7 @@ def test_i3_no_setting_is_named_after_failing_open() -> None:
 
 
 @given(sources=SOURCES, access=ACCESSES, place=st.integers(0, 5), error=ERRORS, legal=LEGAL)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_i4_an_error_of_a_required_source_is_never_no_opinion(
     sources: tuple[Ranked, ...], access: Access, place: int, error: Unavailable, legal: Legal
 ) -> None:
@@ -264,7 +264,7 @@ def test_i4_an_error_of_a_required_source_is_never_no_opinion(
     ranks=st.tuples(st.booleans(), st.booleans()),
     legal=LEGAL,
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_i5_adding_a_deny_never_turns_deny_into_allow(
     sources: tuple[Ranked, ...],
     access: Access,
@@ -287,7 +287,7 @@ def test_i5_adding_a_deny_never_turns_deny_into_allow(
 
 
 @given(sources=SOURCES, access=ACCESSES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_i6_emergency_gets_nothing_more_under_the_strict_profile(sources: tuple[Ranked, ...], access: Access) -> None:
     treatment = replace(access, caller=replace(access.caller, purpose=Purpose.TREATMENT))
     emergency = replace(access, caller=replace(access.caller, purpose=Purpose.EMERGENCY, emergency_reason="x"))
@@ -295,7 +295,7 @@ def test_i6_emergency_gets_nothing_more_under_the_strict_profile(sources: tuple[
 
 
 @given(sources=SOURCES, access=ACCESSES, place=st.integers(0, 5), rank=st.integers(0, 4), legal=LEGAL)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_i6_no_emergency_and_no_relation_overrides_a_known_objection(
     sources: tuple[Ranked, ...], access: Access, place: int, rank: int, legal: Legal
 ) -> None:
@@ -305,7 +305,7 @@ def test_i6_no_emergency_and_no_relation_overrides_a_known_objection(
 
 
 @given(sources=SOURCES, access=ACCESSES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_furnished_profile_takes_nothing_away(sources: tuple[Ranked, ...], access: Access) -> None:
     """What the strict profile permits, the others permit too, and on the same basis."""
     strict = asked(sources, access)
@@ -315,7 +315,7 @@ def test_a_furnished_profile_takes_nothing_away(sources: tuple[Ranked, ...], acc
 
 
 @given(sources=SOURCES, access=ACCESSES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_not_asking_where_it_changes_nothing_changes_nothing(sources: tuple[Ranked, ...], access: Access) -> None:
     """Sources that do not say how specific their permits are, are all asked: the same yes or no comes of it."""
     unbounded = tuple(
@@ -325,7 +325,7 @@ def test_not_asking_where_it_changes_nothing_changes_nothing(sources: tuple[Rank
 
 
 @given(sources=SOURCES, access=ACCESSES, rank=st.integers(0, 4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_i8_an_objection_of_the_highest_rank_is_never_outvoted(
     sources: tuple[Ranked, ...], access: Access, rank: int
 ) -> None:
@@ -356,7 +356,7 @@ class Deciding:
 
 
 @given(accesses=st.lists(ACCESSES, min_size=1, max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_i7_a_decision_is_bound_to_its_exact_question_and_token(accesses: list[Access]) -> None:
     source = Deciding()
 

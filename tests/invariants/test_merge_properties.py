@@ -166,7 +166,7 @@ def _leads_dated(item: Item | None) -> bool:
 
 
 @given(content=answers, random=st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_order_of_sources_and_entries_never_matters(content: dict[str, Any], random: Any) -> None:
     told = [_told(name, own) for name, own in content.items()]
     shuffled = []
@@ -180,7 +180,7 @@ def test_the_order_of_sources_and_entries_never_matters(content: dict[str, Any],
 
 
 @given(content=answers, decision=st.sampled_from(DECISIONS), date=st.sampled_from(["2015", "2015-02", "2015-02-03"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_an_older_statement_never_changes_a_leading_value(
     content: dict[str, Any], decision: str | None, date: str
 ) -> None:
@@ -196,7 +196,7 @@ def test_an_older_statement_never_changes_a_leading_value(
 
 
 @given(content=answers, date=dates, form=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_information_never_changes_the_value_of_an_answered_item(
     content: dict[str, Any], date: str | None, form: bool
 ) -> None:
@@ -213,7 +213,7 @@ def test_no_information_never_changes_the_value_of_an_answered_item(
 
 
 @given(content=answers, gone=st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_source_that_fails_never_makes_the_overview_complete(content: dict[str, Any], gone: Any) -> None:
     told = [_told(name, own) for name, own in content.items()]
     lost = gone.randrange(len(told))
@@ -227,7 +227,7 @@ def test_a_source_that_fails_never_makes_the_overview_complete(content: dict[str
 
 
 @given(content=answers)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nothing_is_lost_and_a_conflict_has_no_value(content: dict[str, Any]) -> None:
     told = [_told(name, own) for name, own in content.items()]
     overview = _merge(*told)
@@ -244,7 +244,7 @@ def test_nothing_is_lost_and_a_conflict_has_no_value(content: dict[str, Any]) ->
 
 
 @given(content=answers)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_dated_statement_belongs_to_one_conversation_of_its_source(content: dict[str, Any]) -> None:
     told = [_told(name, own) for name, own in content.items()]
     rendered = as_json(_merge(*told))
@@ -269,7 +269,7 @@ def test_every_dated_statement_belongs_to_one_conversation_of_its_source(content
     treatment=st.sampled_from(CODES),
     kind=st.sampled_from(["permit", ""]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_type_of_an_stu3_exception_changes_nothing(code: str | None, date: str, treatment: str, kind: str) -> None:
     denied = _old_treatment(code, date, treatment, None)
     other = {**denied, "except": [{**denied["except"][0], "type": kind or None}]}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nuts_pzp.disclose.addresses import Outside
@@ -29,7 +29,7 @@ import request_parser as parser
 
 THEIRS = "Wilhelmina Roodborst"
 """The name that stands in whatever is of somebody else."""
-LOTS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LOTS = settings(max_examples=150)
 
 # --- requests
 
@@ -215,7 +215,7 @@ def test_nothing_outside_the_decisions_patient_ever_leaves(made: tuple[str, byte
     check.one_input(bytes([check.REQUESTS.index(REQUEST[kind])]) + body)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_what_is_the_patients_own_does_leave(kind: str, data: st.DataObject) -> None:
     """The property above would hold for a gateway that never answers."""

@@ -36,7 +36,7 @@ async def test_the_records_of_three_sources_wait_for_one_commit_not_for_each_oth
             waiting.append(event)
             if len(waiting) == len(SOURCES):
                 commit.set()
-            await asyncio.wait_for(commit.wait(), 2)
+            await asyncio.wait_for(commit.wait(), 20)
         return await at_once(event)
 
     monkeypatch.setattr(region, "append", grouped)

@@ -11,14 +11,15 @@ import pytest
 from nuts_pzp.accounted import Denied, Received
 from nuts_pzp.consult.flow import Complete, consult
 from nuts_pzp.exchange import Asked
-from nuts_pzp.forwarding import turns as bounds
-from nuts_pzp.forwarding.turns import AT_A_SOURCE, FAILURES, Turns
+from nuts_pzp.forwarding.turns import AT_A_SOURCE, FAILURES, REST, Turns
 from nuts_pzp.house import Consulting
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.overview.shape import Overview
 from nuts_pzp.reasons import Reason
 
 from .conftest import NOW, Region, bundle, patient
+
+pytestmark = pytest.mark.usefixtures("leaping")
 
 M, L = "90000222", "90000333"
 
@@ -64,16 +65,17 @@ async def test_a_source_that_was_away_the_last_times_is_named_and_not_asked(
 
 
 async def test_after_its_rest_one_consultation_tries_and_the_source_is_back(
-    region: Region, presented: Any, question: Asked, monkeypatch: pytest.MonkeyPatch
+    region: Region, presented: Any, question: Asked
 ) -> None:
-    monkeypatch.setattr(bounds, "REST", 0.1)
     region.source(M, lambda request: Unavailable(Reason.SOURCE_DOWN))
     house = region.house()
     for _ in range(FAILURES):
         await told(house, presented, question)
     region.answering[M] = well
     assert reasons(await told(house, presented, question))[M] == [Reason.SOURCE_RESTING.code]
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(REST - 0.1)
+    assert reasons(await told(house, presented, question))[M] == [Reason.SOURCE_RESTING.code]
+    await asyncio.sleep(0.2)
     assert reasons(await told(house, presented, question))[M] == []
     assert reasons(await told(house, presented, question))[M] == []
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.consult import visit as visiting
 from nuts_pzp.consult.flow import consult
 from nuts_pzp.consult.queries_stu3 import PZP_STU3
 from nuts_pzp.fhir.request import FhirRequest, encode
@@ -76,10 +75,8 @@ async def test_another_version_is_named_and_not_asked(region: Any, question: Any
     assert categories(log) == set()
 
 
-async def test_a_source_that_never_says_is_not_waited_for(
-    region: Any, question: Any, presented: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(visiting, "LISTEN", 0.05)
+@pytest.mark.usefixtures("leaping")
+async def test_a_source_that_never_says_is_not_waited_for(region: Any, question: Any, presented: Any) -> None:
     log: list[FhirRequest] = []
 
     async def silent() -> Any:

@@ -90,7 +90,7 @@ def _compare(seen: Any, expected: Any) -> None:
     assert seen == expected
 
 
-slow = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+slow = settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 Fact = naive.Fact
 
 

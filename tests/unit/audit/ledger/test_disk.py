@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -31,9 +32,13 @@ async def test_a_store_that_hangs_is_not_waited_for_longer_than_the_deadline(
     began = time.monotonic()
     with pytest.raises(NotRecorded, match="in time"):
         await audit.append(events.allowed("c1"))
-    assert 0.05 < time.monotonic() - began < 1.0
+    assert 0.05 < time.monotonic() - began < 5.0, "ten seconds, if it had waited"
     Faults.hold.set()
-    await audit.append(events.denied("c2"))
+    async with asyncio.timeout(20):
+        while True:  # a tenth of a second is short for a disk that is well, too
+            with suppress(NotRecorded):
+                await audit.append(events.denied("c2"))
+                break
 
 
 async def test_what_does_not_fit_the_queue_is_refused_at_once(

@@ -88,7 +88,7 @@ def _resource(draw: Any, table: Any, depth: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("spoken", ["r4", "stu3"])
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_whatever_is_written_reads_as_it_was(spoken: Speech, data: st.DataObject) -> None:
     body = written(data.draw(_resource(TABLES[spoken], 3)))

@@ -153,7 +153,7 @@ def test_an_answer_to_another_question_is_refused(other: dict[str, object], ques
 
 
 @given(damage=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 3), st.binary(max_size=3)), min_size=1))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_a_damaged_permit_is_the_same_permit_or_refused(
     damage: list[tuple[int, int, bytes]], question: Question, asked: Asked
 ) -> None:
@@ -166,6 +166,6 @@ def test_a_damaged_permit_is_the_same_permit_or_refused(
 
 
 @given(body=st.binary(max_size=2_000))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_noise_is_refused_and_never_raises(body: bytes, question: Question) -> None:
     assert isinstance(read(body, question), Refused)

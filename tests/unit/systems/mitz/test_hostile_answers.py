@@ -220,6 +220,6 @@ def test_hostile_answer_costs_less_than_50_ms_and_10_mb(name: str, question: Que
 
 
 def _seconds(body: bytes, question: Question) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     read(body, question)
-    return time.perf_counter() - began
+    return time.process_time() - began

@@ -209,9 +209,9 @@ HOSTILE_JSON: dict[str, tuple[Callable[[str], bytes], Flaw]] = {
 def test_hostile_json_is_refused_quickly(name: str, bundle: Any) -> None:
     spoil, flaw = HOSTILE_JSON[name]
     body = spoil(whole(bundle)[0])
-    began = time.perf_counter()
+    began = time.process_time()
     assert read(JSON, body) is flaw
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 HOSTILE_XML: dict[str, tuple[Callable[[bytes], bytes], Flaw]] = {
@@ -234,9 +234,9 @@ HOSTILE_XML: dict[str, tuple[Callable[[bytes], bytes], Flaw]] = {
 def test_hostile_xml_is_refused_quickly(name: str, bundle: Any) -> None:
     spoil, flaw = HOSTILE_XML[name]
     body = spoil(whole(bundle)[1])
-    began = time.perf_counter()
+    began = time.process_time()
     assert read(XML, body) is flaw
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_other_media_type_is_refused_and_so_is_xml_that_calls_itself_json(bundle: Any) -> None:
