@@ -161,7 +161,7 @@ def _leads_dated(item: Item | None) -> bool:
         and item.state in ("current", "ended")
         and item.date is not None
         and item.value is not None
-        and item.value.kind != "no-information"
+        and (item.value.was or item.value).kind != "no-information"  # the end of what decided nothing ends nothing
     )
 
 
