@@ -59,7 +59,7 @@ class Doors:
             await self._open("network", estate.visited(network), listeners.network, network.unreadable)
         if listeners.ehr and any(house.consulting for house in estate.houses):
             ehr = self._ehr = EhrDoor(estate.house, system, listeners.ehr.url, meter)
-            await self._open("ehr", estate.visited(ehr), listeners.ehr)
+            await self._open("ehr", estate.visited(ehr), listeners.ehr, ehr.unreadable)
         if api := self._deployment.decision_api:
             self.deciding = DecisionDoor(estate, guard(api), system, meter)
 

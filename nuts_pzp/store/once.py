@@ -23,9 +23,15 @@ class Full(Exception):
 class Once:
     """One kind of keys of one tenant."""
 
-    def __init__(self, vault: Vault, kind: str, *, most: int = 5_000, clock: Callable[[], float] = time.time) -> None:
-        """`most` bounds how many keys are taken at a time, of this kind and tenant; `clock` gives Unix time."""
-        self._vault, self._kind, self._most, self._clock = vault, kind, most, clock
+    def __init__(
+        self, vault: Vault, kind: str, *, most: int = 5_000, room: int = 0, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`most` bounds how many keys are taken at a time, of this kind and tenant; `clock` gives Unix time.
+
+        `room` is for keys that never come again in good faith: that many are kept, and taken, however old, so that a
+        clock that goes forward and comes back frees none of them.
+        """
+        self._vault, self._kind, self._most, self._room, self._clock = vault, kind, most, room, clock
         self._swept = float("-inf")
         self._held = 0
 
@@ -38,7 +44,7 @@ class Once:
         name = self._vault.digest(self._kind, *key)
         for _ in range(_TRIES):
             found, version = await self._vault.get(self._kind, name)
-            if found is not None and found["until"] > self._clock():
+            if found is not None and (self._room or found["until"] > self._clock()):
                 return {str(word): str(value) for word, value in found["note"].items()}
             if found is None and self._held >= self._most:
                 raise Full
@@ -48,15 +54,17 @@ class Once:
         raise StoreFailed("others took the same key all the time")
 
     async def _sweep(self) -> None:
-        """Once in a while let go of what is past, and count what is left."""
+        """Once in a while count what is held, and let go of what is past beyond what there is room for."""
         now = self._clock()
         if 0 <= now - self._swept < _SWEEP_SECONDS:  # a clock that was set back keeps nothing for long
             return
-        self._swept, held = now, 0
+        self._swept, held, past = now, 0, []
         async for name in self._vault.keys(self._kind):
             found, version = await self._vault.get(self._kind, name)
+            held += found is not None
             if found is not None and found["until"] <= now:
-                await self._vault.put(self._kind, name, None, version)
-            else:
-                held += found is not None
+                past.append((name, version))
+        if held > self._room:
+            for name, version in past:
+                held -= await self._vault.put(self._kind, name, None, version)
         self._held = held

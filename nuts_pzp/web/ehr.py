@@ -32,6 +32,7 @@ from .language import preferred
 from .meter import Meter
 from .outcome import outcome
 from .problem import problem
+from .protocol import Said
 from .telling import EVENTS, JSON, Manner, told_as_it_comes, told_refused, told_whole, wanted
 
 BASE = "/pzp/v1/"
@@ -69,15 +70,31 @@ class EhrDoor:
         except door.ClientLeft:
             return
         except NotRecorded:
-            _log.error("audit.not-recorded", meldcode=presented.correlation)
-            self._meter.not_recorded()
-            response = _saying(path)(Unavailable(Reason.NOT_RECORDED), presented.correlation, language)
+            response = _saying(path)(self._unrecorded(presented), presented.correlation, language)
         if isinstance(response, door.Response):
             response = replace(response, headers=(*response.headers, code))
             await door.reply(send, response, head=scope["method"] == "HEAD")
         slug = path[1:].partition("/")[0]
         tenant = slug if self._house(slug) else ""
         self._meter.answered("ehr", tenant, response.status, time.perf_counter() - started)
+
+    async def unreadable(self, address: str, why: str) -> Said:
+        """Answer bytes that were no request, recorded like every other refusal; `why` is in fixed words."""
+        presented = Presented(door.meldcode(), "", None, None, "", "", address, door.traceparent(""))
+        stop: Deny | Unavailable = Deny(Reason.REQUEST_MALFORMED, detail=why)
+        try:
+            await refused(self._system, presented, stop)
+        except NotRecorded:
+            stop = self._unrecorded(presented)
+        response = problem(stop, presented.correlation)
+        self._meter.answered("ehr", "", response.status, 0.0)
+        code = (b"x-meldcode", presented.correlation.encode())
+        return Said(response.status, (*door.headed(response), code), response.body)
+
+    def _unrecorded(self, presented: Presented) -> Unavailable:
+        _log.error("audit.not-recorded", meldcode=presented.correlation)
+        self._meter.not_recorded()
+        return Unavailable(Reason.NOT_RECORDED)
 
     async def _answer(
         self, scope: door.Scope, receive: Any, path: str, presented: Presented, language: Language

@@ -215,6 +215,8 @@ async def test_what_is_no_single_clear_request_is_400_and_closed(door: str, malf
     assert answer is not None
     assert (answer.status, answer.headers["connection"]) == (400, "close")
     assert b"wilgenhof" not in answer.body
+    [record] = visitor.records("providers", "system", answer.headers["x-meldcode"])
+    assert record.reason == "PZP-REQUEST-002"
 
 
 @pytest.mark.parametrize("door", ["network", "ehr"])

@@ -279,5 +279,5 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> EhrTokens:
     except BadKeyFile as error:
         raise ValueError(str(error)) from None
     clients = {one.id: Known(one.id, public_keys(around.path(one.jwks_file)), one.sha256) for one in chosen.clients}
-    once = Once(vault, "ehr-assertion", most=20_000)
+    once = Once(vault, "ehr-assertion", most=20_000, room=1_000)
     return EhrTokens(around.tenant.organization, chosen.issuer, clients, ring, once, lifetime=chosen.lifetime_seconds)

@@ -37,8 +37,10 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     store.close()
 
 
-def once(store: SqliteStore, clock: Clock, tenant: Tenant = KADE, kind: str = "jti", most: int = 5_000) -> Once:
-    return Once(Vault(store.of(tenant), b"k" * 32, tenant.id), kind, most=most, clock=clock)
+def once(
+    store: SqliteStore, clock: Clock, tenant: Tenant = KADE, kind: str = "jti", most: int = 5_000, room: int = 0
+) -> Once:
+    return Once(Vault(store.of(tenant), b"k" * 32, tenant.id), kind, most=most, room=room, clock=clock)
 
 
 async def test_the_second_finds_the_note_of_the_first(store: SqliteStore, clock: Clock) -> None:
@@ -106,3 +108,23 @@ async def test_a_clock_that_was_set_back_does_not_keep_what_is_past(store: Sqlit
     for second in range(10):
         clock.now += 61.0
         assert await mine.first((str(second),), {}, clock.now + 30) is None
+
+
+async def test_a_clock_that_goes_forward_and_comes_back_frees_no_key_that_never_comes_again(
+    store: SqliteStore, clock: Clock
+) -> None:
+    mine = once(store, clock, room=3)
+    await mine.first(("a",), {"at": "1"}, 1_060)
+    clock.now = 90_000.0
+    await mine.first(("far ahead",), {}, 90_060)
+    clock.now = 1_010.0
+    assert await mine.first(("a",), {}, 1_070) == {"at": "1"}
+
+
+async def test_what_is_past_makes_room_when_there_are_more_than_are_kept(store: SqliteStore, clock: Clock) -> None:
+    mine = once(store, clock, room=3, most=4)
+    for name in "abcd":
+        await mine.first((name,), {}, 1_060)
+    clock.now = 1_061.0
+    assert await mine.first(("e",), {}, 1_200) is None
+    assert await mine.first(("a",), {}, 1_200) is None

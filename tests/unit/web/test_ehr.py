@@ -153,3 +153,16 @@ async def test_a_wrong_request_is_refused_and_recorded_once(
     assert len(region.events) == 1
     assert region.asked == []
     assert b"999900006" not in seen.content
+
+
+async def test_bytes_that_are_no_request_are_a_problem_on_record(region: Any, make_door: Any) -> None:
+    door = make_door(region.house())
+    said = await door.unreadable("127.0.0.1", "Trailer fields are not taken.")
+    told, headers = orjson.loads(said.body), dict(said.headers)
+    assert (said.status, told["code"], told["detail"]) == (400, "PZP-REQUEST-002", "Trailer fields are not taken.")
+    assert headers[b"content-type"] == b"application/problem+json"
+    [denied] = region.events
+    assert (denied.stop.reason, denied.attempt.correlation) == (Reason.REQUEST_MALFORMED, told["meldcode"])
+    assert headers[b"x-meldcode"].decode() == told["meldcode"]
+    region.fail_at = 1
+    assert (await door.unreadable("127.0.0.1", "")).status == 503

@@ -156,6 +156,22 @@ async def test_an_assertion_is_used_up_for_every_process(desk: Any) -> None:
     assert (await desk.issue(desk.ehr.form(assertion=assertion))).reason is Reason.ASSERTION_INVALID
 
 
+async def test_a_clock_that_goes_forward_and_comes_back_makes_no_assertion_serve_again(desk: Any) -> None:
+    assertion, clock = desk.ehr.sign(desk.ehr.employee()), [time.time()]
+    desk.tokens._clock = desk.tokens._once._clock = lambda: clock[0]
+    assert isinstance(await desk.issue(desk.ehr.form(assertion=assertion)), Issued)
+    clock[0] += 5_000
+    later = int(clock[0])
+    ahead = {"iat": later, "exp": later + 60}
+    form = desk.ehr.form(
+        assertion=desk.ehr.sign(desk.ehr.employee(**ahead)),
+        client_assertion=desk.ehr.sign(desk.ehr.claims(sub=desk.ehr.id, **ahead)),
+    )
+    assert isinstance(await desk.issue(form), Issued)
+    clock[0] -= 5_000
+    assert (await desk.issue(desk.ehr.form(assertion=assertion))).detail == "jti: was used before"
+
+
 async def test_one_assertion_does_not_serve_as_the_other(desk: Any) -> None:
     ehr = desk.ehr
     as_client = await desk.issue(ehr.form(client_assertion=ehr.sign(ehr.employee())))
