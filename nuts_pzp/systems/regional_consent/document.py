@@ -105,11 +105,13 @@ class Draft(_Choice):
 class _PseudonymKey(_Strict):
     alg: Literal["HMAC-SHA256"]
     key_id: _Name
+    note: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
 class _Signature(_Strict):
     alg: Literal["EdDSA"]
     key_id: _Name
+    over: Literal["JCS(document without signature)"] = "JCS(document without signature)"
     value: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{86}==$")]
 
 

@@ -99,6 +99,16 @@ async def test_static_bad_signature(region: Any) -> None:
     assert await refused(region) == "bad-signature"
 
 
+async def test_a_file_may_say_what_its_pseudonyms_are_and_what_was_signed(region: Any) -> None:
+    signed = json.loads(region.signed(region.entry(), pseudonym={**region.content()["pseudonym"], "note": "HMAC"}))
+    over = {**signed["signature"], "over": "JCS(document without signature)"}
+    region.put(json.dumps(signed | {"signature": over}).encode())
+    assert isinstance((await region.ask()).outcome, Permit)
+    region.source = region.holder()
+    region.put(json.dumps(signed | {"signature": over | {"over": "entries"}}).encode())
+    assert await refused(region) == "bad-signature"
+
+
 async def test_static_expired(region: Any) -> None:
     region.put(region.signed(region.entry()))
     assert isinstance((await region.ask()).outcome, Permit)
