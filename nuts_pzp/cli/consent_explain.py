@@ -34,6 +34,7 @@ from ..slots import CONSENT, RECORDS, RELATION
 from ..store.outbox import Outbox
 from ..systems.local_consent.record import Choice
 from ..systems.local_consent.registry import Registry
+from ..systems.local_consent.source import LocalConsent
 from .consent_witness import BoundedWitness, DryGlass, Looked, MitzWitness, Witness
 from .options import Config
 from .tenancy import (
@@ -61,8 +62,8 @@ class Explained:
     outcome: Outcome[Permit]
     witnesses: list[tuple[Witness, Ranked]] = field(default_factory=list)
     looked: list[Looked] = field(default_factory=list)
-    choices: tuple[tuple[Choice, bool], ...] = ()
-    """Those the holder recorded itself, and whether the ledger has each."""
+    choices: tuple[tuple[Choice, bool, bool | None], ...] = ()
+    """Those the holder recorded itself, whether the ledger has each, and whether it counts for this user now."""
 
     @property
     def depends(self) -> bool:
@@ -96,6 +97,8 @@ def explain(
     caller = Caller(user, Professional(professional, role), frozenset(), _PURPOSES[purpose], None, {}, "explain")
     bsn = bsn_of(bsn_file)
     with tenancy(config, tenant) as place:
+        if user.ura == place.around.tenant.organization.ura:
+            refuse("--user-ura: the holder itself, which is no exchange: nothing is decided about it")
         found = asyncio.run(_explain(place, bsn, caller, who, ask_mitz))
     if as_json:
         typer.echo(json.dumps(as_dict(found)))
@@ -115,7 +118,7 @@ async def _explain(place: Tenancy, bsn: Bsn, caller: Caller, who: Professional, 
     try:
         patient = await _patient(place, settings, bsn, living)
         if isinstance(patient, Stop):
-            return Explained(patient, choices=await _choices(place, bsn))
+            return Explained(patient, choices=await _choices(place, bsn, None))
         witnesses = [
             (witness, Ranked(witness, *weight))
             for one, weight in settings.consent.weighed
@@ -131,8 +134,9 @@ async def _explain(place: Tenancy, bsn: Bsn, caller: Caller, who: Professional, 
             implied_over_deny=chosen.implied is not None and chosen.implied.on_mitz_deny == "allow",
             emergency=DryGlass(chosen.emergency.after) if chosen.emergency else None,
         )
-        outcome = await consent.ask(Access(caller, FhirRequest("search-type", "Consent"), patient))
-        return Explained(outcome, witnesses, looked, await _choices(place, bsn))
+        access = Access(caller, FhirRequest("search-type", "Consent"), patient)
+        outcome = await consent.ask(access)
+        return Explained(outcome, witnesses, looked, await _choices(place, bsn, access))
     except SettingsError as error:
         refuse(str(error))
     finally:
@@ -173,14 +177,18 @@ def _told(sources: Iterable[object]) -> list[Witness]:
     return [Witness(f"{MITZ}-notified", one.told) for one in letters if one is not None]
 
 
-async def _choices(place: Tenancy, bsn: Bsn) -> tuple[tuple[Choice, bool], ...]:
+async def _choices(place: Tenancy, bsn: Bsn, access: Access | None) -> tuple[tuple[Choice, bool, bool | None], ...]:
     if not place.sources("local"):
         return ()
     registry = Registry(place.vault)
     dossier = await registry.dossier(bsn)
     if dossier is None:
         return ()
-    return tuple([(one, await registry.outbox.settled(one.id)) for one in dossier.choices])
+    found = await LocalConsent(registry).findings(access) if access else []
+    count = {one.evidence.reference for one in found}
+    return tuple(
+        [(one, await registry.outbox.settled(one.id), one.id in count if access else None) for one in dossier.choices]
+    )
 
 
 def as_dict(found: Explained) -> dict[str, Any]:
@@ -213,8 +221,9 @@ def as_dict(found: Explained) -> dict[str, Any]:
                 "until": one.until,
                 "withdrawn": one.withdrawn is not None,
                 "accounted": accounted,
+                "counts": counts,
             }
-            for one, accounted in found.choices
+            for one, accounted, counts in found.choices
         ],
     }
 
@@ -267,6 +276,7 @@ def _show(found: Explained) -> None:
     for one in data["choices"]:
         users = ", ".join((*one["user_uras"], *one["user_types"])) or "everybody"
         state = "withdrawn" if one["withdrawn"] else ("accounted for" if one["accounted"] else "not accounted for yet")
+        state += {True: ", counts", False: ", does not count", None: ""}[one["counts"]]
         console.print(
             f"choice {one['id']}: {one['effect']}, {users}, from {one['since']} to {one['until'] or '...'}, {state}"
         )

@@ -43,15 +43,17 @@ class LocalConsent:
     async def ask(self, access: Access, /) -> Verdict:
         """Say what the patient chose about this organization; an unreadable store is an Unavailable."""
         try:
-            dossier = await self.registry.dossier(access.patient.bsn, access.seen)
-            if dossier is None:
-                return SILENT
-            return _weighed(await self._findings(dossier, access))
+            found = await self.findings(access)
         except StoreFailed as error:
             stop = Unavailable(Reason.CONSENT_LOCAL_UNREADABLE, detail=str(error))
             return Verdict(stop, explicit=False, specificity=4)
+        return _weighed(found) if found else SILENT
 
-    async def _findings(self, dossier: Dossier, access: Access) -> list[Finding]:
+    async def findings(self, access: Access) -> list[Finding]:
+        """Return what counts of the patient's choices for this access, now; StoreFailed."""
+        dossier = await self.registry.dossier(access.patient.bsn, access.seen)
+        if dossier is None:
+            return []
         now, born = self._clock(), access.patient.birth_date
         user = access.caller.organization
         found = []

@@ -86,6 +86,37 @@ async def test_a_local_permission_is_explained_with_its_choice(office: Any, arou
     assert (choice["id"], choice["user_types"], choice["accounted"]) == (said["id"], ["N6"], True)
 
 
+async def test_what_an_objection_took_back_is_shown_not_to_count(office: Any, around: Around) -> None:
+    office.settle_in({"mitz": "not-connected", "sources": [{"kind": "local"}]})
+    async with office.gateway():
+        await asyncio.to_thread(office.record, "--permit", "--user-type", "N6")
+        objection = await asyncio.to_thread(office.record, "--objection")
+        await asyncio.to_thread(office.revoke, objection["id"])
+        await asyncio.to_thread(office.record, "--permit", "--user-ura", "90000999")
+        code, found = await explained(office)
+        assert (code, found["decision"]) == (1, "unknown")
+        assert [(one["effect"], one["withdrawn"], one["counts"]) for one in found["choices"]] == [
+            ("permit", False, False), ("objection", True, False), ("permit", False, False),
+        ]  # fmt: skip
+        await asyncio.to_thread(office.record, "--permit", "--user-ura", "90000444")
+        assert [one["counts"] for one in (await explained(office))[1]["choices"]] == [False, False, False, True]
+        done = await asyncio.to_thread(office.run, "explain", *USER, *OPERATOR)
+    assert done.stdout.count("does not count") == 3
+
+
+async def test_without_a_patient_nobody_can_say_what_counts(office: Any, around: Around) -> None:
+    office.settle_in({"mitz": "not-connected", "sources": [{"kind": "local"}]})
+    await asyncio.to_thread(office.record, "--objection")
+    around.own.found = None
+    assert [one["counts"] for one in (await explained(office))[1]["choices"]] == [None]
+
+
+async def test_the_holder_does_not_ask_itself(office: Any, around: Around) -> None:
+    office.settle_in({"mitz": "not-connected", "sources": [{"kind": "local"}]})
+    done = await asyncio.to_thread(office.run, "explain", *USER, *OPERATOR, "--user-ura", "90000222")
+    assert (done.exit_code, "--user-ura: the holder itself" in done.stderr) == (2, True)
+
+
 async def test_mitz_is_not_asked_unless_told_to(office: Any, around: Around) -> None:
     office.settle_in({"mitz": "leading", "sources": [around.mitz, {"kind": "local"}]})
     code, found = await explained(office)
