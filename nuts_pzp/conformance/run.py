@@ -8,7 +8,7 @@ from . import hold_access, hold_answers, hold_content, hold_patient, hold_querie
 from .bench import CHECKS, Bench, NotThere
 from .rules import Finding, Rule, Said, Verdict, catalogue, unmet, untried
 from .tokens import Untold
-from .wire import OutOfTime
+from .wire import LATE, OutOfTime
 
 __all__ = ["CHECKS", "Unreachable", "chosen", "hold", "ok"]
 
@@ -40,7 +40,11 @@ def ok(findings: Iterable[Finding]) -> bool:
 
 async def hold(bench: Bench, rules: Iterable[Rule], *, told: Callable[[Finding], None] | None = None) -> list[Finding]:
     """Try these data-holder rules; `told` hears each as it is known. Raises Unreachable when nothing answers."""
-    first, rules = await bench.metadata(), tuple(rules)
+    rules = tuple(rules)
+    try:
+        first = await bench.metadata()
+    except OutOfTime:
+        raise Unreachable(LATE) from None
     judged = {rule.id for rule in rules if first.untrusted and rule.id == _ENCRYPTED}
     if first.status == 0 and not judged:
         raise Unreachable(first.why)
