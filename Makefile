@@ -11,7 +11,7 @@ help:
 	@echo "make demo        run the main job in a simulated region"
 	@echo "make test        all tests that need nothing but Python"
 	@echo "make check       lint, types, imports, docs"
-	@echo "make test-long   long and large versions of the tests"
+	@echo "make test-long   long and large versions of the tests, and properties on inputs that nobody tried"
 	@echo "make bench       the benchmark table"
 	@echo "make mutation    changes the program in many small ways and counts what the tests notice"
 	@echo "make fuzz        random input for the request parser, the answer check and the judge of proofs; FUZZ_SECONDS each"
@@ -39,6 +39,7 @@ check: setup
 
 test-long: setup
 	@$(BIN)/python -m pytest -m "long"
+	@$(BIN)/python -m pytest -n 2 --hypothesis-profile=searching $$(grep -rl "^from hypothesis" tests/unit tests/invariants)
 
 bench: setup
 	@$(BIN)/python tools/bench

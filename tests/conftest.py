@@ -14,10 +14,12 @@ from hypothesis import HealthCheck, settings
 sys.path.insert(0, str(Path(__file__).parent))
 pytest_plugins = ("staging", "databases", "leaping")
 
-# What a property is tried with does not change from one run to the next, nor with how busy the machine is.
+# What a property is tried with does not change from one run to the next, nor with how busy the machine is. The long
+# tests search among new inputs.
 settings.register_profile(
     "steady", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("searching", settings.get_profile("steady"), derandomize=False, print_blob=True)
 settings.load_profile("steady")
 
 

@@ -95,7 +95,7 @@ def _forms_beside_resources(statements: list[Statement]) -> list[Statement]:
     for position, one in enumerate(statements):
         found = beside.find(one) if one.form else None
         if found is not None:
-            echoes[found].append(one)
+            echoes[found] += (msgspec.structs.replace(one, copies=()), *one.copies) if one.copies else (one,)
             gone.add(position)
     return [
         msgspec.structs.replace(one, copies=(*one.copies, *echoes[position])) if position in echoes else one

@@ -129,9 +129,18 @@ resources = st.one_of(
     st.builds(_old_form, dates, st.sampled_from(["JA", "JA_MAAR", "NEE", "UNK"])),
 )
 identifiers = st.sampled_from([None, None, "besluit-1", "besluit-2"])
+
+
+def _some_again(given_: list[Any]) -> st.SearchStrategy[list[Any]]:
+    """Now and then a record is sent twice under two ids: chance alone would hardly ever say the same in two records."""
+    return (
+        st.lists(st.sampled_from(given_), max_size=2).map(lambda again: given_ + again) if given_ else st.just(given_)
+    )
+
+
 answers = st.dictionaries(
     st.sampled_from(["huisarts", "vvt", "ziekenhuis"]),
-    st.lists(st.tuples(resources, identifiers), max_size=5),
+    st.lists(st.tuples(resources, identifiers), max_size=5).flatmap(_some_again),
     min_size=1,
     max_size=3,
 )

@@ -55,6 +55,17 @@ def test_one_form_with_many_answers_is_no_duplicate_of_itself(pen: Any, look: An
     assert seen.codes(CPR) == seen.codes("treatment:305351004") == []
 
 
+def test_a_form_sent_twice_beside_its_resource_keeps_both_references_in_history(pen: Any, look: Any) -> None:
+    form = {**pen.form("2024-01-01", pen.choice("1386", "2")), "identifier": SAME["identifier"][0]}
+    sent = [{**form, "id": "x"}, {**form, "id": "y"}]
+    seen = look(a=[pen.treatment("deny", "2024-01-01"), *sent], b=[pen.treatment("permit", "2025-01-01")])
+    (past,) = seen[CPR]["history"]
+    both = ["https://a.example/fhir/QuestionnaireResponse/x", "https://a.example/fhir/QuestionnaireResponse/y"]
+    assert past["also"] == both
+    led = look(a=[pen.treatment("deny", "2024-01-01"), *sent])[CPR]
+    assert [one["ref"] for one in led["corroboratedBy"]] == both
+
+
 def test_the_form_beside_its_resources_corroborates(pen: Any, look: Any) -> None:
     form = pen.form("2024-01-01T15:00:00+01:00", pen.choice("1386", "2"))
     item = look(a=[pen.treatment("deny", "2024-01-01"), form])[CPR]
