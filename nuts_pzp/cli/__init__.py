@@ -13,6 +13,7 @@ from importlib import import_module
 import typer
 
 from ..memory import log_without_drawing
+from . import ending
 
 COMMANDS: dict[str, str] = {
     "serve": "Run the gateway",
@@ -61,4 +62,4 @@ def main() -> None:
     chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     if chosen == "serve":
         log_without_drawing()
-    application((chosen,) if chosen in COMMANDS else tuple(COMMANDS))()
+    ending.run(application((chosen,) if chosen in COMMANDS else tuple(COMMANDS)))

@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from getpass import getpass
 from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 from urllib.parse import urlsplit
@@ -18,8 +17,9 @@ import typer
 from ..conformance import report
 from ..conformance.rules import Role
 from ..conformance.tokens import Employee, GivenToken, Node, NodeTokens, NoToken, Tokens
-from ..identity import Bsn, NotAnIdentifier
+from ..identity import Bsn
 from ..web.server import ServerTls
+from .bsn_input import NoBsn, read_bsn
 from .tenancy import day_in
 
 
@@ -118,11 +118,9 @@ def one_of(given: str, known: tuple[str, ...], option: str) -> str:
 def bsn_of(file: Path | None, option: str = "--bsn-file") -> Bsn:
     """A BSN from a file, or from a prompt."""
     try:
-        return Bsn((file.read_text("ascii") if file else getpass("BSN: ")).strip())
-    except (NotAnIdentifier, UnicodeDecodeError):
-        wrong(f"{option}: nine digits that pass the eleven-test are expected, and nothing else")
-    except (OSError, EOFError):
-        wrong(f"{option}: cannot be read")
+        return read_bsn(file, option)
+    except NoBsn as error:
+        wrong(str(error))
 
 
 def day_of(text: str) -> str:

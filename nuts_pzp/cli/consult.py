@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +16,12 @@ import typer
 from rich.console import Console
 
 from ..consult.inquiry import LONGEST_TEXT
-from ..identity import Bsn, EmergencyReason, NotAnIdentifier
+from ..identity import Bsn, EmergencyReason
 from ..overview.shape import Overview
 from ..web.asked import CONTEXTS
 from . import matrix
 from .asking import Door, NoAnswer, Person, Question, Told, ask, ask_fhir, listen
+from .bsn_input import NoBsn, read_bsn
 from .overview_table import harmless, overview_table
 
 _REASONS = tuple(one.value for one in EmergencyReason)
@@ -162,9 +162,6 @@ def _show(overview: dict[str, Any], *, as_json: bool, as_matrix: bool) -> None:
 
 def _bsn(file: Path | None) -> Bsn:
     try:
-        return Bsn((file.read_text("ascii") if file else getpass("BSN: ")).strip())
-    except (NotAnIdentifier, UnicodeDecodeError):
-        typer.echo("BSN: nine digits that pass the eleven-test are expected", err=True)
-    except OSError:
-        typer.echo("--bsn-file: cannot be read", err=True)
-    raise typer.Exit(2)
+        return read_bsn(file)
+    except NoBsn as error:
+        raise _wrong(str(error)) from None

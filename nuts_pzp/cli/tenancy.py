@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from getpass import getpass
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from .. import telemetry
-from ..identity import Bsn, NotAnIdentifier, Professional
+from ..identity import Bsn, Professional
 from ..keys import BadKeyFile, secret_or_new
 from ..outside import Surroundings
 from ..premises import open_store, surroundings
@@ -26,6 +25,7 @@ from ..settings import ConsentSourceSettings, Deployment, SettingsError, TenantS
 from ..store.outbox import Outbox
 from ..store.port import StoreFailed
 from ..store.vault import STORE_KEY, Vault
+from .bsn_input import NoBsn, read_bsn
 
 TenantId = Annotated[str, typer.Option("--tenant", help="The tenant's id")]
 BsnFile = Annotated[Path | None, typer.Option("--bsn-file", help="File with the BSN; without it you are asked")]
@@ -117,11 +117,9 @@ def day_in(text: str) -> date | None:
 def bsn_of(file: Path | None) -> Bsn:
     """Read a BSN from a file or a prompt, never from an argument."""
     try:
-        return Bsn((file.read_text("ascii") if file else getpass("BSN: ")).strip())
-    except (NotAnIdentifier, UnicodeDecodeError):
-        refuse("a BSN has nine digits and passes the eleven-test")
-    except OSError:
-        refuse("--bsn-file: cannot be read")
+        return read_bsn(file)
+    except NoBsn as error:
+        refuse(str(error))
 
 
 def operator_of(id: str, name: str, role: str) -> Professional:
