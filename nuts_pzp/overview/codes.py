@@ -41,6 +41,7 @@ UNDECIDED = "Nee, nog geen besluit genomen"
 NOT_DISCUSSED = "Niet besproken"
 UNKNOWN = "Nog onbekend"
 UNREADABLE = "Niet te interpreteren"
+UNREAD_ANSWER = "antwoord in een vorm die hier niet gelezen wordt"
 
 NO_INFORMATION_TEXTS = frozenset({"niet besproken", "onbekend", "nog onbekend"})
 UNDECIDED_START = "nee, nog geen besluit"

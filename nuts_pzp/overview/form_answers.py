@@ -6,9 +6,11 @@ it (spec pzp-fhir 1.2).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from .codes import NO, SNOMED, YES, YES_NO
+from msgspec import structs
+
+from .codes import NO, SNOMED, UNREAD_ANSWER, YES, YES_NO
 from .records import unknown_modifiers
 from .structures import DEEPEST, Coding, Given, Question
 
@@ -28,16 +30,23 @@ class Answers:
         found = (one.value_coding for one in self.given.get(link_id, ()))
         return [one for one in found if one is not None and (one.code or one.display)]
 
+    def chosen(self, link_id: str) -> list[tuple[Given, Coding]]:
+        """Return the coded answers; when there is none, what was answered instead, in words, as a display."""
+        given = self.given.get(link_id, ())
+        coded = [(one, one.value_coding) for one in given if one.value_coding is not None]
+        found = [(one, coding) for one, coding in coded if coding.code or coding.display]
+        return found or [(one, Coding(display=words)) for one in given if (words := _own_words(one))]
+
     def worded(self, link_id: str) -> list[Coding]:
-        """Return the coded answers; when there is none, the own words that were written instead, as a display."""
-        texts = (one.value_string.strip() for one in self.given.get(link_id, ()) if one.value_string)
-        return self.codings(link_id) or [Coding(display=text) for text in texts if text]
+        """Return the answers as `chosen` words them."""
+        return [coding for _, coding in self.chosen(link_id)]
 
     def choices(self, link_id: str, yes: str = YES) -> list[Coding]:
         """Return the answers to a question of yes and no, or of a list: coded, in own words, or as a boolean."""
         plain = [one.value_boolean for one in self.given.get(link_id, ()) if one.value_coding is None]
         found = (Coding(SNOMED, yes if one else NO, None if one else YES_NO[NO]) for one in plain if one is not None)
-        return [*self.worded(link_id), *found]
+        worded = (coding for one, coding in self.chosen(link_id) if one.value_coding or one.value_boolean is None)
+        return [*worded, *found]
 
     def code(self, link_id: str) -> str:
         """Return the first code, a boolean as `1` or `0`, or nothing."""
@@ -50,8 +59,19 @@ class Answers:
 
     def text(self, *link_ids: str) -> str:
         """Return the texts given to these questions, in their order."""
-        found = (one.value_string for link_id in link_ids for one in self.given.get(link_id, ()))
-        return "; ".join(text.strip() for text in found if text and text.strip())
+        return _texts(one for link_id in link_ids for one in self.given.get(link_id, ()))
+
+    def texts_of(self, several: Sequence[Sequence[Given]], link_id: str) -> list[str]:
+        """Return the texts of each of several answers: those below it, else those that stand below none of them."""
+        if len(several) == 1:
+            return [self.text(link_id)]
+        below = [[text for one in each for text in Answers(one.item).given.get(link_id, ())] for each in several]
+        placed = {id(text) for texts in below for text in texts}
+        loose = _texts(one for one in self.given.get(link_id, ()) if id(one) not in placed)
+        found = [_texts({id(one): one for one in texts}.values()) or loose for texts in below]
+        if loose and loose not in found:
+            found[0] = f"{found[0]}; {loose}"
+        return found
 
     def date(self, link_id: str) -> str:
         """Return the first date given."""
@@ -74,9 +94,46 @@ def groups_with(questions: list[Question] | None, link_ids: frozenset[str], dept
     """Yield each list of sibling questions that asks one of these: a repeated group is yielded once per repeat."""
     siblings = questions or []
     if any(one.link_id in link_ids for one in siblings):
-        yield siblings
+        yield from _repeats(siblings, link_ids)
         return
     for one in siblings if depth < DEEPEST else ():
         yield from groups_with(one.item, link_ids, depth + 1)
         for answer in one.answer or ():
             yield from groups_with(answer.item, link_ids, depth + 1)
+
+
+def _repeats(siblings: list[Question], link_ids: frozenset[str]) -> Iterator[list[Question]]:
+    """Cut where the first question comes again and either of the two goes with the other question."""
+    each = [part for one in siblings for part in (_by_answer(one) if one.link_id in link_ids else (one,))]
+    first = next(one.link_id for one in each if one.link_id in link_ids)
+    part: list[Question] = []
+    whole = begun = False
+    for one in each:
+        goes_with = not (link_ids - {first}).isdisjoint(Answers([one]).given)
+        if one.link_id == first and begun and (whole or goes_with):
+            yield part
+            part, whole = [], False
+        part.append(one)
+        begun, whole = begun or one.link_id == first, whole or goes_with
+    yield part
+
+
+def _by_answer(question: Question) -> list[Question]:
+    given = question.answer or []
+    return [structs.replace(question, answer=[one]) for one in given] if len(given) > 1 else [question]
+
+
+def _texts(given: Iterable[Given]) -> str:
+    return "; ".join(text for one in given if one.value_string and (text := one.value_string.strip()))
+
+
+def _own_words(one: Given) -> str:
+    """Word an answer that is no code; what has a shape that no question of the form asks for is said to be there."""
+    if one.value_string is not None:
+        return one.value_string.strip()
+    if one.value_boolean is not None:
+        return YES_NO[YES if one.value_boolean else NO]
+    plain = (one.value_integer, one.value_decimal, one.value_date, one.value_date_time, one.value_time, one.value_uri)
+    other = (one.value_quantity, one.value_reference, one.value_attachment, one.value_codeable_concept)
+    found = next((value for value in (*plain, *other) if value is not None), "")
+    return str(found).strip() if isinstance(found, str | int | float) else UNREAD_ANSWER

@@ -34,8 +34,8 @@ def names_present(answers: Answers) -> tuple[str, ...]:
     """Return who were there, as far as the form says: the patient, and others by role or relation."""
     words = answers.codings("82") or [one for one in answers.worded("82") if normal(one.display or "") == PATIENT]
     present = [PATIENT for _ in words]
-    roles = [_word(one, ROLES) for one in answers.codings("997")]
-    relations = [_word(one, RELATIONS) for one in answers.codings("998")]
+    roles = [_word(one, ROLES) for one in answers.worded("997")]
+    relations = [_word(one, RELATIONS) for one in answers.worded("998")]
     everybody = (*present, *roles, *relations, answers.text("414"), answers.text("413"))
     return tuple(dict.fromkeys(word for word in everybody if word))
 

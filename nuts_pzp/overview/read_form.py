@@ -7,6 +7,7 @@ A source that sends only forms gives the same items as one that sends resources.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import msgspec
 
@@ -39,7 +40,7 @@ from .read_observation import coded, free_text, with_words, without_information
 from .read_people import capacity_said
 from .records import Dates, Frame, Record, business_ids, codes_in, open_record
 from .statements import Said, Statement
-from .structures import Coding, Concept, Question, QuestionnaireResponse
+from .structures import Coding, Concept, Given, Question, QuestionnaireResponse
 
 DATE = "963"
 BIRTH_DATE = "967"
@@ -122,9 +123,11 @@ def _decisions(record: Record, key: str, answers: Answers, links: tuple[str, str
     A specification without a choice is a decision as well.
     """
     question, specification, comment = links
-    texts, statements = answers.text(specification), []
-    for coding in answers.worded(question) or ([Coding()] if texts else []):
-        statement = _says(record, key, _decided(coding, texts), answers.text(comment), label)
+    chosen = answers.chosen(question) or ([(Given(), Coding())] if answers.text(specification) else [])
+    several, statements = [(one,) for one, _ in chosen], []
+    told = (answers.texts_of(several, specification), answers.texts_of(several, comment))
+    for (_, coding), texts, explanation in zip(chosen, *told, strict=True):
+        statement = _says(record, key, _decided(coding, texts), explanation, label)
         if texts and coding.code in _DECISIONS:
             marks = (*statement.attention, attention("TYPE_AND_SPECIFICATION", record.held.ref))
             statement = msgspec.structs.replace(statement, attention=marks)
@@ -155,17 +158,16 @@ def _treatments(record: Record, answers: Answers, questions: list[Question] | No
 
 def _others(record: Record, group: Answers, fallback: str) -> Iterator[Statement]:
     """Overige behandelgrenzen: a treatment in own words and its decision, paired by their order in the group."""
-    named = [_named(one.value_coding, one.value_string) for one in group.given.get("1422", ())]
-    decisions = group.codings("1402")
-    for number in range(max(len(named), len(decisions))):
-        concept = named[number] if number < len(named) else Concept()
-        coding = decisions[number] if number < len(decisions) else None
-        if coding is None and not concept.text and not codes_in((concept,)) - {"OTH"}:
+    pairs = list(zip_longest(group.given.get("1422", ()), group.chosen("1402")))
+    several = [[one for one in (named, chosen and chosen[0]) if one is not None] for named, chosen in pairs]
+    told = (group.texts_of(several, "1403"), group.texts_of(several, "1404"))
+    for number, ((named, chosen), texts, comment) in enumerate(zip(pairs, *told, strict=True)):
+        concept = _named(named.value_coding, named.value_string) if named is not None else Concept()
+        if chosen is None and not concept.text and not codes_in((concept,)) - {"OTH"}:
             continue
-        texts = group.text("1403")
-        said = _decided(coding, texts) if coding else treatment_said(None, texts)
+        said = _decided(chosen[1], texts) if chosen is not None else treatment_said(None, texts)
         for key, label in treatment_keys([concept], f"{fallback}.{number}").items():
-            yield _says(record, key, said, group.text("1404"), label)
+            yield _says(record, key, said, comment, label)
 
 
 def _named(coding: Coding | None, text: str | None) -> Concept:
@@ -207,15 +209,22 @@ def _wishes(record: Record, answers: Answers) -> Iterator[Statement]:
             yield _says(record, key, with_words(coded(Concept([coding]), table), comment), comment)
     for question, key in _TEXTS.items():
         if answers.given.get(question):
-            yield _says(record, key, free_text(answers.text(question)))
+            yield _says(record, key, _in_words(answers, question))
+
+
+def _in_words(answers: Answers, question: str) -> Said:
+    """The texts; where there is none, what was answered instead."""
+    others = answers.worded(question) if not answers.text(question) else []
+    unknown = next((known for one in others if (known := without_information(one)) is not None), None)
+    words = (quoted(one.code or "", one.display or "") for one in others)
+    return unknown or free_text(answers.text(question) or "; ".join(words))
 
 
 def _shared(record: Record, answers: Answers) -> Iterator[Statement]:
     for question, key, comment in (("1406", "capacity", "1407"), ("1200", "inform-relatives", "")):
-        code = answers.code(question)
         explanation = answers.text(comment) if comment else ""
-        if code in BOOLEANS:
-            yield _says(record, key, capacity_said(code), explanation)
-        else:
-            for coding in answers.codings(question)[:1]:
-                yield _says(record, key, coded(Concept([coding]), {}), explanation)
+        found = answers.choices(question)
+        for coding in [one for one in found if one.code] or found:
+            known = (coding.code or "") in BOOLEANS
+            said = capacity_said(coding.code or "") if known else coded(Concept([coding]), {})
+            yield _says(record, key, said, explanation)

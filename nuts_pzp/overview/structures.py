@@ -287,6 +287,14 @@ class Given(Shape):
     value_boolean: bool | None = None
     value_date_time: str | None = None
     value_date: str | None = None
+    value_integer: Any = None
+    value_decimal: Any = None
+    value_time: Any = None
+    value_uri: Any = None
+    value_quantity: Any = None
+    value_reference: Any = None
+    value_attachment: Any = None
+    value_codeable_concept: Any = None
     item: list[Question] | None = None
 
 

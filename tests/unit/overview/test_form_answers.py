@@ -45,7 +45,7 @@ def test_yes_and_no_may_be_a_boolean(pen: Any, look: Any, question: str, key: st
     assert look(vvt=[pen.form(DAY, answer)])[key]["display"] == display
 
 
-@pytest.mark.parametrize("answer", [[], [{}], [{"valueString": "ja"}], [{"valueCoding": {}}]])
+@pytest.mark.parametrize("answer", [[], [{}], [{"valueString": " "}], [{"valueCoding": {}}]])
 @pytest.mark.parametrize(("question", "key"), [("1406", "capacity"), ("1200", "inform-relatives")])
 def test_a_question_that_is_asked_and_not_answered_says_nothing(
     pen: Any, look: Any, question: str, key: str, answer: list[dict[str, Any]]
@@ -66,7 +66,7 @@ def test_a_question_that_is_asked_and_not_answered_says_nothing(
 def test_an_answer_that_is_neither_yes_nor_no_is_shown(
     pen: Any, look: Any, question: str, key: str, coding: dict[str, str], display: str
 ) -> None:
-    answers = [{"valueCoding": coding}, {"valueCoding": {"display": "nog een"}}]
+    answers = [{"valueCoding": coding}, {"valueCoding": {}}]
     assert look(vvt=[pen.form(DAY, {"linkId": question, "answer": answers})])[key]["display"] == display
 
 
@@ -96,3 +96,20 @@ def test_a_form_without_a_date_has_none_that_cannot_be_read(pen: Any, look: Any)
 def test_a_date_is_read_in_either_shape(pen: Any, look: Any, answer: dict[str, str]) -> None:
     form = pen.form(None, {"linkId": "963", "answer": [{"valueString": "gisteren"}, answer]}, pen.choice("1386", "2"))
     assert look(vvt=[form])[CPR]["date"] == DAY
+
+
+def test_a_specification_belongs_to_the_answer_that_it_hangs_under(pen: Any, look: Any) -> None:
+    once, otherwise = pen.choice("1386", "0"), pen.choice("1386", "1", pen.words("1001", "Alleen thuis"))
+    for order in ((once, otherwise), (otherwise, once)):
+        item = look(vvt=[pen.form(DAY, *order)])[CPR]
+        assert item["state"] == "conflict"
+        assert sorted(one["value"]["display"] for one in item["conflict"]["candidates"]) == [
+            "Anders, namelijk: Alleen thuis",
+            "Wel uitvoeren",
+        ]
+
+
+def test_an_explanation_beside_several_answers_is_that_of_each(pen: Any, look: Any) -> None:
+    both = {"linkId": "1386", "answer": [{"valueCoding": {"code": "0"}}, {"valueCoding": {"code": "2"}}]}
+    item = look(vvt=[pen.form(DAY, both, pen.words("1002", "Zie dossier"))])[CPR]
+    assert [one["comment"] for one in item["conflict"]["candidates"]] == ["Zie dossier", "Zie dossier"]

@@ -89,3 +89,51 @@ def test_a_specification_is_that_of_the_treatment_with_a_choice_or_without(pen: 
         group = _group(pen, [{"valueString": "Dialyse"}], decisions, pen.words("1403", "Hooguit een maand"))
         item = look(vvt=[pen.form(DATE, group)])["treatment:other:dialyse"]
         assert item["display"] == "Anders, namelijk: Hooguit een maand"
+
+
+def _texts(seen: Any) -> dict[str, tuple[str, str | None]]:
+    return {key: (seen[key]["display"], seen[key]["comment"]) for key in _shown(seen)}
+
+
+def test_words_under_one_decision_say_nothing_of_another(pen: Any, look: Any) -> None:
+    """However the repeats are written: as groups, as repeated questions, or as answers to one question."""
+    dialysis = (pen.words("1403", "Hooguit een maand"), pen.words("1404", "Te zwaar"))
+    expected = {
+        "treatment:other:dialyse": ("Anders, namelijk: Hooguit een maand", "Te zwaar"),
+        "treatment:other:zalf": ("Wel uitvoeren", None),
+    }
+    beside = pen.group(
+        "1421",
+        pen.words("1422", "Dialyse"),
+        pen.choice("1402", "1", *dialysis),
+        pen.words("1422", "Zalf"),
+        pen.choice("1402", "0"),
+    )
+    apart = pen.group(
+        "1421",
+        {"linkId": "1422", "answer": [{"valueString": "Dialyse"}, {"valueString": "Zalf"}]},
+        pen.choice("1402", "1", *dialysis),
+        pen.choice("1402", "0"),
+    )
+    below = {
+        "linkId": "1422",
+        "answer": [
+            {"valueString": "Dialyse", "item": [pen.choice("1402", "1"), *dialysis]},
+            {"valueString": "Zalf", "item": [pen.choice("1402", "0")]},
+        ],
+    }
+    flat = pen.group(
+        "1421",
+        pen.words("1422", "Dialyse"),
+        pen.choice("1402", "1"),
+        *dialysis,
+        pen.words("1422", "Zalf"),
+        pen.choice("1402", "0"),
+    )
+    for form in (beside, apart, below, flat):
+        assert _texts(look(vvt=[pen.form(DATE, form)])) == expected
+
+
+def test_a_decision_in_own_words_is_shown(pen: Any, look: Any) -> None:
+    group = pen.group("1421", pen.words("1422", "Dialyse"), pen.words("1402", "Liever niet"))
+    assert _texts(look(vvt=[pen.form(DATE, group)])) == {"treatment:other:dialyse": ('"Liever niet"', None)}

@@ -22,6 +22,8 @@ def _form(pen: Any, link: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
         ("1386", "treatment:89666000"),
         ("1005", "treatment:400231000146108"),
         ("1199", "prior-differs"),
+        ("1406", "capacity"),
+        ("1200", "inform-relatives"),
     ],
 )
 def test_own_words_are_shown_as_the_source_s_words(pen: Any, look: Any, link: str, key: str) -> None:
@@ -48,6 +50,60 @@ def test_a_boolean_is_yes_or_no(
 def test_a_boolean_on_earlier_wishes(pen: Any, look: Any, link_and_key: tuple[str, str]) -> None:
     link, key = link_and_key
     assert look(vvt=_form(pen, link, {"valueBoolean": True}))[key]["display"] == "Ja"
+
+
+@pytest.mark.parametrize(("link", "key"), [("1386", "treatment:89666000"), ("1005", "treatment:400231000146108")])
+@pytest.mark.parametrize(("said", "display"), [(True, '"Ja"'), (False, '"Nee"')])
+def test_a_boolean_on_a_treatment_is_shown_and_decides_nothing(
+    pen: Any, look: Any, link: str, key: str, said: bool, display: str
+) -> None:
+    item = look(vvt=_form(pen, link, {"valueBoolean": said}))[key]
+    assert (item["state"], item["value"]["kind"], item["display"]) == ("current", "text", display)
+
+
+@pytest.mark.parametrize(
+    ("answer", "display"),
+    [
+        ({"valueInteger": 2}, '"2"'),
+        ({"valueDecimal": 2.5}, '"2.5"'),
+        ({"valueDate": "2026-01-01"}, '"2026-01-01"'),
+        ({"valueDateTime": "2026-01-01T10:00:00Z"}, '"2026-01-01T10:00:00Z"'),
+        ({"valueTime": "10:00:00"}, '"10:00:00"'),
+        ({"valueUri": "urn:a"}, '"urn:a"'),
+        ({"valueQuantity": {"value": 2}}, '"antwoord in een vorm die hier niet gelezen wordt"'),
+        ({"valueReference": {"display": "Nee"}}, '"antwoord in een vorm die hier niet gelezen wordt"'),
+        ({"valueAttachment": {"title": "x"}}, '"antwoord in een vorm die hier niet gelezen wordt"'),
+        ({"valueCodeableConcept": {"text": "x"}}, '"antwoord in een vorm die hier niet gelezen wordt"'),
+    ],
+)
+@pytest.mark.parametrize(
+    ("link", "key"), [("1386", "treatment:89666000"), ("1191", "obs:395091006"), ("1406", "capacity")]
+)
+def test_an_answer_of_another_kind_than_was_asked_is_shown(
+    pen: Any, look: Any, link: str, key: str, answer: dict[str, Any], display: str
+) -> None:
+    item = look(vvt=_form(pen, link, answer))[key]
+    assert (item["state"], item["display"]) == ("current", display)
+
+
+def test_a_coded_answer_where_words_were_asked_is_shown(pen: Any, look: Any) -> None:
+    said = {"valueCoding": {"code": "7", "display": "Muziek"}}
+    assert look(vvt=_form(pen, "1190", said))["obs:153851000146100"]["display"] == '"Muziek" (7)'
+    unknown = look(vvt=_form(pen, "1190", {"valueCoding": {"code": "UNK"}}))["obs:153851000146100"]
+    assert unknown["value"]["kind"] == "no-information"
+
+
+@pytest.mark.parametrize(("link", "key"), [("1406", "capacity"), ("1200", "inform-relatives")])
+def test_two_answers_to_one_question_are_both_shown(pen: Any, look: Any, link: str, key: str) -> None:
+    both = {"linkId": link, "answer": [{"valueCoding": {"code": "1"}}, {"valueBoolean": False}]}
+    item = look(vvt=[pen.form(DAY, both)])[key]
+    assert item["state"] == "conflict"
+    assert sorted(one["value"]["display"] for one in item["conflict"]["candidates"]) == ["Ja", "Nee"]
+
+
+def test_who_were_there_in_own_words(pen: Any, look: Any) -> None:
+    seen = look(vvt=[pen.form(DAY, pen.words("998", "Buurvrouw"), pen.words("970", "De Graaf"))])
+    assert seen["conversation.present"]["display"] == '"Buurvrouw"'
 
 
 def test_a_boolean_on_sharing(pen: Any, look: Any) -> None:
