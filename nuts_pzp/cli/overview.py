@@ -48,7 +48,7 @@ def merge_files(
         list[str] | None, typer.Option("--source", help="ID=BUNDLE.json; a repeated ID appends to that source.")
     ] = None,
     failed: Annotated[list[str] | None, typer.Option("--failed", help="ID of a source that did not answer.")] = None,
-    now: Annotated[str, typer.Option("--now", help="The moment of looking, ISO 8601; default: now.")] = "",
+    now: Annotated[str | None, typer.Option("--now", help="The moment of looking, ISO 8601; default: now.")] = None,
     as_json_: Annotated[bool, typer.Option("--json", help=f"Print JSON, schema {SCHEMA}.")] = False,
     checks: Annotated[bool, typer.Option("--checks/--no-checks", help="Cross-item checks X1 to X7.")] = True,
 ) -> None:
@@ -92,15 +92,15 @@ def read_sources(sources: list[str], failed: list[str]) -> list[Told]:
     return told + [Told(name.strip(), name.strip(), (), (down,)) for name in dict.fromkeys(failed)]
 
 
-def read_moment(text: str) -> datetime:
-    """Read an ISO 8601 moment; without zone it is Dutch clock time; empty is the present."""
-    if not text:
+def read_moment(text: str | None) -> datetime:
+    """Read an ISO 8601 moment, as Dutch clocks show it; without zone it is Dutch clock time; None is the present."""
+    if text is None:
         return datetime.now(AMSTERDAM)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(AMSTERDAM) if moment.tzinfo else moment.replace(tzinfo=AMSTERDAM)
+    except (ValueError, OverflowError):
         raise BadInput("--now: expected an ISO 8601 date and time, as 2026-11-22T00:40:00+01:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=AMSTERDAM)
 
 
 def _bundle(file: str) -> tuple[Bundle, tuple[int, ...]]:

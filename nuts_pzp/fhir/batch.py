@@ -34,5 +34,5 @@ def failed_entries(raw: bytes) -> tuple[int, ...]:
         return ()
     responses = (entry.response for entry in body.entry or () if entry is not None)
     statuses = (one.get("status") for one in responses if isinstance(one, dict))
-    found = (_FAILED.match(status) for status in statuses if isinstance(status, str))
+    found = (_FAILED.match(str(status)) for status in statuses if isinstance(status, str | int))
     return tuple(int(match[1]) for match in found if match is not None)

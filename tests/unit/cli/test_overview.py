@@ -184,12 +184,19 @@ def test_a_missing_file_and_no_source_at_all_are_refused(tmp_path: Path) -> None
     assert _run("--failed", " ")[0] == 2
 
 
-@pytest.mark.parametrize("now", ["vandaag", "22-11-2026", "2026-13-01", BSN])
+@pytest.mark.parametrize(
+    "now", ["vandaag", "22-11-2026", "2026-13-01", BSN, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"]
+)
 def test_a_malformed_moment_is_refused_without_echo(files: Files, now: str) -> None:
     code, _, err = _run(*files("a", _patient()), "--now", now)
     assert code == 2
     assert err.startswith("error: --now: expected an ISO 8601")
     assert now not in err
+
+
+@pytest.mark.parametrize("now", ["", " "])
+def test_an_empty_moment_is_not_the_present(files: Files, now: str) -> None:
+    assert _run(*files("a", _patient()), "--now", now)[0] == 2
 
 
 def test_no_error_prints_a_bsn_that_was_in_a_file_name(tmp_path: Path) -> None:

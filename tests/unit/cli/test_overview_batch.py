@@ -36,9 +36,9 @@ def _source(folder: Path, *entries: dict[str, Any], kind: str = "batch-response"
 @pytest.mark.parametrize(
     ("status", "gap", "reason"),
     [("403", "not-authorised", "not-released"), ("401 Unauthorized", "not-authorised", "not-released")]
-    + [(status, "failed", "invalid") for status in ("500", "404 Not Found", "429")],
+    + [(status, "failed", "invalid") for status in ("500", "404 Not Found", "429", 503)],
 )
-def test_a_question_that_failed_is_a_gap(tmp_path: Path, status: str, gap: str, reason: str) -> None:
+def test_a_question_that_failed_is_a_gap(tmp_path: Path, status: str | int, gap: str, reason: str) -> None:
     complete, row = _source(tmp_path, FOUND, {"response": {"status": status}})
     assert (complete, row["status"], row["statements"]) == (False, "partial", 1)
     assert [(one["where"], one["status"], one["reason"]) for one in row["gaps"]] == [("batch", gap, reason)]
@@ -60,7 +60,7 @@ def test_only_the_answer_to_a_batch_is_looked_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "entries", ["x", [None, 7], [{}], [{"response": 7}], [{"response": {"status": 500}}], [{"response": {}}]]
+    "entries", ["x", [None, 7], [{}], [{"response": 7}], [{"response": {"status": [500]}}], [{"response": {}}]]
 )
 def test_odd_entries_raise_nothing(entries: object) -> None:
     raw = json.dumps({"resourceType": "Bundle", "type": "batch-response", "entry": entries}).encode()
