@@ -187,6 +187,7 @@ def _open(
         provision.period.end if provision.period else None,
         "Consent.provision.period.end",
         (reason.value_string or text_of(reason.value_codeable_concept)) if reason else "",
+        provision.period.start if provision.period else None,
         may_precede,
     )
     record = open_record(frame, held, content.status, dates, content.patient, _KNOWN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from .codes import (
     ABSENT_REASONS,
     ACP,
@@ -23,6 +25,20 @@ from .statements import Leads, Said, Statement
 from .structures import Coding, Concept, Goal, Observation
 
 NOTHING = Said("no-information", "", UNKNOWN, "no-information")
+_NOT_ASKED = attrgetter(
+    "value_boolean",
+    "value_quantity",
+    "value_integer",
+    "value_range",
+    "value_ratio",
+    "value_sampled_data",
+    "value_time",
+    "value_date_time",
+    "value_period",
+    "value_coding",
+    "component",
+)
+"""Where an observation may have a value of a kind that none of our questions has."""
 _KEYS = {code: f"obs:{code}" for code in OBSERVATIONS}
 _ALONE = frozenset({"UNK", "NASK"})
 """The null flavors of the form, also when a source leaves out their system."""
@@ -136,7 +152,7 @@ def _observed(code: str, content: Observation) -> Said | None:
         return found[0] if found else free_text(text_of(concept))
     if content.value_string is not None:
         return free_text(content.value_string)
-    if (content.value_boolean, content.value_quantity, content.value_integer) != (None, None, None):
+    if any(value is not None for value in _NOT_ASKED(content)):
         return None
     if content.data_absent_reason is not None:
         return _absent(content.data_absent_reason)

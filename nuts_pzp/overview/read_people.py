@@ -6,11 +6,11 @@ of persons; Patient.contact repeats RelatedPerson and counts only for persons th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from .attentions import attention
-from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NO, REPRESENTATIVE_ROLES, YES, YES_NO, normal
-from .dates import is_past, read_date
+from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NO, NOBODY, REPRESENTATIVE_ROLES, YES, YES_NO, normal
+from .dates import is_future, is_past, read_date
 from .dossier import Held
 from .people import human_name, person
 from .read_observation import NOTHING
@@ -47,28 +47,46 @@ def read_capacity(frame: Frame, held: Held, content: Patient) -> Iterator[Statem
 
 
 def read_contacts(frame: Frame) -> Iterator[Statement]:
-    """Yield per role one statement with all persons of this source, and one for each that no longer counts."""
+    """Yield per role one statement with all persons of this source, and one for each that does not count now."""
     dossier = frame.dossier
-    people = [*_related(frame), *_patient_contacts(frame)]
+    related = list(_related(frame))
+    people = [*related, *_patient_contacts(frame, {one.held.ref: one for one in related})]
     for key, roles in CONTACTS.items():
         current = [one for one in people if one.codes & roles and one.counts]
         named = {normal(one.person.name) for one in current if one.linked}
         chosen = [one for one in current if one.linked or normal(one.person.name) not in named]
         if chosen:
-            yield _together(dossier.id, key, chosen)
+            yield _together(dossier.id, key, chosen, [one for one in related if one.counts])
         for one in people:
             if one.codes & roles and not one.counts:
-                yield _former(dossier.id, key, one)
+                yield _not_now(dossier.id, key, one)
 
 
 class _Found:
-    """A person, the role codes, whether it still counts, and whether it is a RelatedPerson."""
+    """A person, the role codes, why it does not count now, and whether it is a RelatedPerson."""
 
-    __slots__ = ("attention", "codes", "counts", "held", "linked", "person")
+    __slots__ = ("attention", "codes", "held", "linked", "person", "why_not")
 
-    def __init__(self, held: Held, found: Person, codes: set[str], *, counts: bool, linked: bool) -> None:
-        self.held, self.person, self.codes, self.counts, self.linked = held, found, codes, counts, linked
+    def __init__(self, held: Held, found: Person, codes: set[str], why_not: str, *, linked: bool) -> None:
+        self.held, self.person, self.codes, self.why_not, self.linked = held, found, codes, why_not, linked
         self.attention: tuple[Attention, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        return not self.why_not
+
+    def learn(self, other: Person, codes: set[str]) -> None:
+        """Add what only the contact of the Patient that repeats this person tells."""
+        mine = self.person
+        self.codes = self.codes | codes
+        self.person = Person(
+            mine.name,
+            mine.relation or other.relation,
+            tuple(sorted({*mine.roles, *other.roles})),
+            mine.telecom or other.telecom,
+            mine.birth_date,
+            mine.refs,
+        )
 
 
 def _related(frame: Frame) -> Iterator[_Found]:
@@ -83,30 +101,38 @@ def _related(frame: Frame) -> Iterator[_Found]:
             content.birth_date or "",
             held.ref,
         )
-        counts = content.active is not False and not _over(frame, content.period)
-        one = _Found(held, found, codes, counts=counts, linked=True)
+        why_not = "STATUS_NOT_LEADING" if content.active is False else _why_not(frame, content.period)
+        one = _Found(held, found, codes, why_not, linked=True)
         if held.hides or modified(content):
             one.attention = (attention("UNKNOWN_MODIFIER", held.ref),)
         yield one
 
 
-def _patient_contacts(frame: Frame) -> Iterator[_Found]:
+def _patient_contacts(frame: Frame, related: Mapping[str, _Found]) -> Iterator[_Found]:
     for held, content in frame.dossier.patients:
         for contact in content.contact or ():
-            link = next((one for one in contact.extension or () if one.url.endswith("patient-relatedPerson")), None)
-            if link is not None and frame.dossier.find(link.value_reference) is not None:
-                continue
             found = person(human_name((contact.name,)), contact.relationship or (), contact.telecom or (), "", held.ref)
-            codes = codes_in(contact.relationship or ())
-            one = _Found(held, found, codes, counts=not _over(frame, contact.period), linked=False)
-            if unknown_modifiers(contact.modifier_extension):
+            codes, why_not = codes_in(contact.relationship or ()), _why_not(frame, contact.period)
+            odd = unknown_modifiers(contact.modifier_extension)
+            link = next((one for one in contact.extension or () if one.url.endswith("patient-relatedPerson")), None)
+            there = frame.dossier.find(link.value_reference) if link is not None else None
+            if there is not None:
+                if there.ref in related and not (why_not or odd):
+                    related[there.ref].learn(found, codes)
+                continue
+            one = _Found(held, found, codes, why_not, linked=False)
+            if odd:
                 one.attention = (attention("UNKNOWN_MODIFIER", held.ref),)
             yield one
 
 
-def _over(frame: Frame, period: Period | None) -> bool:
+def _why_not(frame: Frame, period: Period | None) -> str:
+    """Return the attention of a period that does not hold now: it is over, or still to come."""
     end = read_date(period.end) if period and period.end else None
-    return end is not None and is_past(end, frame.now)
+    start = read_date(period.start) if period and period.start else None
+    if end is not None and is_past(end, frame.now):
+        return "STATUS_NOT_LEADING"
+    return "FUTURE_DATE" if start is not None and is_future(start, frame.now) else ""
 
 
 def contact_said(persons: Iterable[Person]) -> Said:
@@ -122,16 +148,22 @@ def _worded(one: Person) -> str:
     return ", ".join((words, *one.telecom))
 
 
-def _together(source: str, key: str, chosen: list[_Found]) -> Statement:
+def _together(source: str, key: str, chosen: list[_Found], related: list[_Found]) -> Statement:
     chosen = sorted(chosen, key=lambda one: (not one.linked, one.held.ref, normal(one.person.name)))
     record = Record(chosen[0].held, source, "", Leads.YES)
     record.attention = tuple(mark for one in chosen for mark in one.attention)
     persons: dict[str, Person] = {}
     for one in chosen:
-        who = f"{normal(one.person.name)}|{one.person.birth_date}"
-        persons[who] = _joined(persons[who], one.person) if who in persons else one.person
+        persons[_who(one)] = _joined(persons[_who(one)], one.person) if _who(one) in persons else one.person
+    for one in related:
+        if _who(one) in persons and one.person.name != NOBODY:
+            persons[_who(one)] = _joined(persons[_who(one)], one.person)
     ordered = tuple(persons[who] for who in sorted(persons))
     return record.says(key, contact_said(ordered), persons=ordered)
+
+
+def _who(one: _Found) -> str:
+    return f"{normal(one.person.name)}|{one.person.birth_date}"
 
 
 def _joined(first: Person, other: Person) -> Person:
@@ -146,8 +178,7 @@ def _joined(first: Person, other: Person) -> Person:
     )
 
 
-def _former(source: str, key: str, one: _Found) -> Statement:
-    record = Record(
-        one.held, source, "inactive", Leads.NEVER, attention=(attention("STATUS_NOT_LEADING", one.held.ref),)
-    )
+def _not_now(source: str, key: str, one: _Found) -> Statement:
+    status = "inactive" if one.why_not == "STATUS_NOT_LEADING" else ""
+    record = Record(one.held, source, status, Leads.NEVER, attention=(attention(one.why_not, one.held.ref),))
     return record.says(key, contact_said((one.person,)), persons=(one.person,))

@@ -115,6 +115,7 @@ def _open(frame: Frame, held: Held, content: OldConsent, known: frozenset[str]) 
         None,
         content.period.end if content.period else None,
         "Consent.period.end",
+        begins=content.period.start if content.period else None,
     )
     record = open_record(frame, held, content.status, dates, content.patient, known=known)
     if record is None:

@@ -68,6 +68,7 @@ class Dates(msgspec.Struct, gc=False):
     end: str | None = None
     end_place: str = ""
     reason: str = ""
+    begins: str | None = None
     may_precede: bool = False
     """A wilsverklaring is dated by its document, which may be older than the conversation."""
 
@@ -166,10 +167,15 @@ def open_record(
     _set_date(frame, record, dates)
     if record.leads is _NEVER:
         record.warn("STATUS_NOT_LEADING")
-    elif record.when is not None and record.when.start > frame.now:
+    elif (record.when is not None and record.when.start > frame.now) or _ahead(frame, dates.begins):
         record.leads = _NEVER
         record.warn("FUTURE_DATE")
     return record
+
+
+def _ahead(frame: Frame, text: str | None) -> bool:
+    begin = read_date(text) if text else None
+    return begin is not None and is_future(begin, frame.now)
 
 
 def put_aside_other(frame: Frame, held: Held, subject: Subject | None) -> bool:

@@ -153,6 +153,14 @@ class Observation(Resourced):
     value_boolean: Any = None
     value_quantity: Any = None
     value_integer: Any = None
+    value_range: Any = None
+    value_ratio: Any = None
+    value_sampled_data: Any = None
+    value_time: Any = None
+    value_date_time: Any = None
+    value_period: Any = None
+    value_coding: Any = None
+    component: Any = None
     data_absent_reason: Concept | None = None
     note: list[Note] | None = None
     context: Any = None

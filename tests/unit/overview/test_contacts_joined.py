@@ -118,3 +118,54 @@ def test_a_contact_of_the_patient_that_is_a_related_person_counts_once_and_the_n
     assert [one["name"] for one in persons] == ["Jo Smit", "Wim Bos"]
     assert (persons[0]["birthDate"], persons[0]["refs"]) == ("", ["https://a.example/fhir/Patient/p"])
     assert [one["value"]["display"] for one in seen["representative"]["history"]] == ["An Smit"]
+
+
+def test_the_roles_of_a_person_are_joined_whatever_the_question(pen: Any, look: Any) -> None:
+    seen = look(
+        a=[
+            pen.person("Jo Smit", "24", id="1"),
+            pen.person("jo smit", "01", "BRO", id="2", **_reach("06-2")),
+            pen.person("Jo Smit", "15", id="3", active=False),
+        ]
+    )
+    for key in ("representative", "first-contact"):
+        [person] = seen[key]["value"]["persons"]
+        assert (person["roles"], person["telecom"]) == (["Eerste contactpersoon", LEGAL], ["06-2"])
+
+
+def test_persons_without_a_name_are_not_taken_for_one_another(pen: Any, look: Any) -> None:
+    seen = look(a=[pen.person("", "24", id="1"), pen.person("", "01", id="2", **_reach("06-2"))])
+    assert seen["representative"]["display"] == "onbekend"
+    assert seen["first-contact"]["display"] == "onbekend, 06-2"
+
+
+def test_what_only_the_contact_of_the_patient_knows_is_added_to_the_related_person(pen: Any, look: Any) -> None:
+    link = "http://hl7.org/fhir/StructureDefinition/patient-relatedPerson"
+    contact = {
+        "extension": [{"url": link, "valueReference": {"reference": "RelatedPerson/1"}}],
+        "name": {"text": "J. Smit"},
+        "relationship": [pen.coded("24", pen.ROLE), pen.coded("BRO", pen.KIN)],
+        **_reach("06-9"),
+    }
+    item = look(a=[pen.patient(contact=[contact]), pen.person("Jo Smit", "23", id="1")])["representative"]
+    [person] = item["value"]["persons"]
+    assert (item["display"], person["roles"]) == ("Jo Smit (broer), 06-9", ["Contactpersoon", LEGAL])
+    known = pen.person("Jo Smit", "24", "FTH", id="1", **_reach("06-1"))
+    assert look(a=[pen.patient(contact=[contact]), known])["representative"]["display"] == "Jo Smit (vader), 06-1"
+    over = {**contact, "period": {"end": "2020-01-01"}}
+    past = look(a=[pen.patient(contact=[over]), pen.person("Jo Smit", "23", id="1")])["representative"]
+    assert past["state"] == "not-recorded"
+
+
+def test_a_representation_that_is_still_to_come_does_not_lead(pen: Any, look: Any) -> None:
+    later = {"period": {"start": "2027-01-01"}}
+    seen = look(a=[pen.person("Jo Smit", "24", id="later", **later), pen.person("Wim Bos", "24", id="now")])
+    item = seen["representative"]
+    assert (item["display"], [one["value"]["display"] for one in item["history"]]) == ("Wim Bos", ["Jo Smit"])
+    assert [(mark["code"], mark["refs"]) for mark in item["attention"]] == [
+        ("FUTURE_DATE", ["https://a.example/fhir/RelatedPerson/later"])
+    ]
+    contact = {"name": {"text": "Jo Smit"}, "relationship": [pen.coded("24", pen.ROLE)], **later}
+    assert look(a=[pen.patient(contact=[contact])])["representative"]["state"] == "not-recorded"
+    began = pen.person("Jo Smit", "24", period={"start": "2026-11-22"})
+    assert look(a=[began])["representative"]["state"] == "current"

@@ -111,8 +111,24 @@ def test_an_observation_that_is_not_final_never_leads(pen: Any, look: Any, statu
     assert len(seen[PLACE]["history"]) == 1
 
 
-def test_a_value_type_that_the_item_does_not_have_is_unmapped(pen: Any, look: Any) -> None:
-    seen = look(a=[pen.observation(DONOR[4:], None, "2025-01-01", valueBoolean=True)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"valueBoolean": True},
+        {"valueQuantity": {"value": 1}},
+        {"valueInteger": 0},
+        {"valueRange": {}},
+        {"valueRatio": {}},
+        {"valueSampledData": {}},
+        {"valueTime": "10:00:00"},
+        {"valueDateTime": "2025"},
+        {"valuePeriod": {"start": "2025"}},
+        {"valueCoding": {"code": "373066001"}},
+        {"component": [{"valueString": "Ja"}]},
+    ],
+)
+def test_a_value_type_that_the_item_does_not_have_is_unmapped(pen: Any, look: Any, value: dict[str, Any]) -> None:
+    seen = look(a=[pen.observation(DONOR[4:], None, "2025-01-01", **value)])
     assert seen[DONOR]["state"] == "not-recorded"
     assert seen.json["unmapped"][0]["reason"] == "not-recognized"
 

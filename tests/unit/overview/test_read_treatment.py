@@ -159,3 +159,27 @@ def test_only_who_agreed_is_named_and_an_actor_without_role_or_reference_is_nobo
     ]
     item = look(a=[*people, pen.treatment("deny", "2025-01-01", provision={"actor": actors})])[CPR]
     assert item["agreedWith"] == ["Wout"]
+
+
+@pytest.mark.parametrize("begins", ["2026-11-23", "2027"])
+def test_an_agreement_that_is_still_to_begin_does_not_lead(pen: Any, look: Any, begins: str) -> None:
+    """Valid from tomorrow is not valid at three tonight."""
+    later = pen.treatment("permit", "2026-11-01", id="later", provision={"period": {"start": begins}})
+    seen = look(a=[later, pen.treatment("deny", "2026-01-01", id="now")])
+    assert (seen.said(CPR), seen.codes(CPR)) == (("current", "deny", "a"), ["FUTURE_DATE"])
+    assert [one["value"]["kind"] for one in seen[CPR]["history"]] == ["permit"]
+    old = {
+        "resourceType": "Consent",
+        "id": "later",
+        "status": "active",
+        "category": [pen.coded("11341000146107"), pen.coded("NR")],
+        "dateTime": "2026-11-01",
+        "period": {"start": begins},
+    }
+    assert look(a=[old])["directive:NR"]["state"] == "not-recorded"
+
+
+@pytest.mark.parametrize("begins", ["2026-11-22", "2026", "2020-01-01", "morgen", ""])
+def test_an_agreement_that_began_or_that_does_not_say_when_leads(pen: Any, look: Any, begins: str) -> None:
+    told = pen.treatment("permit", "2026-11-01", provision={"period": {"start": begins}})
+    assert look(a=[told]).said(CPR) == ("current", "permit", "a")
