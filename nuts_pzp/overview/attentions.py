@@ -20,7 +20,7 @@ _CATALOGUE: dict[str, tuple[Severity, str]] = {
     "FUTURE_DATE": ("medium", "Er is een vastlegging met een datum in de toekomst; die telt niet mee"),
     "DATE_UNREADABLE": ("medium", "De datum van de vastlegging is niet leesbaar"),
     "STATUS_NOT_LEADING": ("low", "Er is een vastlegging die niet (meer) geldt: concept, voorstel of afgewezen"),
-    "OLDER_AGREEMENT_AFTER_END": ("high", "Een andere bron heeft een oudere afspraak die niet is beëindigd"),
+    "OLDER_AGREEMENT_AFTER_END": ("high", "Er is een oudere afspraak die niet is beëindigd"),
     "NEWER_NO_INFORMATION": (
         "medium",
         "In een nieuwere vastlegging staat dit onderwerp als onbekend of niet besproken",

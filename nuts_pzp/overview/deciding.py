@@ -140,8 +140,10 @@ def _look_back(verdict: Verdict, pool: list[Statement]) -> None:
         return
     older = [one for one in pool if one.when is not None and leading.when.later_than(one.when)]
     if leading.said.kind == "ended":
-        ended_at = {one.source for one in (leading, *verdict.corroborating) if one.when is not None}
-        still = [one for one in older if one.said.kind != "ended" and ended_at - {one.source}]
+        ends = [one for one in (leading, *verdict.corroborating) if one.when is not None]
+        ended_at = {one.source for one in ends}
+        nothing = all(one.was is not None and one.was.kind == "no-information" for one in ends)
+        still = [one for one in older if one.said.kind != "ended" and (nothing or ended_at - {one.source})]
         if still:
             verdict.attention += (attention("OLDER_AGREEMENT_AFTER_END", *(one.ref for one in still)),)
     if leading.said.kind == "undecided":

@@ -104,8 +104,8 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def informs(self) -> bool:
-        """Say whether it answers the question at all (spec 3.6 rule 1); the end of what answered nothing does not."""
-        return (self.was or self.said).kind != "no-information"
+        """Say whether it answers the question at all (spec 3.6 rule 1)."""
+        return self.said.kind != "no-information"
 
 
 def ended(said: Said, on: When | None, reason: str, *, stated: bool) -> Said:
@@ -115,5 +115,4 @@ def ended(said: Said, on: When | None, reason: str, *, stated: bool) -> Said:
         display += f" op {dutch(on)}" + ("" if stated else " (laatst vastgelegd)")
     if reason:
         display += f" ({reason})"
-    same = said.same if said.kind == "no-information" else "ended"
-    return Said("ended", said.code, display, same, said.specification)
+    return Said("ended", said.code, display, "ended", said.specification)

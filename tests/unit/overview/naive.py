@@ -83,8 +83,7 @@ class Candidate:
         end = span(fact.end) if fact.end else None
         over = fact.status == "inactive" or (fact.status == "active" and end is not None and end[1] <= now)
         if over:
-            self.kind = "ended"
-            self.value = "ended" if self.informs else self.value
+            self.kind = self.value = "ended"
             if end and end[0] <= now and (self.when is None or end[0] > self.when[0]):
                 self.when = end
         if fact.status not in (*leading, "inactive"):
@@ -92,11 +91,6 @@ class Candidate:
         elif self.when and self.when[0] > now:
             self.code = "FUTURE_DATE"
         self.may_lead = not self.code
-
-    @property
-    def informs(self) -> bool:
-        """The end of a record that decided nothing decides nothing."""
-        return self.was[0] != "no-information"
 
     def before(self, other: Candidate) -> bool:
         return bool(self.when and other.when and self.when[1] <= other.when[0])
@@ -116,7 +110,7 @@ def judge(facts: list[Fact], now: datetime, leading: tuple[str, ...], *, free_te
     everything = [Candidate(one, now, leading) for one in facts if one.status != "entered-in-error"]
     everything.sort(key=lambda one: (-one.when[0].timestamp() if one.when else float("inf"), one.name))
     pool = [one for one in everything if one.may_lead]
-    pool = [one for one in pool if one.informs] or pool
+    pool = [one for one in pool if one.kind != "no-information"] or pool
     dated, undated = [one for one in pool if one.when], [one for one in pool if not one.when]
     newest = [one for one in dated if not any(one.before(other) for other in dated)] or undated
     between = [one for one in pool if any(one.within(ended) for ended in newest)]
@@ -129,7 +123,7 @@ def judge(facts: list[Fact], now: datetime, leading: tuple[str, ...], *, free_te
     names = {one.name for one in front}
     history = [one for one in everything if one.name not in names]
     newer = [one for one in history if one.may_lead and one.kind == "no-information" and newest[0].before(one)]
-    if newer and any(one.informs for one in front):
+    if newer and any(one.kind != "no-information" for one in front):
         codes.add("NEWER_NO_INFORMATION")
     if conflict and not free_text:
         if dated and len({one.value for one in newest}) == 1 and not between:
@@ -152,7 +146,8 @@ def judge(facts: list[Fact], now: datetime, leading: tuple[str, ...], *, free_te
             codes.add("LAST_KNOWN_DIFFERS")
             last = None
     for one in older if found.kind == "ended" else ():
-        if one.kind != "ended" and any(end.fact.source != one.fact.source for end in newest):
+        elsewhere = any(end.fact.source != one.fact.source for end in newest)
+        if one.kind != "ended" and (elsewhere or all(end.was[0] == "no-information" for end in newest)):
             codes.add("OLDER_AGREEMENT_AFTER_END")
     changed = any(one.value not in shown for one in older)
     state = "ended" if found.kind == "ended" else "current"

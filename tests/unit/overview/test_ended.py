@@ -153,15 +153,17 @@ def test_the_agreements_that_were_never_ended_are_named(pen: Any, look: Any) -> 
 
 
 @pytest.mark.parametrize("decision", [None, "Nog onbekend"])
-def test_the_end_of_a_record_without_a_decision_ends_nothing(pen: Any, look: Any, decision: str | None) -> None:
-    empty = _ended(pen, "2022-01-01", "2024-01-01", decision)
-    for agreed in ("2020-01-01", "2023-01-01", "2024-01-01", "2025-01-01"):
-        seen = look(a=[empty], b=[pen.treatment("deny", agreed)])
-        assert (seen.said(CPR), seen.codes(CPR)) == (("current", "deny", "b"), [])
-        assert [one["ref"] for one in seen[CPR]["history"]] == ["https://a.example/fhir/Consent/c"]
-    assert look(a=[empty])[CPR]["display"] == "Beëindigd op 01-01-2024"
-
-
-def test_two_records_without_a_decision_do_not_contradict_each_other_when_one_ended(pen: Any, look: Any) -> None:
-    item = look(a=[_ended(pen, "2022-01-01", "2024-01-01", None)], b=[pen.treatment(None, "2024-01-01")])[CPR]
-    assert (item["state"], item["conflict"], len(item["corroboratedBy"])) == ("ended", None, 1)
+@pytest.mark.parametrize("source", ["a", "b"])
+def test_the_end_of_a_record_that_decided_nothing_is_no_end_of_an_older_agreement(
+    pen: Any, look: Any, decision: str | None, source: str
+) -> None:
+    """Also of the same source: what ended was another record, in which nothing had been agreed."""
+    told: dict[str, list[Any]] = {"a": [_ended(pen, "2022-01-01", "2024-01-01", decision)], "b": []}
+    told[source].append(pen.treatment("deny", "2020-01-01", id="older"))
+    seen = look(**told)
+    assert (seen[CPR]["state"], seen.codes(CPR)) == ("ended", ["OLDER_AGREEMENT_AFTER_END"])
+    [mark] = seen[CPR]["attention"]
+    assert mark["refs"] == [f"https://{source}.example/fhir/Consent/older"]
+    also = _ended(pen, "2022-01-01", "2024-01-01", "permit", id="also")
+    same = look(a=[*told["a"], also], b=told["b"])
+    assert same.codes(CPR) == ([] if source == "a" else ["OLDER_AGREEMENT_AFTER_END"])
