@@ -124,7 +124,6 @@ _HEAD = msgspec.json.Decoder(_Head)
 _ENTRY = msgspec.json.Decoder(_Entry)
 _BODY = msgspec.json.Decoder(_Body)
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_MODES: dict[object, Mode] = {"match": "match", "include": "include", "outcome": "outcome"}
 
 
 def read_bundle(raw: bytes, base: str) -> Outcome[Bundle]:
@@ -173,11 +172,9 @@ def _sound(body: _Sound, heads: list[_Seen], base: str) -> Bundle:
             _collect(inner, base, 2, resources, links)
             continue
         url = entry.fullUrl or "/".join([part for part in (base, kind, logical_id) if part])
-        mode: Mode = "match" if search is None else _MODES.get(search.mode, "match")
         version = "" if meta is None else meta.versionId
-        resources.append(
-            Resource(kind, logical_id, version, url, "outcome" if kind == "OperationOutcome" else mode, raw)
-        )
+        mode = _mode(kind, "" if search is None else search.mode)
+        resources.append(Resource(kind, logical_id, version, url, mode, raw))
     return Bundle(_text(body.type), tuple(resources), tuple(links), _total(body.total))
 
 
@@ -223,12 +220,15 @@ def _resource(raw: bytes, full_url: object, search: object, base: str) -> Resour
     kind, logical_id = _text(head.resourceType), _text(head.id)
     version = _text(head.meta.get("versionId")) if isinstance(head.meta, dict) else ""
     url = _text(full_url) or "/".join(part for part in (base, kind, logical_id) if part)
-    mode = _MODES.get(search.get("mode"), "match") if isinstance(search, dict) and _plain(search) else "match"
-    return Resource(kind, logical_id, version, url, "outcome" if kind == "OperationOutcome" else mode, raw)
+    mode = _mode(kind, search.get("mode") if isinstance(search, dict) else "")
+    return Resource(kind, logical_id, version, url, mode, raw)
 
 
-def _plain(search: dict[str, Any]) -> bool:
-    return isinstance(search.get("mode"), str)
+def _mode(kind: str, given: object) -> Mode:
+    """An outcome is known by what it is; everything else was found, unless it is said to be included."""
+    if kind == "OperationOutcome":
+        return "outcome"
+    return "include" if given == "include" else "match"
 
 
 def _links(given: object) -> list[tuple[str, str]]:

@@ -59,6 +59,14 @@ def test_a_single_resource_reads_as_a_bundle_of_one() -> None:
     assert [resource.reference for resource in bundle.resources] == ["Patient/p"]
 
 
+@pytest.mark.parametrize("more", [{}, {"fullUrl": 7}], ids=["sound", "odd"])
+def test_only_an_operation_outcome_is_an_outcome(more: dict[str, Any]) -> None:
+    """Outcomes are set apart from what was found: no record may be lost among them by its search mode."""
+    entry = {"resource": {"resourceType": "Consent", "id": "1"}, "search": {"mode": "outcome"}, **more}
+    bundle = _read({"resourceType": "Bundle", "entry": [entry]})
+    assert bundle.resources[0].mode == "match"
+
+
 def test_an_operation_outcome_is_an_outcome_whatever_its_search_mode_says() -> None:
     bundle = _read(_bundle({"resource": {"resourceType": "OperationOutcome"}, "search": {"mode": "match"}}))
     assert bundle.resources[0].mode == "outcome"
