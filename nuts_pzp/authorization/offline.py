@@ -88,9 +88,12 @@ async def _ask(call: Call, policy: Loaded) -> Ruling:
         judgement = Deny(Reason.POLICY_ERROR)
     if isinstance(judgement, Deny | Unknown | Unavailable):
         return Ruling(False, (*remarks, _remark("internal_error", judgement.reason, "the policy could not be asked")))
-    if judgement.allow:
-        return Ruling(True, remarks)
-    return Ruling(False, (*remarks, *_against(judgement)))
+    if not judgement.allow:
+        return Ruling(False, (*remarks, *_against(judgement)))
+    if not facts.consent:  # a policy can only refuse more
+        none = _remark("not_allowed", Reason.CONSENT_NONE, "no consent, whatever the policy says")
+        return Ruling(False, (none, *remarks))
+    return Ruling(True, remarks)
 
 
 def _named(subject: Subject) -> Subject | None:
@@ -118,6 +121,8 @@ def _understood(call: Call, bundle: Bundle) -> FhirRequest | Ruling:
     request = parse(headless(call.raw), grammar(bundle), NO_BASE)
     if isinstance(request, Deny | Unknown | Unavailable):
         return _unparsed(request)
+    if request.interaction == "capabilities":
+        return _refused("not_allowed", Reason.RESOURCE_REFUSED, "capabilities are public and no disclosure")
     return request
 
 

@@ -64,8 +64,9 @@ class Reuse:
     ) -> Verdict:
         """Return a kept verdict, join the same question in flight, or `put` it. A cancelled waiter cancels nobody else.
 
-        `token` is the token's digest, not empty. A Permit whose patient's choice changed on its way is asked once more,
-        then refused. `seen` is what its asker saw a moment ago and will hold against a new look.
+        `token` is the token's digest, or names the request; not empty. A Permit whose patient's choice changed on its
+        way is asked once more, then refused. `seen` is what its asker saw a moment ago and will hold against a new
+        look.
         """
         key = self._digest(b"question", token, question)
         patient: bytes | None = None

@@ -227,8 +227,8 @@ class SharingConsent:
             return Unavailable(Reason.INTERNAL, detail=kind)
 
     async def _one(self, index: int, source: ConsentSource, access: Access) -> Verdict:
-        """Reuse within one token only: a caller without a token is asked about every time."""
-        token = access.caller.token_digest
+        """Reuse within one token only; of a caller without one, within the request, which may ask several policies."""
+        token = access.caller.token_digest or access.correlation.encode()
         repeatable = self._repeatable[index] if token else None
         try:
             question = repeatable.sameness(access) if repeatable else None

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nuts_pzp.authorization.bundle import load
 from nuts_pzp.authorization.knooppunt import remarks
-from nuts_pzp.authorization.offline import decide
+from nuts_pzp.authorization.offline import Loaded, decide
 from nuts_pzp.outcome import Deny
 from nuts_pzp.reasons import Reason
+from nuts_pzp.systems.regorus import RegorusJudge
+
+OPEN = "package pzp\n\nimport rego.v1\n\ndefault allow := false\n\nallow if input.subject.user.role\n"
+
+
+@pytest.fixture
+def lenient(tmp_path: Path) -> dict[str, Loaded]:
+    """A policy that allows whatever it is asked."""
+    (tmp_path / "policy.rego").write_text(OPEN)
+    bundle = load(tmp_path)
+    return {"pzp": Loaded(bundle, RegorusJudge(bundle))}
 
 
 async def answered(document: object, loaded: Any) -> dict[str, Any]:
@@ -69,3 +82,16 @@ async def test_offline_and_online_give_a_refused_request_the_same_code(
 ) -> None:
     online = remarks(Deny(reason))[0].code
     assert await first_reason(call(request=changed), loaded) == (online, reason.code)
+
+
+@pytest.mark.parametrize("consent", [False, None, "true"])
+async def test_no_policy_stands_in_for_consent(call: Any, lenient: Any, consent: Any) -> None:
+    assert (await answered(call(), lenient))["allow"] is True
+    document = call(context={"mitz_consent": consent})
+    assert await first_reason(document, lenient) == ("not_allowed", "PZP-CONSENT-005")
+
+
+async def test_what_a_server_can_do_is_no_disclosure_and_not_decided_on(call: Any, lenient: Any, loaded: Any) -> None:
+    document = call(request={"path": "/metadata", "query": ""})
+    for policies in (lenient, loaded):
+        assert await first_reason(document, policies) == ("not_allowed", "PZP-REQUEST-012")
