@@ -164,14 +164,16 @@ def _merge(*told: Told) -> Overview:
     return overview
 
 
+def _decided(item: Item) -> bool:
+    """Something was answered, or the end of an answer; the end of a record that decided nothing ends nothing."""
+    value = item.value
+    if value is None:
+        return item.state == "conflict"
+    return value.kind != "no-information" and not (value.was and value.was.kind == "no-information")
+
+
 def _leads_dated(item: Item | None) -> bool:
-    return (
-        item is not None
-        and item.state in ("current", "ended")
-        and item.date is not None
-        and item.value is not None
-        and (item.value.was or item.value).kind != "no-information"  # the end of what decided nothing ends nothing
-    )
+    return item is not None and item.state in ("current", "ended") and item.date is not None and _decided(item)
 
 
 @given(content=answers, random=st.randoms(use_true_random=False))
@@ -216,8 +218,7 @@ def test_no_information_never_changes_the_value_of_an_answered_item(
         item, same = before.item(key), after.item(key)
         assert item is not None
         assert same is not None
-        answered = item.state != "not-recorded" and not (item.value and item.value.kind == "no-information")
-        if answered:
+        if _decided(item):
             assert (item.state, item.value) == (same.state, same.value)
 
 
