@@ -21,7 +21,7 @@ from ..audit.ledger.ledger import Condition
 from ..doors import DOORS, listening
 from ..gateway import audit_checks
 from ..settings import Deployment, ListenerSettings, SettingsError
-from ..web.acceptor import Board
+from ..web.acceptor import Board, bound
 from ..web.operations import Check, operations
 from ..web.server import Server
 from .counts import Counts
@@ -96,8 +96,8 @@ class Supervisor:
     async def stop(self) -> None:
         """Take no more connections; end the workers, then the writer, then the operations listener."""
         self._open_for_all = False
-        for bound in self._bound.values():
-            bound.close()
+        for one in self._bound.values():
+            one.close()
         if self._board >= 0:
             os.close(self._board)
             self._board = -1
@@ -190,17 +190,9 @@ def _merged(answers: Iterable[list[dict[str, Any]]]) -> list[Check]:
 def _bound(name: str, settings: ListenerSettings) -> socket.socket:
     """Bind a listener's address, without listening: a worker does that once somebody stands behind the door."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-        except BaseException:
-            bound.close()
-            raise
+        first, *others = bound(settings.host, settings.port)
     except OSError as error:
         raise SettingsError(f"listeners.{name}: {error.strerror or 'cannot be opened'}") from None
-    bound.setblocking(False)
-    return bound
+    for one in others:
+        one.close()
+    return first

@@ -1,4 +1,4 @@
-"""Accepting on a socket that several processes listen on together: one at a time, and whoever holds fewest goes first.
+"""Accepting: a place first, then TLS. On a socket that several processes listen on, whoever holds fewest goes first.
 
 The kernel wakes all of them, and the first takes what it can: without this one worker would take every kept connection
 of a burst, and the others none. Nobody is refused for it: who holds more waits a moment, then accepts all the same.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from .places import Places
+from .places import Place, Places
 
 _log = structlog.get_logger("nuts_pzp.server")
 
@@ -85,26 +85,53 @@ class Seated(Places):
         self._board = board
         board.changed(0)
 
-    def enter(self, address: str) -> bool:
+    def enter(self, address: str) -> Place | None:
         """Take a place."""
-        entered = super().enter(address)
-        if entered:
+        place = super().enter(address)
+        if place is not None:
             self._board.changed(1)
-        return entered
+        return place
 
-    def leave(self, address: str) -> None:
-        """Give a place back."""
-        super().leave(address)
+    def leave(self, whose: str) -> None:
+        """Take one back."""
+        super().leave(whose)
         self._board.changed(-1)
 
 
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Bind a socket to every address that a host has, without listening; raises OSError."""
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    made: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            one = socket.socket(family, kind, protocol)
+            made.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(address)
+            one.setblocking(False)
+    except BaseException:
+        for one in made:
+            one.close()
+        raise
+    return made
+
+
 class Acceptor:
-    """Listens on a shared socket for one process."""
+    """Listens on a socket for one process."""
 
     def __init__(
-        self, shared: Shared, connection: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None
+        self,
+        listening: socket.socket,
+        places: Places,
+        connection: Callable[[Place], asyncio.Protocol],
+        *,
+        tls: ssl.SSLContext | None = None,
+        board: Board | None = None,
     ) -> None:
-        self._socket, self._board = shared.socket, shared.board
+        """`connection` makes the protocol of one, which gives its place back; with a `board` others listen as well."""
+        self._socket, self._places, self._board = listening, places, board
         self._connection, self._tls = connection, tls
         self._loop = asyncio.get_running_loop()
         self._later: asyncio.TimerHandle | None = None
@@ -122,16 +149,18 @@ class Acceptor:
         self._loop.add_reader(self._socket, self._ready)
 
     def close(self) -> None:
-        """Accept nobody more; the other processes go on. Idempotent."""
+        """Accept nobody more, and let go of who is not in yet; the other processes go on. Idempotent."""
         if self._socket.fileno() < 0:
             return
+        for task in self._greeting:
+            task.cancel()
         if self._later is not None:
             self._later.cancel()
         self._loop.remove_reader(self._socket)
         self._socket.close()
 
     def _ready(self) -> None:
-        if self._board.another_is_freer():
+        if self._board is not None and self._board.another_is_freer():
             self._rest(_MOMENT)
         else:
             self._accept()
@@ -148,7 +177,7 @@ class Acceptor:
     def _accept(self) -> None:
         """Take one; the next comes with the next turn of the loop, when others had theirs."""
         try:
-            taken, _ = self._socket.accept()
+            taken, peer = self._socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another process was first, or the client left
         except OSError as error:
@@ -156,21 +185,27 @@ class Acceptor:
             if self._later is None:
                 self._rest(_TROUBLED)
             return
-        self._board.changed(1)
+        place = self._places.enter(peer[0])
+        if place is None:
+            taken.close()
+            return
         taken.setblocking(False)
         taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        task = self._loop.create_task(self._greet(taken))
+        task = self._loop.create_task(self._greet(taken, place))
         self._greeting.add(task)
         task.add_done_callback(self._greeting.discard)
 
-    async def _greet(self, taken: socket.socket) -> None:
+    async def _greet(self, taken: socket.socket, place: Place) -> None:
         """Shake hands, and let the protocol answer; who does not speak TLS properly is let go."""
         handshake = _HANDSHAKE if self._tls is not None else None
         try:
             await self._loop.connect_accepted_socket(
-                self._connection, taken, ssl=self._tls, ssl_handshake_timeout=handshake
+                lambda: self._connection(place), taken, ssl=self._tls, ssl_handshake_timeout=handshake
             )
         except (OSError, ssl.SSLError, TimeoutError):
             taken.close()
-        finally:
-            self._board.changed(-1)  # it has its place by now, or is gone
+            place.leave()
+        except BaseException:
+            taken.close()
+            place.leave()
+            raise

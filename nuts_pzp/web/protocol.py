@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from .places import Places
+from .places import Place
 
 MAX_TARGET = 8 * 1024
 MAX_HEADERS = 32 * 1024
@@ -57,29 +57,26 @@ class Guarded(HttpToolsProtocol):
     """uvicorn's protocol plus limits. Breaking one closes the connection: there is no request to answer."""
 
     patience = Patience()
-    places = Places()
+    place: Place
+    """Given before the connection is made, and given back when it is lost."""
     unreadable: Unreadable | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._from = self.client[0] if self.client else ""
-        self._placed = self.places.enter(self._from)
         self.access_log = False  # a handler at the root of the loggers would switch it on, and targets name patients
         tls = transport.get_extra_info("ssl_object")
         self.certificate: bytes | None = tls.getpeercert(binary_form=True) if tls is not None else None
         self._timer: TimerHandle | None = None
         self._taking: TimerHandle | None = None
         self._weight = 0
-        self._refused = not self._placed
+        self._refused = False
         self._headed = False
         self._telling: asyncio.Task[None] | None = None
         self._wait(self.patience.head)
-        if not self._placed:
-            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._placed:
-            self.places.leave(self._from)
+        self.place.leave()
         self._wait(None)
         self._watch(None)
         if self._telling is not None:

@@ -6,7 +6,6 @@ Several listeners run on one event loop. The sandbox uses the same builder for i
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -18,8 +17,8 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from .acceptor import BACKLOG, Acceptor, Seated, Shared
-from .places import Places
+from .acceptor import Acceptor, Seated, Shared, bound
+from .places import Place, Places
 from .protocol import Guarded, Patience, Unreadable
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -66,10 +65,10 @@ class Server:
         """
         patience = patience or Patience()
         told = staticmethod(unreadable) if unreadable else None
-        places = places or (Seated(shared.board) if shared else Places())
+        self._places = places or (Seated(shared.board) if shared else Places())
         self._config = Config(
             app,
-            http=type("_Patient", (Guarded,), {"patience": patience, "places": places, "unreadable": told}),
+            http=type("_Patient", (Guarded,), {"patience": patience, "unreadable": told}),
             interface="asgi3",
             ws="none",
             lifespan="off",
@@ -83,7 +82,7 @@ class Server:
         self._ssl = tls.context() if tls else None
         self._host, self._port, self._shared = host, port, shared
         self._state = ServerState()
-        self._server: asyncio.Server | Acceptor | None = None
+        self._acceptors: list[Acceptor] = []
         self._clock: asyncio.Task[None] | None = None
 
     @property
@@ -93,35 +92,31 @@ class Server:
 
     async def start(self) -> int:
         """Bind and listen; raises OSError when the address is taken."""
-        loop = asyncio.get_running_loop()
         self._tick()
-        if self._shared is not None:
-            acceptor = self._server = Acceptor(self._shared, self._connection, self._ssl)
-            acceptor.start()
-            self._port = acceptor.port
-        else:
-            server = self._server = await loop.create_server(
-                self._connection,
-                self._host,
-                self._port,
-                ssl=self._ssl,
-                ssl_handshake_timeout=5.0 if self._ssl else None,
-                backlog=BACKLOG,
-            )
-            for listener in server.sockets:
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._port = server.sockets[0].getsockname()[1]
+        shared, board = self._shared, self._shared.board if self._shared else None
+        sockets = [shared.socket] if shared else await asyncio.to_thread(bound, self._host, self._port)
+        made = [Acceptor(one, self._places, self._connection, tls=self._ssl, board=board) for one in sockets]
+        try:
+            for acceptor in made:
+                acceptor.start()
+        except OSError:
+            for acceptor in made:
+                acceptor.close()
+            raise
+        self._acceptors = made
+        self._port = made[0].port
         self._clock = asyncio.create_task(self._date())
         return self._port
 
     async def stop(self, grace: float = 5.0) -> None:
         """Stop accepting, ask connections to finish, cancel what is left after `grace` seconds; idempotent."""
-        if self._server is None:
+        if not self._acceptors:
             return
-        server, self._server = self._server, None
+        acceptors, self._acceptors = self._acceptors, []
         if self._clock:
             self._clock.cancel()
-        server.close()
+        for acceptor in acceptors:
+            acceptor.close()
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.tasks:
@@ -135,10 +130,10 @@ class Server:
             if transport is not None:
                 transport.abort()
 
-    def _connection(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self._config.http_protocol_class(  # type: ignore[call-arg]
-            config=self._config, server_state=self._state, app_state={}
-        )
+    def _connection(self, place: Place) -> asyncio.Protocol:
+        made: Any = self._config.http_protocol_class
+        protocol: Guarded = made(config=self._config, server_state=self._state, app_state={})
+        protocol.place = place
         return protocol
 
     def _tick(self) -> None:

@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from nuts_pzp.web.acceptor import ABSENT, Acceptor, Board, Seated, Shared
+from nuts_pzp.web.acceptor import ABSENT, Acceptor, Board, Seated
+from nuts_pzp.web.places import Place
 
 
 @pytest.fixture
@@ -46,26 +47,26 @@ def test_nothing_is_left_to_a_process_that_is_not_there(board: tuple[Board, int]
 def test_a_place_that_is_refused_is_not_on_the_board(board: tuple[Board, int]) -> None:
     mine, theirs = Board(board[1], 3, 0), Board(board[1], 3, 1)
     theirs.changed(0)
-    places = Seated(mine)
-    assert all(places.enter("192.0.2.1") for _ in range(250))
-    assert not places.enter("192.0.2.1")
-    for _ in range(250):
-        places.leave("192.0.2.1")
+    seats = Seated(mine)
+    taken = [seats.enter("192.0.2.1") for _ in range(251)]
+    assert [place is None for place in taken] == [*[False] * 250, True]
+    for place in taken[:250]:
+        assert place
+        place.leave()
     assert not mine.another_is_freer()
 
 
 class Holding(asyncio.Protocol):
-    """Takes a place and keeps it until the other side leaves."""
+    """Has a place and keeps it until the other side leaves."""
 
-    def __init__(self, seats: Seated) -> None:
-        self._seats = seats
+    def __init__(self, place: Place) -> None:
+        self._place = place
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._seats.enter("127.0.0.1")
         transport.write(b"here")  # type: ignore[attr-defined]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._seats.leave("127.0.0.1")
+        self._place.leave()
 
 
 @pytest_asyncio.fixture
@@ -75,8 +76,9 @@ async def pair(board: tuple[Board, int]) -> AsyncIterator[tuple[int, list[Accept
     boards = [Board(board[1], 3, slot) for slot in range(2)]
     acceptors = []
     for one in boards:
-        seats = Seated(one)
-        acceptors.append(Acceptor(Shared(bound.dup(), one), lambda seats=seats: Holding(seats)))  # type: ignore[misc]
+        listening = bound.dup()
+        listening.setblocking(False)
+        acceptors.append(Acceptor(listening, Seated(one), Holding, board=one))
         acceptors[-1].start()
     yield acceptors[0].port, acceptors, boards
     bound.close()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from nuts_pzp.sandbox.authority import Authority
+from nuts_pzp.web.places import Places
 from nuts_pzp.web.protocol import Patience
 from nuts_pzp.web.server import Server, ServerTls
 
@@ -141,3 +142,39 @@ async def test_a_stranger_s_certificate_does_not_open_the_connection(tmp_path: P
         answer = b""
     await server.stop()
     assert (answer, seen.scopes) == (b"", [])
+
+
+async def test_who_does_not_shake_hands_takes_a_place_too(tmp_path: Path) -> None:
+    """Or one client fills memory and open files with connections that nothing counts."""
+    authority = Authority(tmp_path, "Tests")
+    own = authority.server("listener")
+    places = Places(whole=6, each=3)
+    tls = ServerTls(own.certificate_file, own.key_file)
+    server = Server(Seen(), host="127.0.0.1", port=0, tls=tls, places=places)
+    port = await server.start()
+    try:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+        ends = (asyncio.wait_for(reader.read(1), 0.5) for reader, _ in silent)
+        ended = await asyncio.gather(*ends, return_exceptions=True)
+        assert sum(one == b"" or isinstance(one, ConnectionError) for one in ended) == 5
+        for _, writer in silent:
+            writer.close()
+        await asyncio.sleep(0.1)
+        assert not places._held
+        trust = ssl.create_default_context(cafile=str(authority.root_file))
+        assert (await say(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", trust)).startswith(b"HTTP/1.1 200")
+    finally:
+        await server.stop()
+
+
+async def test_an_address_that_is_taken_refuses_the_start() -> None:
+    first, second = (Server(Seen(), host="127.0.0.1", port=0) for _ in range(2))
+    port = await first.start()
+    try:
+        second._port = port
+        with pytest.raises(OSError, match="in use"):
+            await second.start()
+    finally:
+        await first.stop()
+    assert await second.start() == port
+    await second.stop()
