@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from nuts_pzp.disclose import belonging
 from nuts_pzp.disclose import minimize as minimizing
+from nuts_pzp.disclose import one_reading
 from nuts_pzp.disclose.addresses import Outside, plainly
 from nuts_pzp.disclose.minimize import minimize
 from nuts_pzp.disclose.read import Searchset
@@ -209,7 +209,7 @@ def full(quick: Judge) -> Judge:
             patched.setitem(globals(), "kept", lambda body: None)
             patched.setattr(minimizing, "plain", lambda read, access, known: None)
             patched.setattr(Searchset, "_read_in_one_way", lambda self, *counted: False)
-            patched.setattr(belonging, "loses_no_string", lambda raw: False)
+            patched.setattr(one_reading, "loses_no_string", lambda raw: False)
             return quick(body, request)
 
     return judged

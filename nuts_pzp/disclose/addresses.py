@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from ..fhir.request import FhirRequest, encode
 from ..values import Value, replace
-from .belonging import Broken, Head
+from .belonging import Head
+from .one_reading import Broken
 
 
 class Outside(Value, frozen=True):

@@ -6,28 +6,15 @@ structs, because every resource that leaves is looked at here.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
 from ..fhir.parameters import ID
 from ..identity import BSN_SYSTEM, Bsn, NotAnIdentifier, Patient, Standing
-
-
-class Broken(Exception):
-    """The server's answer cannot be read, or can be read in two ways. Carries words without content."""
-
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Broken)
-
-
-def why(error: Exception) -> str:
-    """Word one of UNREADABLE without content: other errors than ours quote what they read."""
-    return str(error) if isinstance(error, Broken) else type(error).__name__
-
+from .one_reading import ANY, Broken, refuse_repeated_keys
 
 _BSN_NAMES = frozenset(
     name.lower() for name in (BSN_SYSTEM, BSN_SYSTEM.replace("http:", "https:"), "urn:oid:2.16.840.1.113883.2.4.6.3")
@@ -103,7 +90,6 @@ class _Person(msgspec.Struct):
 
 HEAD = msgspec.json.Decoder(Head)
 _OWNER = msgspec.json.Decoder(Reference | None)
-_ANY = msgspec.json.Decoder()
 _PERSON = msgspec.json.Decoder(_Person)
 _CONTAINED = msgspec.json.Decoder(list[msgspec.Raw])
 _CONTAINERS = frozenset({"Bundle", "List", "Composition", "Parameters", "Group", "Person"})
@@ -128,40 +114,6 @@ class Owners(dict[bytes, Reference | None]):
         found: Reference | None = _OWNER.decode(raw)
         self[raw] = found
         return found
-
-
-def refuse_repeated_keys(raw: bytes) -> None:
-    """Read JSON whole; raise Broken when any object in it repeats a key, for two readers could differ."""
-    if loses_no_string(raw):
-        return
-    try:
-        json.loads(raw, object_pairs_hook=_once)
-    except ValueError:
-        raise Broken("not JSON") from None
-
-
-def loses_no_string(raw: bytes) -> bool:
-    r"""True when JSON that is read and written anew is the same, or has as many strings: so no key was read twice.
-
-    Sufficient, not necessary, and a quarter of the work. A reader keeps one of two equal keys, so at least that string
-    is lost, and none is ever won. Quotes count strings where every `\"` is a quote within one.
-    """
-    try:
-        anew = msgspec.json.encode(_ANY.decode(raw))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return False
-    if anew == raw:
-        return True
-    return not (b"\\\\" in raw or b"\\\\" in anew) and _quotes(raw) == _quotes(anew)
-
-
-def _quotes(raw: bytes) -> int:
-    return raw.count(b'"') - (raw.count(b'\\"') if b"\\" in raw else 0)
-
-
-def _once(pairs: list[tuple[str, object]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise Broken("a repeated key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +237,25 @@ class Whose:
                     return False
             elif not (self._fits_within(owners.of(inner.patient)) and self._fits_within(owners.of(inner.subject))):
                 return False
+            if self._names_another(ANY.decode(one)):
+                return False
         return True
+
+    def _names_another(self, part: Any) -> bool:
+        """True when a contained resource refers to another patient, in whatever element: it may be that one's.
+
+        Many types name their patient elsewhere than in `patient` or `subject` (`Task.for`, `Coverage.beneficiary`).
+        """
+        if isinstance(part, list):
+            return any(map(self._names_another, part))
+        if not isinstance(part, dict):
+            return False
+        named, mark = part.get("reference"), part.get("identifier")
+        if isinstance(named, str) and "Patient/" in named and self._of_target(named) != "ours":
+            return True
+        if isinstance(mark, dict) and f"{mark.get('system')}".lower() in _BSN_NAMES:
+            return mark.get("value") != self._patient.bsn.value
+        return any(map(self._names_another, part.values()))
 
     def _fits_within(self, owner: Reference | None) -> bool:
         """True for no owner, the patient, and what is contained as well; one that cannot be read may be anybody."""

@@ -22,7 +22,8 @@ from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
 from ..values import Value, replace
 from .addresses import Addresses, Outside, addresses, plainly, published_base, self_url
-from .belonging import UNREADABLE, Belongs, Broken, Head, Owners, Whose, head, local, refuse_repeated_keys, why
+from .belonging import Belongs, Head, Owners, Whose, head, local
+from .one_reading import UNREADABLE, Broken, refuse_repeated_keys, why
 from .plain import plain
 from .read import Searchset
 from .selection import Selection
@@ -103,7 +104,7 @@ def _one(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimi
 def _reference(found: Head) -> str:
     """What the audit calls a resource; refuse a type, id or version that could not stand in a reference."""
     reference = found.reference
-    if not _NAME.fullmatch(reference):
+    if found.id is None or not _NAME.fullmatch(reference):
         raise Broken("a resource without a proper type, id and version")
     return reference
 

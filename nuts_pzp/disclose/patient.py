@@ -13,7 +13,8 @@ from ..forwarding.port import FhirAnswer, FhirServer
 from ..identity import BSN_SYSTEM, Bsn, Patient, Standing
 from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
-from .belonging import UNREADABLE, Person, owner_of, person, why
+from .belonging import Person, owner_of, person
+from .one_reading import UNREADABLE, why
 
 
 class _Search(msgspec.Struct):

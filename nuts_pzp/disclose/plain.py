@@ -52,7 +52,7 @@ def plain(read: Searchset, access: Access, known: Addresses) -> tuple[list[str],
                 return None
             last = owner
         short = f"{asked}/{found.id}"
-        if entry.fullUrl != inside + short:
+        if found.id is None or entry.fullUrl != inside + short:
             return None
         urls.append(outside + short)
         meta = found.meta

@@ -12,7 +12,8 @@ import msgspec
 
 from ..fhir.searchset import Bundle, Entry, strictly, stripped, written
 from ..forwarding.port import FhirAnswer
-from .belonging import HEAD, Head, loses_no_string, refuse_repeated_keys
+from .belonging import HEAD, Head
+from .one_reading import loses_no_string, refuse_repeated_keys
 
 _HIDING = re.compile(rb"\\[u/]")
 """Escapes that can spell a key or an address in another way."""

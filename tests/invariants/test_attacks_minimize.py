@@ -171,6 +171,23 @@ WITHIN: dict[str, Any] = {
     "a goal of a group": {"resourceType": "Goal", "id": "x", "subject": {"reference": "Group/g1"}},
     "a person": {"resourceType": "Person", "id": "x", "identifier": [{"system": BSN_SYSTEM, "value": OTHER}]},
     "a group": {"resourceType": "Group", "id": "x", "member": [{"entity": {"reference": "Patient/p2"}}]},
+    "a task for another": {"resourceType": "Task", "id": "x", "for": {"reference": "Patient/p2"}},
+    "a cover of another": {"resourceType": "Coverage", "id": "x", "beneficiary": {"reference": f"{INSIDE}/Patient/p2"}},
+    "a cover of a number": {
+        "resourceType": "Coverage",
+        "id": "x",
+        "beneficiary": {"type": "Patient", "identifier": {"system": BSN_SYSTEM, "value": OTHER}},
+    },
+    "an appointment of another": {
+        "resourceType": "Appointment",
+        "id": "x",
+        "participant": [{"actor": {"reference": "https://elsewhere.example/fhir/Patient/p1"}}],
+    },
+    "a log of another": {
+        "resourceType": "AuditEvent",
+        "id": "x",
+        "entity": [{"what": {"reference": "Patient/p2/_history/1"}}],
+    },
 }
 
 
@@ -186,6 +203,17 @@ def test_somebody_else_within_a_resource_stays_in(outer: str, name: str, fakes: 
     by_bsn = FhirRequest("search-type", "Patient", params=(("identifier", (f"{BSN_SYSTEM}|{BSN}",)),), via="POST")
     keeps_it_in(fakes.searchset(resource), by_bsn if outer == "Patient" else search("Goal"), fakes)
     keeps_it_in(json.dumps(resource).encode(), FhirRequest("read", outer, resource["id"]), fakes)
+
+
+@pytest.mark.parametrize(
+    "named", ["Patient/p1", f"{INSIDE}/Patient/p1", "Patient/p1/_history/3", "Practitioner/7", "#y"]
+)
+def test_what_refers_to_nobody_else_within_a_resource_goes_along(named: str, fakes: Any) -> None:
+    within = {"resourceType": "Task", "id": "x", "for": {"reference": named}}
+    goal = {"resourceType": "Goal", "id": "g1", "subject": {"reference": "Patient/p1"}, "contained": [within]}
+    found = judge(fakes.searchset(goal), search("Goal"), fakes)
+    assert isinstance(found, Minimized)
+    assert found.references == ("Goal/g1",)
 
 
 MINE = b'{"resourceType":"Goal","id":"g1","subject":{"reference":"Patient/p1"}}'
@@ -286,6 +314,14 @@ SHAPES: dict[str, bytes] = {
     "a number too large": written(b'"total":1e999,"entry":[{"resource":%s}]' % THEIRS),
     "entries that are no list": written(b'"entry":{"0":{"resource":%s}}' % THEIRS),
     "resource that is a list": written(b'"entry":[{"resource":[%s]}]' % THEIRS),
+    "a match without an id": written(
+        b'"entry":[{"resource":{"resourceType":"Goal","subject":{"reference":"Patient/p1"},"note":"%s"}}]'
+        % SECRET.encode()
+    ),
+    "a match whose id is nothing": written(
+        b'"entry":[{"fullUrl":"%s/Goal/None","resource":{"resourceType":"Goal","id":null,"subject":{"reference":'
+        b'"Patient/p1"},"note":"%s"}}]' % (INSIDE.encode(), SECRET.encode())
+    ),
     "another kind of bundle": b'{"resourceType":"Bundle","type":"history","entry":[{"resource":%s}]}' % THEIRS,
 }
 

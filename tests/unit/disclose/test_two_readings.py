@@ -12,9 +12,9 @@ from collections import Counter
 import pytest
 from two_readings import Judge, Server, full, quick, repeated_where_it_decides
 
-from nuts_pzp.disclose import belonging
-from nuts_pzp.disclose.belonging import Broken, refuse_repeated_keys
+from nuts_pzp.disclose import one_reading
 from nuts_pzp.disclose.minimize import Minimized
+from nuts_pzp.disclose.one_reading import Broken, refuse_repeated_keys
 
 __all__ = ["full", "quick"]
 
@@ -58,10 +58,10 @@ def test_whatloses_no_string_repeats_no_key() -> None:
         for _ in range(100):
             _, made = server.answer()
             for body in (made, server.corrupted(made)):
-                sure = belonging.loses_no_string(body)
+                sure = one_reading.loses_no_string(body)
                 seen[sure] += 1
                 if sure:
-                    json.loads(body, object_pairs_hook=belonging._once)
+                    json.loads(body, object_pairs_hook=one_reading._once)
     assert min(seen[True], seen[False]) > 500
 
 
@@ -81,6 +81,6 @@ def test_whatloses_no_string_repeats_no_key() -> None:
     ],
 )
 def test_a_repeated_key_does_not_hide_behind_quotes_in_strings(raw: bytes) -> None:
-    assert not belonging.loses_no_string(raw)
+    assert not one_reading.loses_no_string(raw)
     with pytest.raises(Broken, match="a repeated key"):
         refuse_repeated_keys(raw)
