@@ -36,7 +36,7 @@ class PkiAdmission:
     ) -> None:
         self._settings, self._authorities, self._revocation = settings, authorities, revocation
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[Chain, Admitted]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[tuple[Chain, ...], Admitted]] = OrderedDict()
 
     async def admit(self, certificate: bytes | None, /) -> Outcome[Admitted]:
         """Return for whom a certificate may speak.
@@ -47,14 +47,19 @@ class PkiAdmission:
         if not certificate:
             return Deny(Reason.CERTIFICATE_ABSENT)
         try:
-            chain, admitted = self._looked_at(certificate)
-            chain.check_time(self._clock())
+            chains, admitted = self._looked_at(certificate)
         except Unfit as unfit:
             return Deny(Reason.CERTIFICATE_UNLISTED, detail=str(unfit))
-        good = self._revocation.verdict(chain)
-        if good is None:
-            return Unavailable(Reason.REVOCATION_UNKNOWN, detail=self._revocation.trouble() or "a list ended")
-        return admitted if good else Deny(Reason.CERTIFICATE_REVOKED)
+        now = self._clock()
+        said = {self._revocation.verdict(chain) for chain in chains if chain.stands(now)}
+        if not said:
+            why = "a certificate of the chain is not valid at this moment"
+            return Deny(Reason.CERTIFICATE_UNLISTED, detail=why)
+        if True in said:
+            return admitted
+        if False in said:
+            return Deny(Reason.CERTIFICATE_REVOKED)
+        return Unavailable(Reason.REVOCATION_UNKNOWN, detail=self._revocation.trouble() or "a list ended")
 
     async def start(self) -> None:
         """Take the lists that lie ready, and begin to refresh them."""
@@ -71,14 +76,14 @@ class PkiAdmission:
             return Unavailable(Reason.REVOCATION_UNKNOWN, detail=trouble)
         return "lists stand" if self._settings.crls else "no revocation lists"
 
-    def _looked_at(self, der: bytes) -> tuple[Chain, Admitted]:
+    def _looked_at(self, der: bytes) -> tuple[tuple[Chain, ...], Admitted]:
         """What does not change with time, worked out once per certificate; raise Unfit."""
         known = self._known.get(der)
         if known is None:
-            chain = self._authorities.chain(der)
+            chains = self._authorities.chains(der)
             shown = described(der)
             assert shown is not None
-            known = self._known[der] = chain, self._listed(shown)
+            known = self._known[der] = chains, self._listed(shown)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return known

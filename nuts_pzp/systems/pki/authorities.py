@@ -6,6 +6,7 @@ because those may be fewer, and because a revocation list needs to know who issu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -48,11 +49,9 @@ class Chain:
     issued: tuple[tuple[int, bytes], ...] = field(repr=False)
     """Serial number of each certificate below the root, with the key of who issued it (`key_of`)."""
 
-    def check_time(self, now: datetime) -> None:
-        """Raise Unfit unless every one of them is valid at this moment."""
-        for one in (self.leaf, *self.above):
-            if not one.not_valid_before_utc <= now < one.not_valid_after_utc:
-                raise Unfit("a certificate of the chain is not valid at this moment")
+    def stands(self, now: datetime) -> bool:
+        """True when every one of them is valid at this moment."""
+        return all(one.not_valid_before_utc <= now < one.not_valid_after_utc for one in (self.leaf, *self.above))
 
 
 class Authorities:
@@ -73,31 +72,37 @@ class Authorities:
         """Read them from PEM; raise ValueError."""
         return cls(tuple(x509.load_pem_x509_certificates(pem)))
 
-    def chain(self, der: bytes) -> Chain:
-        """Return the way from a client certificate to a root; raise Unfit when there is none, or it is no client's."""
+    def chains(self, der: bytes) -> tuple[Chain, ...]:
+        """Return every way from a client certificate to a root; raise Unfit when there is none, or it is no client's.
+
+        There are several when an authority was renewed with the key that it had, or is signed by two others.
+        """
         try:
             leaf = x509.load_der_x509_certificate(der)
             _check_client(leaf)
-            above = self._above(leaf)
+            ways = tuple(self._above(leaf))
         except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
             raise Unfit("the certificate cannot be read") from None
-        if above is None:
+        if not ways:
             raise Unfit("the certificate does not come from the listed authorities")
-        issued = zip((leaf, *above), above, strict=False)
-        return Chain(leaf, above, tuple((one.serial_number, key_of(issuer)) for one, issuer in issued))
+        return tuple(_chain(leaf, above) for above in ways)
 
-    def _above(self, one: x509.Certificate, below: int = 0) -> tuple[x509.Certificate, ...] | None:
+    def _above(self, one: x509.Certificate, below: int = 0) -> Iterator[tuple[x509.Certificate, ...]]:
         """Follow issuers upwards; `below` counts the authorities that stand under the next one."""
         if below >= LONGEST - 1:
-            return None
+            return
         for issuer in self.all:
             if one.issuer != issuer.subject or not _signed(one, issuer) or not _allows(issuer, below):
                 continue
             if issuer in self._roots:
-                return (issuer,)
-            if (further := self._above(issuer, below + 1)) is not None:
-                return (issuer, *further)
-        return None
+                yield (issuer,)
+            else:
+                yield from ((issuer, *further) for further in self._above(issuer, below + 1))
+
+
+def _chain(leaf: x509.Certificate, above: tuple[x509.Certificate, ...]) -> Chain:
+    issued = zip((leaf, *above), above, strict=False)
+    return Chain(leaf, above, tuple((one.serial_number, key_of(issuer)) for one, issuer in issued))
 
 
 def key_of(authority: x509.Certificate) -> bytes:

@@ -67,3 +67,29 @@ async def test_a_certificate_that_ends_while_it_is_known_ends(desk: Any, pki: An
     assert isinstance(await admission.admit(der), Admitted)
     made.now = pki.NOW + 40 * pki.DAY
     assert (await admission.admit(der)).reason is Reason.CERTIFICATE_UNLISTED
+
+
+async def test_a_renewed_authority_goes_on_where_the_old_one_ends(desk: Any, pki: Any) -> None:
+    """It kept its key, and both stand in the file: the old one first, or the new one that does not count yet."""
+    old = pki.Maker("Renewed", pki.root, until=pki.NOW - pki.DAY)
+    new = pki.Maker("Renewed", pki.root, key=old.key)
+    for pem in (old.pem + new.pem, new.pem + old.pem):
+        assert isinstance(await said(desk(pem=pki.root.pem + pem), new.leaf()), Admitted)
+
+
+async def test_a_renewed_root_goes_on_too(desk: Any, pki: Any) -> None:
+    old = pki.Maker("Test Root G1", key=pki.root.key, until=pki.NOW - pki.DAY)
+    assert isinstance(await said(desk(pem=old.pem + pki.pem), pki.issuing.leaf()), Admitted)
+
+
+async def test_of_two_ways_to_a_root_the_one_that_stands_counts(desk: Any, pki: Any) -> None:
+    """The old certificate of a renewed authority is revoked; what is revoked of every way stays out."""
+    old = pki.Maker("Test Private Services CA - G1", pki.root, 0, key=pki.issuing.key)
+    pem, serials = old.pem + pki.pem, [one.certificate.serial_number for one in (old, pki.issuing)]
+    der = pki.issuing.leaf(number=77)
+    replaced = desk(pem=pem).lists(pki.root.list(serials[0]), pki.issuing.list())
+    assert isinstance(await said(replaced, der), Admitted)
+    both = desk(pem=pem).lists(pki.root.list(*serials), pki.issuing.list())
+    assert await said(both, der) is Reason.CERTIFICATE_REVOKED
+    leaf = desk(pem=pem).lists(pki.root.list(serials[0]), pki.issuing.list(77))
+    assert await said(leaf, der) is Reason.CERTIFICATE_REVOKED
