@@ -129,6 +129,14 @@ class Guarded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._refused:
             return
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._refuse("HTTP/1.0 or HTTP/1.1 is spoken here.")
+            return
+        if version == "1.0" and any(name == b"transfer-encoding" for name, _ in self.headers):
+            # HTTP/1.0 knows no chunks: whatever stands in front of us ends the message elsewhere (RFC 9112, 6.1).
+            self._refuse("HTTP/1.0 has no transfer codings.")
+            return
         hosts = sum(1 for name, _ in self.headers if name == b"host")
         if hosts != 1 or not self.url.startswith(b"/") or self.url.startswith(b"//") or b"#" in self.url:
             self._refuse("One Host header and an origin-form target are required.")

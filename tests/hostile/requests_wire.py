@@ -74,7 +74,10 @@ SMUGGLING = [
            get(b"patient=Patient/6&patient=1", BEARER + b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"), (400,), AMBIGUOUS),
     _no_request("a preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _HIDDEN),
     _no_request("HTTP/0.9", b"GET " + BASE + b"/Consent?" + _FORM + b"\r\n\r\n"),
+    _no_request("HTTP/2.0 by name", get(_FORM, version=b"2.0")),
     _no_request("HTTP/3.0 by name", get(_FORM, version=b"3.0")),
+    _no_request("chunks in HTTP/1.0", _POST.replace(b"/1.1", b"/1.0")
+                + b"Transfer-Encoding: chunked\r\n\r\n" + _CHUNK + b"0\r\n\r\n" + _HIDDEN),
 ]  # fmt: skip
 
 HOSTS = [
