@@ -76,6 +76,10 @@ class Head(msgspec.Struct, gc=False):
         return f"{self.resourceType}/{self.id}/_history/{version}" if version else f"{self.resourceType}/{self.id}"
 
 
+class _Link(msgspec.Struct, gc=False):
+    type: str | None = None
+
+
 class _Person(msgspec.Struct):
     """A Patient, as far as it says who it is."""
 
@@ -86,6 +90,12 @@ class _Person(msgspec.Struct):
     birthDate: str | None = None
     deceasedBoolean: bool | None = None
     deceasedDateTime: str | None = None
+    link: list[_Link] | None = None
+
+    @property
+    def in_use(self) -> bool:
+        """False for one that is not active, and for one that another took the place of (FHIR: must not be used)."""
+        return self.active is not False and "replaced-by" not in [one.type for one in self.link or ()]
 
 
 HEAD = msgspec.json.Decoder(Head)
@@ -145,7 +155,7 @@ def person(raw: bytes) -> Person | None:
     return Person(
         found.id,
         frozenset(_bsn(one.value) for one in found.identifier or () if one.is_bsn),
-        found.active is not False,
+        found.in_use,
         found.deceasedBoolean is True or found.deceasedDateTime is not None,
         _birth_date(found.birthDate),
     )

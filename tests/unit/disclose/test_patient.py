@@ -21,6 +21,10 @@ BSN, OTHER_BSN = "900012341", "999911120"
 BY_BSN = FhirRequest("search-type", "Patient", params=(("identifier", (f"{BSN_SYSTEM}|{BSN}",)),), via="POST")
 BY_ID = FhirRequest("search-type", "Consent", params=(("patient", ("Patient/p1",)),))
 READ = FhirRequest("read", "Consent", "c1")
+OUT_OF_USE = [
+    {"active": False},
+    {"active": True, "link": [{"other": {"reference": "Patient/p9"}, "type": "replaced-by"}]},
+]
 P1 = Patient(Bsn(BSN), "p1", Standing.KNOWN, date(1951, 4, 3))
 
 
@@ -61,15 +65,25 @@ async def test_bsn_that_the_holder_does_not_know_is_unknown_there(holder: Any) -
     assert await found(holder, BY_BSN) == Patient(Bsn(BSN), None, Standing.UNKNOWN)
 
 
-async def test_patient_out_of_use_is_unknown(holder: Any, fakes: Any) -> None:
-    holder.records.resources = [fakes.patient("p1", BSN, active=False)]
+@pytest.mark.parametrize("out", OUT_OF_USE)
+async def test_patient_out_of_use_is_unknown(out: dict[str, Any], holder: Any, fakes: Any) -> None:
+    holder.records.resources = [fakes.patient("p1", BSN, **out)]
     assert (await found(holder, BY_BSN)).standing is Standing.UNKNOWN
     assert (await stopped(holder, BY_ID)).reason is Reason.PATIENT_UNKNOWN
 
 
-async def test_merged_record_does_not_make_the_current_one_ambiguous(holder: Any, fakes: Any) -> None:
-    holder.records.resources.append(fakes.patient("p0", BSN, active=False))
+@pytest.mark.parametrize("out", OUT_OF_USE)
+async def test_merged_record_does_not_make_the_current_one_ambiguous(
+    out: dict[str, Any], holder: Any, fakes: Any
+) -> None:
+    holder.records.resources.append(fakes.patient("p0", BSN, **out))
     assert (await found(holder, BY_BSN)).logical_id == "p1"
+
+
+async def test_a_record_that_came_in_the_place_of_another_is_in_use(holder: Any, fakes: Any) -> None:
+    links = [{"other": {"reference": "Patient/p0"}, "type": kind} for kind in ("replaces", "seealso", "refer")]
+    holder.records.resources = [fakes.patient("p1", BSN, link=links)]
+    assert await found(holder, BY_ID) == P1
 
 
 async def test_two_patients_with_one_bsn_are_ambiguous_and_one_twice_is_not(holder: Any, fakes: Any) -> None:
