@@ -64,6 +64,11 @@ class Call:
         """Say whether the header came, also with nothing in it."""
         return any(key == name for key, _ in self.scope["headers"])
 
+    def carries(self, media_type: str) -> bool:
+        """Say whether the body is of that media type, and not encoded: what it says is read as it came."""
+        plain = self.header(b"content-encoding").strip().lower() in ("", "identity")
+        return plain and self.header(b"content-type").partition(";")[0].strip().lower() == media_type
+
     async def refuse(
         self, stop: Stop, caller: Caller | None = None, *, allow: str = "", faults: tuple[Fault, ...] = ()
     ) -> door.Response:

@@ -176,10 +176,9 @@ def _allowed(below: str, *, tokens: bool) -> tuple[str, ...]:
 
 
 def _question(call: Call, content: bytes) -> Question | Wrong | Deny:
-    media_type = call.header(b"content-type").partition(";")[0].strip().lower()
     accepted = wanted(call.header(b"accept"))
-    if media_type != JSON:
-        return Deny(Reason.REQUEST_MEDIA_TYPE, detail="content-type: application/json is expected")
+    if not call.carries(JSON):
+        return Deny(Reason.REQUEST_MEDIA_TYPE, detail="content-type: application/json is expected, not encoded")
     if accepted is None:
         return Deny(Reason.REQUEST_NOT_ACCEPTABLE, detail=f"accept: {JSON}, {FHIR_JSON} or {EVENTS}")
     if call.scope["query_string"]:

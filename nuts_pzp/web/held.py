@@ -168,13 +168,16 @@ class Held:
         return self._entries.get(key.name)
 
     def begin(self, key: Key, asker: Asker, code: str, bsn: str) -> Entry | None:
-        """Take a place; None when this tenant, or all of them together, have taken theirs."""
+        """Take a place, a new one for an id that has one; None when this tenant, or all together, have taken theirs."""
+        earlier = self._entries.pop(key.name, None)
         self._make_room(asker.tenant, coming=1)
         self._make_way(asker.tenant)
         mine = [one for one in self._entries.values() if one.asker.tenant == asker.tenant]
         running = sum(not one.ended for one in mine)
         everything = sum(one.size for one in self._entries.values())
         if running >= MOST_RUNNING or len(mine) >= MOST_EACH or len(self._entries) >= MOST or everything >= BYTES:
+            if earlier is not None:
+                self._entries[key.name] = earlier
             return None
         entry = Entry(asker, code, key.close(bsn.encode()))
         self._entries[key.name] = entry

@@ -67,9 +67,8 @@ async def _token(call: Call, issuer: TokenIssuer) -> door.Response:
 
 
 async def _form(call: Call) -> Outcome[dict[str, str]]:
-    media_type = call.header(b"content-type").partition(";")[0].strip().lower()
-    if media_type != FORM:
-        return Deny(Reason.REQUEST_MEDIA_TYPE, detail=f"content-type: {FORM} is expected")
+    if not call.carries(FORM):
+        return Deny(Reason.REQUEST_MEDIA_TYPE, detail=f"content-type: {FORM} is expected, not encoded")
     if call.scope["query_string"]:
         return Deny(Reason.REQUEST_AMBIGUOUS, detail="the request stands in the body, not in the URL")
     try:

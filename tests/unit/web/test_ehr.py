@@ -137,6 +137,7 @@ WRONG = {
     "GET": ({"method": "GET"}, 405),
     "a query": ({"query": b"x=1"}, 400),
     "a form": ({"headers": {"content-type": "application/x-www-form-urlencoded"}}, 415),
+    "an encoded body": ({"headers": {"content-encoding": "gzip"}}, 415),
     "too big": ({"body": b" " * 70_000}, 413),
     "not JSON": ({"body": b"{"}, 400),
     "an answer we do not give": ({"headers": {"accept": "text/html"}}, 406),

@@ -11,9 +11,9 @@ from nuts_pzp.web.held import Asker, Held, Key
 DOCTOR = Professional("k-17", "huisarts", "M. Okker")
 
 
-def begun(table: Held, tenant: str, *, size: int = 10, ended: bool = True) -> Key | None:
+def begun(table: Held, tenant: str, *, size: int = 10, ended: bool = True, key: Key | None = None) -> Key | None:
     """A consultation of that tenant, over or not; None when there was no place for it."""
-    key = table.new_key()
+    key = key or table.new_key()
     entry = table.begin(key, Asker(tenant, "ab", DOCTOR), "CODE", "999900006")
     if entry is None:
         return None
@@ -63,3 +63,23 @@ def test_bytes_are_shared_as_places_are(table: Held) -> None:
     assert small is not None
     assert table.find(small) is not None
     assert [key is not None and table.find(key) is not None for key in large] == [False, True]
+
+
+def test_what_is_asked_anew_under_its_key_is_the_youngest_and_one(table: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "MOST_EACH", 3)
+    failed, other = table.new_key(), table.new_key()
+    for key in (failed, other, failed):
+        assert begun(table, "kade", key=key) is not None
+    assert table.find(other) is not None, "it took its own place"
+    for _ in range(2):
+        assert begun(table, "kade") is not None
+    assert table.find(failed) is not None
+    assert table.find(other) is None
+
+
+def test_what_finds_no_place_anew_is_still_known(table: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = begun(table, "kade")
+    assert failed is not None
+    monkeypatch.setattr(held, "MOST_RUNNING", 0)
+    assert begun(table, "kade", key=failed) is None
+    assert table.find(failed) is not None

@@ -124,6 +124,7 @@ async def test_a_token_whose_record_fails_does_not_leave(region: Any, called: An
 
 WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     "no form": ({"headers": {"content-type": "application/json"}}, 415, "invalid_request"),
+    "an encoded form": ({"headers": FORM | {"content-encoding": "br"}}, 415, "invalid_request"),
     "a query": ({"query": b"grant_type=x"}, 400, "invalid_request"),
     "twice": ({"body": b"grant_type=a&grant_type=b"}, 400, "invalid_request"),
     "not a pair": ({"body": b"grant_type"}, 400, "invalid_request"),
