@@ -7,7 +7,6 @@ leaves. A process that no longer has the consultation, or never had, asks the so
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -40,11 +39,10 @@ from . import door
 from .asked import Wrong
 from .asking import Stated, stated
 from .call import Call, while_listening
+from .facade_request import named, posed, turned
 from .held import Asker, Entry, Held, Key
 
 ROOT, PREFIX = "/fhir", "/fhir/"
-_PAGED = re.compile(r"_page=([A-Za-z0-9_-]{64,12288})", re.ASCII)
-_TYPED = re.compile(r"/([A-Z][A-Za-z]{1,63})", re.ASCII)
 
 _log = structlog.get_logger("nuts_pzp.facade")
 
@@ -78,7 +76,7 @@ class Facade:
             content = await door.body(call.receive, envelope.MAX_BODY)
         except door.BodyTooBig:
             return await call.refuse(Deny(Reason.REQUEST_TOO_BIG))
-        raw, base = _raw(call, rest, content), call.presented.url.removesuffix(rest)
+        raw, base = posed(call, rest, content), call.presented.url.removesuffix(rest)
         if rest == "/metadata":
             request = parse(raw, CAPABILITY, base)
             if isinstance(request, Deny | Unknown | Unavailable):
@@ -229,10 +227,10 @@ def _understood(call: Call, caller: Caller, raw: RawRequest, base: str) -> _Aski
     bound, ids = said.bound(call.house.tenant.id), Ids(call.house.facade_key)
     if not may_speak_for(caller, bound.professional):
         return Deny(Reason.PROFESSIONAL_MISMATCH)
-    turned = _turned(ids, bound, raw)
-    if isinstance(turned, Deny | Unknown | Unavailable):
-        return turned
-    raw, after = turned
+    page = turned(ids, bound, raw)
+    if isinstance(page, Deny | Unknown | Unavailable):
+        return page
+    raw, after = page
     request = parse(raw, CAPABILITY, base)
     if isinstance(request, Deny | Unknown | Unavailable):
         return request
@@ -242,7 +240,7 @@ def _understood(call: Call, caller: Caller, raw: RawRequest, base: str) -> _Aski
         whose = ids.begin(Bsn(bsn.removeprefix(f"{BSN_SYSTEM}|")), date.fromisoformat(born), now)
         place = PATIENT
     else:
-        opened = ids.open(_named(request), bound, now)
+        opened = ids.open(named(request), bound, now)
         if isinstance(opened, Deny | Unknown | Unavailable):
             return opened
         whose, place = opened
@@ -259,33 +257,6 @@ def _understood(call: Call, caller: Caller, raw: RawRequest, base: str) -> _Aski
     if after is not None:
         request = replace(request, continuation="")
     return _Asking(call, said, bound, request, whose, ids.seal(whose, bound), question, base, after)
-
-
-def _turned(ids: Ids, bound: Bound, raw: RawRequest) -> Outcome[tuple[RawRequest, tuple[str, str, str] | None]]:
-    """Return the request as it is, or the one that a page token holds, with where its page begins."""
-    if not raw.query.startswith("_page"):
-        return raw, None
-    path, token = _TYPED.fullmatch(raw.path), _PAGED.fullmatch(raw.query)
-    if raw.method != "GET" or path is None or token is None:
-        return Deny(Reason.REQUEST_MALFORMED, detail="a page token stands alone behind a type")
-    page = ids.turn(token[1], bound, path[1])
-    if isinstance(page, Deny | Unknown | Unavailable):
-        return page
-    return replace(raw, query=page.query), page.after
-
-
-def _named(request: FhirRequest) -> str:
-    """The id in the request: of what is read, or of the patient."""
-    if request.id is not None:
-        return request.id
-    [[reference]] = request.values("patient") or request.values("subject")
-    return reference.removeprefix("Patient/")
-
-
-def _raw(call: Call, rest: str, content: bytes) -> RawRequest:
-    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in call.scope["headers"])
-    method = "GET" if call.scope["method"] == "HEAD" else call.scope["method"]
-    return RawRequest(method, rest, call.scope["query_string"].decode("latin-1"), headers, content)
 
 
 def allowed(rest: str) -> str:

@@ -50,6 +50,17 @@ async def test_a_page_token_opens_for_nobody_else(region: Any, client: Client) -
     assert refusal(await client(further + "&_count=2")) == (400, "PZP-REQUEST-002")
 
 
+async def test_a_client_that_says_its_format_with_every_request_can_turn_the_page(region: Any, client: Client) -> None:
+    region.source(W, holds(*(directive(f"c{n}", "permit", f"20{n:02d}-01-01") for n in range(3))))
+    page = await client(CONSENTS.format(await client.id()) + "&_count=1&_format=json")
+    further = next(one["url"] for one in page.json["link"] if one["relation"] == "next").removeprefix(f"{BASE}/")
+    second = await client(further + "&_format=application/fhir+json")
+    assert len(matches(second)) == 1
+    assert matches(second) != matches(page)
+    assert refusal(await client(further + "&_format=xml")) == (406, "PZP-REQUEST-015")
+    assert refusal(await client(further + "&_format=json&_count=2")) == (400, "PZP-REQUEST-002")
+
+
 @pytest.mark.parametrize(
     ("who", "certificate"),
     [

@@ -212,3 +212,23 @@ async def test_options_tells_what_a_refused_method_tells(client: Client, path: s
     told = await client(path, method="OPTIONS")
     refused = await client(path, method="PUT")
     assert (told.status, told.headers["allow"]) == (204, refused.headers["allow"])
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("_format=json", 200),
+        ("_format=application/fhir%2Bjson", 200),
+        ("_format=application/fhir+json", 200),
+        ("_format=xml", 406),
+        ("_format=html", 406),
+        ("_format=json&_count=1", 400),
+        ("_count=1", 400),
+    ],
+)
+async def test_a_posted_search_may_say_its_form_in_the_url_and_nothing_else(
+    region: Any, client: Client, query: str, status: int
+) -> None:
+    region.source(W, holds(GOAL))
+    form = {"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": BORN}
+    assert (await client.post(f"Patient/_search?{query}", form)).status == status
