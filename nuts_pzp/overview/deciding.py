@@ -241,10 +241,14 @@ def _complete(verdict: Verdict, ordered: list[Statement]) -> None:
     if verdict.rule == "UNDATED_DIFFERENT_VALUE":
         refs = (one.ref for one in verdict.rivals if one.when is None)
         verdict.attention += (Attention(verdict.rule, verdict.severity, attention(verdict.rule).text, tuple(refs)),)
-    marked = [one for one in ordered if one.attention]
-    marks = [mark for one in marked if id(one) in shown for mark in one.attention]
-    marks += [mark for one in marked if id(one) not in shown for mark in one.attention if mark.code in _FROM_HISTORY]
+    found = [(one, mark) for one in ordered if one.attention or one.copies for mark in _marks(one)]
+    marks = [mark for one, mark in found if id(one) in shown or mark.code in _FROM_HISTORY]
     verdict.attention = merged([*verdict.attention, *marks])
+
+
+def _marks(one: Statement) -> list[Attention]:
+    """What asks for attention in a statement and in the copies that were folded into it."""
+    return [*one.attention, *(mark for copy in one.copies for mark in copy.attention)]
 
 
 def merged(marks: Iterable[Attention]) -> tuple[Attention, ...]:

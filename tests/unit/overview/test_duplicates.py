@@ -180,3 +180,18 @@ def test_a_form_and_its_resource_are_one_line_of_history_however_they_are_dated(
     [line] = look(a=told, b=[pen.treatment("permit", "2024-01-01")])[CPR]["history"]
     assert line["ref"] == "https://a.example/fhir/Consent/c"
     assert line["also"] == ["https://a.example/fhir/QuestionnaireResponse/f"]
+
+
+def test_what_asks_for_attention_in_a_copy_asks_for_it_on_the_item(pen: Any, look: Any) -> None:
+    """Whether it is folded into the statement that leads, or into one that is history."""
+    born = {"linkId": "967", "answer": [{"valueDate": "1950-01-01"}]}
+    seen = look(
+        a=[pen.patient(), pen.treatment("deny", "2024-01-01"), pen.form("2024-01-01", born, pen.choice("1386", "2"))]
+    )
+    assert seen.codes(CPR) == ["FORM_BIRTH_DATE_DIFFERS"]
+    [mark] = seen[CPR]["attention"]
+    assert mark["refs"] == ["https://a.example/fhir/QuestionnaireResponse/f"]
+    elsewhere = pen.treatment("deny", "2024-01-01", patient={"reference": "Patient/other"}, **SAME)
+    told = {"a": [pen.patient(), pen.treatment("deny", "2024-01-01", **SAME)], "b": [pen.patient(), elsewhere]}
+    assert look(**told).codes(CPR) == ["SUBJECT_DIFFERS"]
+    assert look(**told, c=[pen.treatment("permit", "2025-01-01")]).codes(CPR) == ["SUBJECT_DIFFERS"]
