@@ -137,9 +137,7 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
     record = _open(frame, held, content, provision)
     if record is None:
         return []
-    specified: list[Extension] = []
-    if content.modifier_extension or provision.modifier_extension:
-        specified = _specified(content, provision)
+    specified = _specified(content, provision)
     texts = extension_texts(specified, SPECIFICATION_OTHER) if specified else ""
     _judge_modifiers(record, content, provision, _KNOWN if texts or not specified else frozenset())
     if texts and provision.type is not None and not record.modified:
@@ -152,8 +150,9 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
 
 
 def _specified(content: Consent, provision: Provision) -> list[Extension]:
-    modifiers = [*(content.modifier_extension or ()), *(provision.modifier_extension or ())]
-    return [one for one in modifiers if one.url == SPECIFICATION_OTHER]
+    """What specifies the decision: modifiers, and what a source wrote as plain extensions instead."""
+    places = (content.modifier_extension, provision.modifier_extension, content.extension, provision.extension)
+    return [one for given in places for one in given or () if one.url == SPECIFICATION_OTHER]
 
 
 def _unknown_type(kind: str | None) -> Said | None:

@@ -15,6 +15,7 @@ from .codes import (
     OBSERVATIONS,
     UNDECIDED,
     UNKNOWN,
+    UNREADABLE,
     VALUES,
     normal,
     quoted,
@@ -103,13 +104,15 @@ def read_goal(frame: Frame, held: Held, content: Goal) -> list[Statement] | None
 def coded(concept: Concept | None, table: dict[str, str]) -> Said:
     """Word a coded answer: own words by code, else the source's in quotes; unknown and empty are no information."""
     codings = [one for one in (concept.coding if concept else None) or () if one.code]
-    for one in codings:
-        code = GOAL_SYNONYMS.get(one.code or "", one.code or "")
-        if code in table:
-            if code == "OTH" and concept and concept.text and concept.text.strip():
-                text = concept.text.strip()
-                return Said("decision", code, f"{table[code]}: {text}", same_text(code, text), text)
-            return Said("decision", code, table[code], code)
+    codes = {GOAL_SYNONYMS.get(one.code or "", one.code or "") for one in codings} & table.keys()
+    if len(codes - {"OTH"}) > 1:
+        words = " / ".join(table[code] for code in sorted(codes - {"OTH"}))
+        return Said("text", "uninterpretable", f"{UNREADABLE}: {words}", f"uninterpretable {words}")
+    for code in sorted(codes - {"OTH"}) or codes:
+        if code == "OTH" and concept and concept.text and concept.text.strip():
+            text = concept.text.strip()
+            return Said("decision", code, f"{table[code]}: {text}", same_text(code, text), text)
+        return Said("decision", code, table[code], code)
     for one in codings:
         if (known := without_information(one)) is not None:
             return known

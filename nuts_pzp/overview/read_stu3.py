@@ -72,7 +72,8 @@ def _treatment(frame: Frame, held: Held, content: OldConsent) -> list[Statement]
     record = _open(frame, held, content, _KNOWN)
     if record is None:
         return []
-    decisions = [one.value_codeable_concept for one in content.modifier_extension or () if one.url == PERMITTED]
+    given = (*(content.modifier_extension or ()), *(content.extension or ()))
+    decisions = [one.value_codeable_concept for one in given if one.url == PERMITTED]
     codings = [_chosen(one) for one in decisions]
     exceptions = content.exceptions or ()
     unclear = any(one is None for one in codings) or len({one.code for one in codings if one is not None}) > 1

@@ -31,6 +31,18 @@ SHOWN: dict[str, tuple[dict[str, Any], tuple[str, str | None, str, str | None]]]
         {"coding": [{"code": "H-3", "display": "huis 3"}, {"code": "264362003"}]},
         ("decision", "264362003", "Thuis", None),
     ),
+    "two known codes that contradict each other, in either order": (
+        {"coding": [{"code": "264362003"}, {"code": "22232009"}]},
+        ("text", "uninterpretable", "Niet te interpreteren: Ziekenhuis / Thuis", None),
+    ),
+    "the same in the other order": (
+        {"coding": [{"code": "22232009"}, {"code": "264362003"}, {"code": "OTH"}]},
+        ("text", "uninterpretable", "Niet te interpreteren: Ziekenhuis / Thuis", None),
+    ),
+    "a known code beside Anders": (
+        {"coding": [{"code": "OTH"}, {"code": "264362003"}]},
+        ("decision", "264362003", "Thuis", None),
+    ),
     "a null flavor among others": (
         {"coding": [{"code": "H-3"}, {"code": "UNK"}], "text": "x"},
         ("no-information", "UNK", "Nog onbekend", None),
@@ -196,3 +208,9 @@ def test_a_goal_that_is_over_for_no_reason_says_no_more(pen: Any, look: Any) -> 
 def test_a_goal_without_status_may_not_lead(pen: Any, look: Any) -> None:
     told = pen.goal("385987000", DAY, lifecycleStatus=None, category=[ACP])
     assert look(a=[told])[GOAL]["state"] == "not-recorded"
+
+
+def test_a_goal_and_its_older_code_are_one_goal(pen: Any, look: Any) -> None:
+    both = {"coding": [{"code": "225353007"}, {"code": "713148004"}]}
+    item = look(a=[pen.goal("713148004", DAY, description=both)])[GOAL]
+    assert (item["value"]["kind"], item["value"]["code"]) == ("decision", "713148004")

@@ -243,3 +243,11 @@ def test_verified_with_the_patient_however_the_record_points_at_the_patient(pen:
 def test_a_record_of_another_patient_says_so(pen: Any, look: Any) -> None:
     seen = look(oud=[pen.patient(), yes_but(patient={"reference": "Patient/q"})])
     assert seen.codes("treatment:89666000") == ["SUBJECT_DIFFERS"]
+
+
+def test_a_decision_counts_wherever_the_source_put_it(look: Any) -> None:
+    told = _decision("NEE")
+    told["extension"] = [*told["extension"], *told.pop("modifierExtension")]
+    assert look(a=[told])["treatment:89666000"]["value"]["kind"] == "deny"
+    told["modifierExtension"] = [{"url": PERMITTED, "valueCodeableConcept": {"coding": [{"code": "JA"}]}}]
+    assert look(a=[told])["treatment:89666000"]["display"] == "Niet te interpreteren"

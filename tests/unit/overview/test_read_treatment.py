@@ -183,3 +183,20 @@ def test_an_agreement_that_is_still_to_begin_does_not_lead(pen: Any, look: Any, 
 def test_an_agreement_that_began_or_that_does_not_say_when_leads(pen: Any, look: Any, begins: str) -> None:
     told = pen.treatment("permit", "2026-11-01", provision={"period": {"start": begins}})
     assert look(a=[told]).said(CPR) == ("current", "permit", "a")
+
+
+@pytest.mark.parametrize("where", ["record", "provision"])
+@pytest.mark.parametrize("kind", ["permit", "deny", None])
+def test_a_specification_counts_wherever_the_source_put_it(pen: Any, look: Any, kind: str | None, where: str) -> None:
+    """As a plain extension it changes what was agreed just the same: "Niet uitvoeren" alone would be wrong."""
+    plain = [{"url": pen.SPECIFICATION, "valueString": "Alleen thuis"}]
+    told = pen.treatment(kind, "2026-01-01", comment="Besproken")
+    told = (
+        {**told, "extension": [*told["extension"], *plain]}
+        if where == "record"
+        else {**told, "provision": {**told["provision"], "extension": plain}}
+    )
+    seen = look(a=[told])
+    assert seen[CPR]["display"] == "Anders, namelijk: Alleen thuis"
+    assert seen.codes(CPR) == (["TYPE_AND_SPECIFICATION"] if kind else [])
+    assert seen[CPR]["comment"] == "Besproken"
