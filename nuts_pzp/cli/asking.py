@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -23,6 +24,10 @@ class NoAnswer(Exception):
         self.problem = problem or {}
 
 
+class UnfitDoor(Exception):
+    """An option about where to ask is wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """An EHR listener: the consultation URL, whom to trust, and our client certificate."""
@@ -33,10 +38,29 @@ class Door:
     key: Path
 
     def context(self) -> ssl.SSLContext:
-        """Return the TLS context; raises OSError on unreadable files."""
-        context = ssl.create_default_context(cafile=str(self.roots))
-        context.load_cert_chain(str(self.certificate), str(self.key))
+        """Return the TLS context; raises UnfitDoor, naming the option, on files that cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=str(self.roots))
+        except OSError:
+            raise UnfitDoor("--roots: no PEM file with certificates that can be read") from None
+        try:
+            context.load_cert_chain(str(self.certificate), str(self.key), password=lambda: "")
+        except OSError:
+            words = "no PEM files that belong together and can be read without a password"
+            raise UnfitDoor(f"--certificate and --key: {words}") from None
         return context
+
+    def checked(self) -> Door:
+        """Return this door when it can be used; raises UnfitDoor. A BSN goes over TLS only."""
+        try:
+            url = urlsplit(self.url)
+            fits = url.scheme == "https" and url.hostname and url.port != 0
+        except ValueError:
+            fits = False
+        if not fits or "@" in self.url or " " in self.url or not self.url.isprintable():
+            raise UnfitDoor("--url: an https address, without a password")
+        self.context()
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +111,7 @@ async def ask(door: Door, question: Question) -> dict[str, Any]:
     async with _post(door, question, "application/json") as answer:
         await answer.aread()
         if answer.status_code == 200:
-            return _object(answer)
+            return an_overview(_object(answer))
         raise _refused(answer)
 
 
@@ -96,8 +120,34 @@ async def ask_fhir(door: Door, question: Question) -> dict[str, Any]:
     async with _post(door, question, "application/fhir+json") as answer:
         await answer.aread()
         if answer.status_code == 200:
-            return _object(answer)
+            return _a_searchset(_object(answer))
         raise _refused(answer)
+
+
+def an_overview(content: dict[str, Any]) -> dict[str, Any]:
+    """Return this when it says of each source how it answered: every form of showing it rests on that."""
+    rows = content.get("sources", [] if isinstance(content.get("complete"), bool) else None)
+    if not isinstance(rows, list) or not all(_a_source(one) for one in rows):
+        raise NoAnswer("what answered is no gateway: its answer is no overview")
+    return content
+
+
+def _a_source(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("status"), str) and _objects(row.get("gaps", []))
+
+
+def _a_searchset(content: dict[str, Any]) -> dict[str, Any]:
+    entries = content.get("entry", [])
+    if content.get("resourceType") != "Bundle" or not _objects(entries):
+        raise NoAnswer("what answered is no gateway: its answer is no searchset")
+    parts = [(one.get("resource", {}), one.get("search", {})) for one in entries]
+    if not all(isinstance(part, dict) for pair in parts for part in pair):
+        raise NoAnswer("what answered is no gateway: its answer is no searchset")
+    return content
+
+
+def _objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 async def listen(door: Door, question: Question) -> AsyncIterator[Told]:
@@ -123,9 +173,7 @@ async def _post(door: Door, question: Question, accept: str) -> AsyncIterator[ht
             client.stream("POST", door.url, json=question.body(), headers={"accept": accept}) as answer,
         ):
             yield answer
-    except (ssl.SSLError, OSError):
-        raise NoAnswer("a certificate, key or roots file cannot be used") from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise NoAnswer(f"the gateway cannot be reached ({type(error).__name__})") from None
 
 
@@ -136,19 +184,24 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
 def _parsed(text: str, status: int) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NoAnswer(f"the gateway answered {status} without JSON") from None
     if not isinstance(content, dict):
         raise NoAnswer(f"the gateway answered {status} with something else than an object")
     return content
 
 
+def _said(issue: dict[str, Any]) -> str:
+    details = issue.get("details")
+    return str((details.get("text") if isinstance(details, dict) else None) or issue.get("code", ""))
+
+
 def _refused(answer: httpx.Response) -> NoAnswer:
     content = _object(answer)
     code = content.get("meldcode") or answer.headers.get("x-meldcode", "?")
     if content.get("resourceType") == "OperationOutcome":
-        said = [str(one.get("details", {}).get("text", one.get("code", ""))) for one in content.get("issue", ())]
-        words = "; ".join(said)
+        issues = content.get("issue")
+        words = "; ".join(_said(one) for one in issues if isinstance(one, dict)) if isinstance(issues, list) else ""
     else:
         words = f"{content.get('code', '')} {content.get('title', '')} {content.get('detail', '')}".strip()
     return NoAnswer(f"{answer.status_code}: {words} (meldcode {code})", content)

@@ -20,7 +20,7 @@ from ..conformance.tokens import Employee, GivenToken, Node, NodeTokens, NoToken
 from ..identity import Bsn
 from ..web.server import ServerTls
 from .bsn_input import NoBsn, read_bsn
-from .tenancy import day_in
+from .options import day_in
 
 
 class WrongUse(Exception):

@@ -20,8 +20,9 @@ from ..identity import Bsn, EmergencyReason
 from ..overview.shape import Overview
 from ..web.asked import CONTEXTS
 from . import matrix
-from .asking import Door, NoAnswer, Person, Question, Told, ask, ask_fhir, listen
+from .asking import Door, NoAnswer, Person, Question, Told, UnfitDoor, an_overview, ask, ask_fhir, listen
 from .bsn_input import NoBsn, read_bsn
+from .options import day_in
 from .overview_table import harmless, overview_table
 
 _REASONS = tuple(one.value for one in EmergencyReason)
@@ -56,26 +57,39 @@ def run(
         raise _wrong("--fhir: not together with --json or --matrix")
     question = Question(
         bsn=_bsn(bsn_file),
-        birth_date=birth_date,
+        birth_date=_day(birth_date),
         professional=Person(employee, name, role),
         sources=tuple(source or ()),
         deadline_ms=deadline_ms,
         extra=_context(context) | _localize(localize, source) | _emergency(emergency, explanation_file),
     )
-    door = Door(url, roots, certificate, key)
+    try:
+        door = Door(url, roots, certificate, key).checked()
+    except UnfitDoor as error:
+        raise _wrong(str(error)) from None
     try:
         if as_fhir:
             bundle = asyncio.run(ask_fhir(door, question))
             typer.echo(json.dumps(bundle, ensure_ascii=False))
             raise typer.Exit(0 if _whole(bundle) else 1)
         overview = asyncio.run(ask(door, question) if as_json else _watched(door, question))
+        _show(overview, as_json=as_json, as_matrix=as_matrix)
     except NoAnswer as error:
-        typer.echo(f"No answer: {error}", err=True)
-        if as_json or as_fhir:
-            typer.echo(json.dumps(error.problem))
-        raise typer.Exit(4) from None
-    _show(overview, as_json=as_json, as_matrix=as_matrix)
+        raise _nothing(error, as_data=as_json or as_fhir) from None
     raise typer.Exit(_verdict(overview))
+
+
+def _nothing(error: NoAnswer, *, as_data: bool) -> typer.Exit:
+    typer.echo(f"No answer: {harmless(str(error))}", err=True)
+    if as_data:
+        typer.echo(json.dumps(error.problem))
+    return typer.Exit(4)
+
+
+def _day(text: str) -> str:
+    if day_in(text) is None:
+        raise _wrong("--birth-date: a day as YYYY-MM-DD")
+    return text
 
 
 def _verdict(overview: dict[str, Any]) -> int:
@@ -131,14 +145,22 @@ async def _watched(door: Door, question: Question) -> dict[str, Any]:
         if told.event in ("overview", "problem"):
             last = told
             continue
-        for row, spent in zip(told.content.get("sources", ()), told.content.get("timings", ()), strict=False):
-            typer.echo(f"{spent.get('seconds', 0):6.2f} s  {harmless(str(row.get('notice', '')))}", err=True)
+        _tell(told.content)
     if last is None:
         raise NoAnswer("the gateway ended the stream before the overview")
     if last.event == "problem":
         words = f"{last.content.get('code', '')} {last.content.get('title', '')}".strip()
         raise NoAnswer(f"{words} (meldcode {last.content.get('meldcode', '?')})", last.content)
-    return last.content
+    return an_overview(last.content)
+
+
+def _tell(content: dict[str, Any]) -> None:
+    rows, timings = content.get("sources"), content.get("timings")
+    if not isinstance(rows, list) or not isinstance(timings, list):
+        return
+    for row, spent in zip(rows, timings, strict=False):
+        if isinstance(row, dict) and isinstance(spent, dict) and isinstance(spent.get("seconds", 0), int | float):
+            typer.echo(f"{spent.get('seconds', 0):6.2f} s  {harmless(str(row.get('notice', '')))}", err=True)
 
 
 def _whole(bundle: dict[str, Any]) -> bool:
@@ -148,7 +170,8 @@ def _whole(bundle: dict[str, Any]) -> bool:
         for entry in bundle.get("entry", ())
         if entry.get("search", {}).get("mode") == "outcome"
     ]
-    return all(issue.get("code") == "conflict" for outcome in outcomes for issue in outcome.get("issue", ()))
+    issues = [issue for outcome in outcomes for issue in outcome.get("issue") or ()]
+    return all(isinstance(issue, dict) and issue.get("code") == "conflict" for issue in issues)
 
 
 def _show(overview: dict[str, Any], *, as_json: bool, as_matrix: bool) -> None:
@@ -157,7 +180,11 @@ def _show(overview: dict[str, Any], *, as_json: bool, as_matrix: bool) -> None:
     elif as_matrix:
         Console().print(matrix.as_table(overview))
     else:
-        Console().print(overview_table(msgspec.convert(overview, Overview)))
+        try:
+            read = msgspec.convert(overview, Overview)
+        except msgspec.ValidationError:
+            raise NoAnswer("what answered is no gateway of this version: its overview cannot be shown") from None
+        Console().print(overview_table(read))
 
 
 def _bsn(file: Path | None) -> Bsn:

@@ -1,7 +1,9 @@
-"""Options that several commands share."""
+"""Options that several commands share, and how a day is written."""
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -10,3 +12,11 @@ import typer
 Config = Annotated[
     Path, typer.Option("--config", "-c", envvar="NUTS_PZP_CONFIG", help="The deployment file (YAML)", dir_okay=False)
 ]
+
+
+def day_in(text: str) -> date | None:
+    """Return the day that this is; None for another form, or no day."""
+    try:
+        return date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+    except ValueError:
+        return None

@@ -6,7 +6,6 @@ Runs as the gateway's own user, beside it or without it; the ledger itself is th
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ..store.outbox import Outbox
 from ..store.port import StoreFailed
 from ..store.vault import STORE_KEY, Vault
 from .bsn_input import NoBsn, read_bsn
+from .options import day_in
 
 TenantId = Annotated[str, typer.Option("--tenant", help="The tenant's id")]
 BsnFile = Annotated[Path | None, typer.Option("--bsn-file", help="File with the BSN; without it you are asked")]
@@ -104,14 +104,6 @@ def day_of(text: str, option: str) -> date:
     if day is None or text < "1900":
         refuse(f"{option}: YYYY-MM-DD, from 1900 on")
     return day
-
-
-def day_in(text: str) -> date | None:
-    """Return the day that this is; None for another form, or no day."""
-    try:
-        return date.fromisoformat(text) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
-    except ValueError:
-        return None
 
 
 def bsn_of(file: Path | None) -> Bsn:
