@@ -38,13 +38,27 @@ class Finding:
 def examine(path: Path, keys: Path | None = None, anchor: Path | None = None) -> list[Finding]:
     """Return what was found about the ledger at `path`, its key folder and its anchor file."""
     folder = path.parent
-    if not folder.is_dir():
+    if not _is_folder(folder):
         return [Finding("folder", "fail", "the folder of the ledger does not exist")]
+    try:
+        path.with_name(f"{path.name}.lock").exists()
+    except OSError as error:
+        return [Finding("ledger", "fail", error.strerror or "no path")]
+    if _is_folder(path):
+        return [Finding("ledger", "fail", "a folder and no ledger; `verify` reads an exported one")]
     findings = [*_disk(folder), _lock(path), _ledger(path)]
     if keys is not None:
         findings.append(_keys(keys))
     findings.append(_anchor(path, anchor))
     return findings
+
+
+def _is_folder(path: Path) -> bool:
+    """Also for a name that is too long for one."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
@@ -105,10 +119,12 @@ def _ledger(path: Path) -> Finding:
 
 
 def _keys(keys: Path) -> Finding:
-    if not keys.is_dir():
+    if not _is_folder(keys):
         return Finding("keys", "fail", "the key folder does not exist")
     private = [one for one in keys.rglob("*") if one.suffix in (".key", ".wrapped")]
     bad = [f"{one.relative_to(keys)}: {why}" for one in private if (why := refusal(one.lstat()))]
+    if not private:
+        return Finding("keys", "warn", "no key in it")
     return Finding("keys", "fail" if bad else "ok", "; ".join(bad) or f"{len(private)} files, owner only")
 
 

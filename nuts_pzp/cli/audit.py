@@ -37,6 +37,10 @@ _Keys = Annotated[list[str], typer.Option("--key", help="Public key of a log, a 
 _Json = Annotated[bool, typer.Option("--json", help="Machine-readable answer.")]
 
 
+class _WrongUse(Exception):
+    """What was given cannot be used; nothing is said about the log."""
+
+
 class _Verifying(TyperCommand):
     """A command in which wrong use ends with 4: 2 would read as `incomplete`."""
 
@@ -60,16 +64,19 @@ def verify_command(
     as_json: _Json = False,
 ) -> None:
     """Tell whether anything was changed, cut off, put back or forged."""
-    keys = _verifier_keys(key)
     try:
-        lines = anchors.read(anchor) if anchor else None
-    except OSError:
-        _refuse("the anchor file is not readable")
+        keys = _verifier_keys(key)
+        lines = _anchored(anchor)
+    except _WrongUse as error:
+        if as_json:
+            typer.echo(json.dumps(_nothing_verified("usage", str(error))))
+        _refuse(str(error))
     try:
         with _material(path) as material:
             report = verify(material, keys, lines, tenant=tenant, fast=fast, among=every)
     except Unreadable as error:
-        typer.echo(json.dumps(_unreadable(str(error))) if as_json else f"Logboek niet leesbaar: {error}")
+        document = json.dumps(_nothing_verified("unreadable", str(error)))
+        typer.echo(document if as_json else f"Logboek niet leesbaar: {error}")
         raise typer.Exit(Verdict.UNREADABLE) from None
     typer.echo(json.dumps(_report(report)) if as_json else _report_text(report))
     raise typer.Exit(int(report.verdict))
@@ -104,7 +111,7 @@ def prove_command(
         with _material(path) as material:
             typer.echo(json.dumps(proof.prove(material, tenant, record)))
     except (Unreadable, proof.BadProof) as error:
-        _refuse(str(error), Verdict.UNREADABLE)
+        _refuse(f"LEDGER: {error}", Verdict.UNREADABLE)
 
 
 @app.command("check-proof", cls=_Verifying)
@@ -119,9 +126,14 @@ def check_proof_command(
             typer.echo(json.dumps(_not_proven("the proof is not readable")))
         _refuse("the proof is not readable", Verdict.UNREADABLE)
     reasons = []
-    keys = _verifier_keys(key)
-    if not keys:
-        _refuse("the --key folder holds no public key (*.pub)")
+    try:
+        keys = _verifier_keys(key)
+        if not keys:
+            raise _WrongUse("the --key folder holds no public key (*.pub)")
+    except _WrongUse as error:
+        if as_json:
+            typer.echo(json.dumps(_not_proven(str(error))))
+        _refuse(str(error))
     for one in keys:
         try:
             proven = proof.check(document, one)
@@ -157,10 +169,17 @@ def export_command(
         with opened(path) as material:
             count = bundle.export(material, tenant, folder, time.time_ns() // 1_000)
     except Unreadable as error:
-        _refuse(str(error), Verdict.UNREADABLE)
+        _refuse(f"LEDGER: {error}", Verdict.UNREADABLE)
     except OSError as error:
-        _refuse(error.strerror or "the folder cannot be written")
+        _refuse(f"--to: {error.strerror or 'cannot be written'}")
     typer.echo(f"{count} regels geschreven")
+
+
+def _anchored(file: Path | None) -> anchors.AnchorLines | None:
+    try:
+        return anchors.read(file) if file else None
+    except OSError:
+        raise _WrongUse("the anchor file is not readable") from None
 
 
 @contextmanager
@@ -181,10 +200,11 @@ def _verifier_keys(given: list[str]) -> list[VerifierKey]:
     try:
         keys = {VerifierKey.parse(line) for one in given for line in _key_lines(one) if line.strip()}
     except (OSError, ValueError):
-        _refuse("a --key is neither a public key of a log nor a file or folder of them that can be read")
+        words = "a --key is neither a public key of a log nor a file or folder of them that can be read"
+        raise _WrongUse(words) from None
     names = [key.name for key in keys]
     if len(set(names)) != len(names):
-        _refuse("two different keys are given for one log; which of them to trust is for you to say")
+        raise _WrongUse("two different keys are given for one log; which of them to trust is for you to say")
     return sorted(keys, key=lambda key: key.name)
 
 
@@ -226,8 +246,8 @@ def _report_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _unreadable(reason: str) -> dict[str, Any]:
-    return {"schema": "nuts-pzp-audit-verification/1", "verdict": "unreadable", "logs": [], "reason": reason}
+def _nothing_verified(verdict: str, reason: str) -> dict[str, Any]:
+    return {"schema": "nuts-pzp-audit-verification/1", "verdict": verdict, "logs": [], "reason": reason}
 
 
 def _refuse(text: str, code: Verdict = Verdict.USAGE) -> NoReturn:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from ..audit.counted import counted
-from ..audit.material import Unreadable
+from ..audit.material import Unreadable, opened
 from ..gateway import placed
 from ..settings import SettingsError, read_deployment
 from .options import Config
@@ -41,15 +41,25 @@ def indicators(
         typer.echo("--tenant: not the id of a tenant", err=True)
         raise typer.Exit(2)
     try:
-        place = placed(read_deployment(config), config.resolve().parent)
+        deployment, folder = read_deployment(config), config.resolve().parent
+        place = placed(deployment, folder)
+        if not _known(place.path, folder / deployment.tenants, tenant):
+            raise SettingsError("--tenant: no tenant of this deployment, and no log of that name")
         told = counted(place.path, place.keys / tenant, tenant, chosen)
     except (SettingsError, Unreadable) as error:
-        typer.echo(str(error), err=True)
+        where = "audit.path: " if isinstance(error, Unreadable) else ""
+        typer.echo(f"{where}{error}", err=True)
         raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps(told))
     else:
         _tell(told)
+
+
+def _known(ledger: Path, tenants: Path, tenant: str) -> bool:
+    """A tenant that is new has no log yet; one that left has no settings any more."""
+    with opened(ledger) as material:
+        return any(log.tenant == tenant for log in material.logs()) or (tenants / f"{tenant}.yaml").is_file()
 
 
 def _tell(told: dict[str, Any]) -> None:

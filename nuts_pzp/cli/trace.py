@@ -18,6 +18,8 @@ from ..reasons import Reason
 from ..settings import SettingsError, read_deployment
 from .options import Config
 
+_BETWEEN = re.compile(r"[\s\-\u2010-\u2015]")
+"""What people and word processors put between the parts of a code: white space and dashes."""
 _CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{12}", re.ASCII)
 
 
@@ -27,7 +29,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="As data")] = False,
 ) -> None:
     """Explain one request by its meldcode."""
-    wanted = code.strip().upper().replace("-", "").replace("O", "0").replace("I", "1").replace("L", "1")
+    wanted = _BETWEEN.sub("", code).upper().replace("O", "0").replace("I", "1").replace("L", "1")
     if not _CODE.fullmatch(wanted):
         typer.echo("A meldcode is twelve letters and digits; I, L, O and U do not occur in it", err=True)
         raise typer.Exit(2)
@@ -35,7 +37,8 @@ def run(
         ledger = config.resolve().parent / read_deployment(config).audit.path
         found = _steps(ledger, wanted)
     except (SettingsError, Unreadable) as error:
-        typer.echo(str(error), err=True)
+        where = "audit.path: " if isinstance(error, Unreadable) else ""
+        typer.echo(f"{where}{error}", err=True)
         raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps({"schema": "nuts-pzp-trace/1", "code": wanted, "steps": found}, ensure_ascii=False))

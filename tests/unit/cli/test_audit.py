@@ -188,3 +188,42 @@ def test_a_folder_without_a_key_is_wrong_use_of_a_proof(log: Log, tmp_path: Path
     (tmp_path / "none").mkdir()
     assert log.run("check-proof", str(tmp_path / "proof.json"), "--key", str(tmp_path / "none"))[0] == 4
     assert log.run("check-proof", str(tmp_path / "proof.json"), "--key", str(tmp_path / "absent"))[0] == 4
+
+
+@pytest.mark.parametrize("command", ["verify", "check-proof"])
+@pytest.mark.parametrize("given", [("--key", "not a key"), ("--key", "KEY", "--anchor", "absent"), ("--key", "EMPTY")])
+def test_a_program_reads_wrong_use_as_data(log: Log, tmp_path: Path, command: str, given: tuple[str, ...]) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "proof.json").write_text("{}")
+    if command == "check-proof" and "--anchor" in given:
+        given = ("--key", "")
+    names = {"KEY": log.key, "EMPTY": str(tmp_path / "empty")}
+    path = log.place.path if command == "verify" else tmp_path / "proof.json"
+    code, said = log.run(command, str(path), *(names.get(word, word) for word in given), "--json")
+    document = json.loads(said)
+    assert code == 4
+    assert document["schema"] == f"nuts-pzp-audit-{'verification' if command == 'verify' else 'proven'}/1"
+    assert document.get("verdict", "usage") == "usage"
+    assert document.get("proven", False) is False
+
+
+@pytest.mark.parametrize("command", ["prove", "export", "doctor"])
+@pytest.mark.parametrize("path", ["absent/absent", "/" + "a" * 5000, "folder"])
+def test_a_path_that_leads_nowhere_is_told_in_a_line(log: Log, tmp_path: Path, command: str, path: str) -> None:
+    (tmp_path / "folder").mkdir()
+    more = {"prove": ("--tenant", "x", "--record", "x"), "export": ("--tenant", "x", "--to", str(tmp_path / "to"))}
+    done = CliRunner().invoke(app, [command, str(tmp_path / path), *more.get(command, ())])
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code == (1 if command == "doctor" else 3)
+    assert done.stderr.startswith("LEDGER: ") or command == "doctor"
+
+
+def test_a_folder_that_cannot_be_made_is_named(log: Log, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["export", str(log.place.path), "--tenant", "meerwijck", "--to", "/proc/a/b"])
+    assert (done.exit_code, done.stderr) == (4, "--to: No such file or directory\n")
+
+
+def test_a_key_folder_without_keys_is_not_in_order(log: Log, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    _, said = log.run("doctor", str(log.place.path), "--keys", str(tmp_path / "empty"), "--json")
+    assert {one["check"]: one["state"] for one in json.loads(said)["findings"]}["keys"] == "warn"

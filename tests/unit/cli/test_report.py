@@ -50,5 +50,15 @@ async def test_what_is_no_month_is_wrong_use(config: Path, month: str) -> None:
     assert run(config, "--month", month)[0] == 2
 
 
-async def test_a_ledger_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+async def test_a_ledger_that_is_not_there_is_wrong_use(tmp_path: Path, config: Path) -> None:
     assert run(tmp_path / "none.yaml")[0] == 2
+    config.write_text(config.read_text().replace("ledger.sqlite", "elsewhere.sqlite"))
+    assert run(config) == (2, "audit.path: no such file\n")
+
+
+async def test_a_tenant_that_is_not_there_is_no_month_without_consultations(config: Path) -> None:
+    """A misspelt name would read as nobody having looked."""
+    assert run(config, "--tenant", "kaed") == (2, "--tenant: no tenant of this deployment, and no log of that name\n")
+    (config.parent / "tenants").mkdir()
+    (config.parent / "tenants" / "new.yaml").write_text("id: new\n")
+    assert run(config, "--tenant", "new")[0] == 0

@@ -54,13 +54,20 @@ def test_a_refusal_is_explained_without_the_patient(deployment: Path) -> None:
     assert "999900006" not in told
 
 
-@pytest.mark.parametrize("spoken", ["7k2qm9xd4toa", "7K2Q-M9XD-4T0A", " 7K2QM9XD4T0A "])
+@pytest.mark.parametrize(
+    "spoken", ["7k2qm9xd4toa", "7K2Q-M9XD-4T0A", " 7K2QM9XD4T0A ", "7K2Q M9XD 4T0A", "7k2q\u00a0m9xd\u20114t0a"]
+)
 def test_a_code_as_people_write_it_is_found(deployment: Path, spoken: str) -> None:
     code, told = trace(deployment, spoken, "--json")
     assert code == 0
     assert [(step["tenant"], step["reason"]) for step in json.loads(told)["steps"]] == [
         ("meerwijck", "PZP-CONSENT-010")
     ]
+
+
+def test_a_ledger_that_is_not_there_is_named(deployment: Path) -> None:
+    deployment.write_text(deployment.read_text("utf-8").replace("ledger.sqlite", "elsewhere.sqlite"), "utf-8")
+    assert trace(deployment, CODE) == (2, "audit.path: no such file\n")
 
 
 def test_an_unknown_code_says_so(deployment: Path) -> None:
