@@ -164,16 +164,12 @@ def _merge(*told: Told) -> Overview:
     return overview
 
 
-def _decided(item: Item) -> bool:
-    """Something was answered, or the end of an answer; the end of a record that decided nothing ends nothing."""
-    value = item.value
-    if value is None:
-        return item.state == "conflict"
-    return value.kind != "no-information" and not (value.was and value.was.kind == "no-information")
+def _answered(item: Item) -> bool:
+    return item.state != "not-recorded" and (item.value is None or item.value.kind != "no-information")
 
 
 def _leads_dated(item: Item | None) -> bool:
-    return item is not None and item.state in ("current", "ended") and item.date is not None and _decided(item)
+    return item is not None and item.state in ("current", "ended") and item.date is not None and _answered(item)
 
 
 @given(content=answers, random=st.randoms(use_true_random=False))
@@ -218,7 +214,7 @@ def test_no_information_never_changes_the_value_of_an_answered_item(
         item, same = before.item(key), after.item(key)
         assert item is not None
         assert same is not None
-        if _decided(item):
+        if _answered(item):
             assert (item.state, item.value) == (same.state, same.value)
 
 
