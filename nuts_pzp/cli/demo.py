@@ -35,7 +35,7 @@ def run(
     if not console.is_terminal:
         console.width = 120
     kept = folder is not None
-    place = folder.resolve() if folder else Path(tempfile.mkdtemp(prefix="nuts-pzp-demo-"))
+    place = _usable(folder, as_json=as_json) if folder else Path(tempfile.mkdtemp(prefix="nuts-pzp-demo-"))
     try:
         told = run_on_uvloop(_perform(place, patient, console, show=not as_json))
     finally:
@@ -44,6 +44,21 @@ def run(
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
     raise typer.Exit(0 if told["ok"] else 1)
+
+
+def _usable(folder: Path, *, as_json: bool) -> Path:
+    """Return the folder, made when it was not there; one line and exit 2 when nothing can be written in it."""
+    try:
+        folder = folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        words = "--folder: no folder that can be written in"
+        typer.echo(words, err=True)
+        if as_json:
+            typer.echo(json.dumps({"schema": "nuts-pzp-demo/1", "ok": False, "error": words}))
+        raise typer.Exit(2) from None
+    return folder
 
 
 async def _perform(place: Path, slug: str, console: Console, *, show: bool) -> dict[str, Any]:

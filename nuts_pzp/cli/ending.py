@@ -39,8 +39,9 @@ class _Output(io.TextIOWrapper):
 
     @classmethod
     def over(cls, given: io.TextIOWrapper) -> _Output:
-        """Take the place of this one."""
-        how = {"encoding": given.encoding, "errors": given.errors, "line_buffering": given.line_buffering}
+        """Take the place of this one; a letter that its encoding lacks is written as JSON and Python write it."""
+        errors = "backslashreplace" if given.errors == "strict" else given.errors
+        how = {"encoding": given.encoding, "errors": errors, "line_buffering": given.line_buffering}
         return cls(given.detach(), **how)  # type: ignore[arg-type]
 
     def write(self, text: str, /) -> int:

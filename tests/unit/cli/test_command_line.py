@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,11 +17,10 @@ BSN = "999930412"
 NINE = "nine digits that pass the eleven-test are expected, and nothing else"
 
 
-def run(*words: str, stdout: int = subprocess.PIPE, typed: str = "") -> subprocess.CompletedProcess[bytes]:
+def run(*words: str, stdout: int = subprocess.PIPE, encoding: str = "utf-8") -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "nuts_pzp", *words]
-    return subprocess.run(
-        command, stdout=stdout, stderr=subprocess.PIPE, input=typed.encode(), check=False, start_new_session=True
-    )
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False, env=env)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,20 @@ def test_an_answer_that_cannot_be_written_is_said_so() -> None:
         done = run("conformance", "--list", "--json", stdout=full.fileno())
     assert (done.returncode, done.stderr.count(b"\n")) == (74, 1)
     assert b"standard output" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_letter_is_told_all_the_same(encoding: str) -> None:
+    done = run("conformance", "--list", encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"HOLD-905" in done.stdout
+
+
+@pytest.mark.parametrize("folder", ["/dev/null", "/proc/nowhere"])
+def test_a_demo_in_a_folder_that_cannot_be_is_wrong_use(folder: str) -> None:
+    done = CliRunner().invoke(application(("demo",)), ["demo", "--json", "--folder", folder])
+    assert (done.exit_code, json.loads(done.stdout)["ok"]) == (2, False)
+    assert done.stderr == "--folder: no folder that can be written in\n"
 
 
 ASKING = ["conformance", "--target", "http://127.0.0.1:9/fhir", "--birth-date", "1941-04-17"]
