@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 import structlog
@@ -122,17 +122,20 @@ class Guard:
             return None
         return self._stop("patient", Reason.THROTTLED, "too many requests about this patient")
 
-    async def enters(self) -> bool:
-        """Take a turn to be answered; False when there is no room. Whoever got True calls `leaves`."""
+    async def enters(self, whose: Hashable = "") -> bool:
+        """Take a turn to be answered; False when there is no room. Whoever got True calls `leaves`.
+
+        `whose` is what is known of who knocks before anything is verified: a certificate, or an address.
+        """
         room = self.rules.room
-        if await self.memory.turns.take(room.at_once, room.waiting, room.seconds):
+        if await self.memory.turns.take(room.at_once, room.waiting, room.seconds, whose):
             return True
         self.memory.counts["waiting"] += 1
         return False
 
-    def leaves(self) -> None:
+    def leaves(self, whose: Hashable = "") -> None:
         """Give the turn back."""
-        self.memory.turns.give()
+        self.memory.turns.give(whose)
 
     def refused(self, decision: Denied) -> Kept | None:
         """Be told of a refusal; return the incident to record when an organization was refused too many patients."""

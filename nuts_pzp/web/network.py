@@ -99,12 +99,13 @@ class NetworkDoor:
     async def _fhir(self, holding: Holding, presented: Presented, raw: RawRequest) -> door.Response:
         if raw.path == "/metadata":
             return await self._metadata(holding, presented, raw)
-        if not await holding.guard.enters():
+        whose = presented.certificate or presented.address
+        if not await holding.guard.enters(whose):
             return await self._refuse(holding.audit, presented, Unavailable(Reason.OVERLOADED))
         try:
             return await self._disclosed(holding, presented, raw)
         finally:
-            holding.guard.leaves()
+            holding.guard.leaves(whose)
 
     async def _metadata(self, holding: Holding, presented: Presented, raw: RawRequest) -> door.Response:
         """Public, about nobody, and no disclosure; a wrong question for it is refused like any other."""

@@ -53,9 +53,9 @@ class Wire:
             return House(self.holder.house.tenant, self.holder.house, None)
         return House(self.holder.house.tenant, None, None) if slug == "kade" else None
 
-    async def say(self, *parts: bytes, seconds: float = 2.0, pause: float = 0.0) -> bytes:
-        """Send parts, then read until the other side closes or is silent for as long as given."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def say(self, *parts: bytes, seconds: float = 2.0, pause: float = 0.0, by: str = "127.0.0.1") -> bytes:
+        """Send parts `by` an address, then read until the other side closes or is silent for as long as given."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(by, 0))
         heard = b""
         try:
             for part in parts:

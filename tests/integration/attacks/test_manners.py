@@ -267,6 +267,26 @@ async def test_more_than_may_wait_are_a_503_at_once_and_on_record(wire: Any) -> 
     ] * 2
 
 
+async def test_one_who_takes_every_turn_leaves_one_to_another(wire: Any) -> None:
+    crowded(wire, at_once=4, waiting=0, seconds=5.0)
+    hold = asyncio.Event()
+    answered = wire.holder.records.send
+
+    async def slowly(asked: Any) -> Any:
+        await hold.wait()
+        return await answered(asked)
+
+    wire.holder.records.send = slowly
+    greedy = [asyncio.create_task(wire.say(request())) for _ in range(4)]
+    done, _ = await asyncio.wait(greedy, timeout=0.5)
+    assert [parts(task.result())[0] for task in done] == [503]
+    other = asyncio.create_task(wire.say(request(), by="127.0.0.2"))
+    await asyncio.sleep(0.1)
+    hold.set()
+    assert parts(await other)[0] == 200
+    assert sorted(parts(answer)[0] for answer in await asyncio.gather(*greedy)) == [200, 200, 200, 503]
+
+
 async def test_who_waits_too_long_is_a_503(wire: Any) -> None:
     guard = crowded(wire, at_once=1, waiting=5, seconds=0.05)
     assert await guard.enters()

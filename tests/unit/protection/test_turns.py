@@ -86,6 +86,36 @@ async def test_a_turn_that_arrives_as_its_waiter_is_cancelled_is_not_lost() -> N
     assert turns.inside == 1
 
 
+async def test_one_leaves_room_for_others() -> None:
+    turns = Turns()
+    assert [await turns.take(4, 0, 1.0, "a") for _ in range(4)] == [True, True, True, False]
+    assert await turns.take(4, 0, 1.0, "b")
+    assert not await turns.take(4, 0, 1.0, "c"), "there are four turns, whosever they are"
+    turns.give("a")
+    assert await turns.take(4, 0, 1.0, "c")
+
+
+async def test_who_may_come_in_does_not_wait_behind_who_may_not() -> None:
+    turns = Turns()
+    assert [await turns.take(4, 8, 1.0, "a") for _ in range(3)] == [True] * 3
+    greedy = [asyncio.create_task(turns.take(4, 8, 1.0, "a")) for _ in range(7)]
+    await settle()
+    assert [task.result() for task in greedy if task.done()] == [False], "six of eight places to wait"
+    assert await turns.take(4, 8, 1.0, "b")
+    patient = asyncio.create_task(turns.take(4, 8, 1.0, "b"))
+    await settle()
+    turns.give("b")
+    await settle()
+    assert patient.result() is True
+    assert (turns.inside, turns.waiting) == (4, 6)
+    for _ in range(9):
+        turns.give("a")
+        await settle()
+    turns.give("b")
+    assert (turns.inside, turns.waiting) == (0, 0)
+    assert not turns._inside
+
+
 async def test_under_a_storm_there_are_never_more_inside_than_may_be() -> None:
     turns, most, inside = Turns(), 0, 0
 
