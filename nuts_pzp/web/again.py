@@ -39,13 +39,17 @@ from .problem import problem
 from .telling import EVENTS, JSON, Events, Manner, pieces, wanted
 
 _ID = re.compile(r"[0-9a-f]{8}-[A-Za-z0-9_-]{32}", re.ASCII)
-_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,128})"?', re.ASCII)
+_KEY = re.compile(r'("?)([\x21\x23-\x7e]{1,128})\1', re.ASCII)
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 _DATA = b"\ndata: "
 _LONGEST = 75.0
 """Seconds: longer than any consultation takes."""
 
-_BAD_KEY = Fault("Idempotency-Key", "1 tot 128 zichtbare ASCII-tekens", "1 to 128 visible ASCII characters")
+_BAD_KEY = Fault(
+    "Idempotency-Key",
+    "1 tot 128 zichtbare ASCII-tekens, misschien tussen aanhalingstekens",
+    "1 to 128 visible ASCII characters, perhaps within quotation marks",
+)
 
 _log = structlog.get_logger("nuts_pzp.ehr")
 
@@ -82,7 +86,7 @@ class Again:
             return await call.refuse(Deny(Reason.PROFESSIONAL_MISMATCH), caller)
         asker = Asker(call.house.tenant.id, client_of(caller), question.professional)
         body = sha256(content).hexdigest()
-        mine = (asker.client, question.professional.id, word[1]) if word else ()
+        mine = (asker.client, question.professional.id, word[2]) if word else ()
         key = self._held.key_of(asker.tenant, *mine, body) if word else self._held.new_key()
         earlier = self._held.find(key)
         if earlier is not None and not earlier.passing:

@@ -72,7 +72,7 @@ async def test_no_second_question_also_not_by_another_process(
     assert kinds(region).count("Intended") == 1
 
 
-@pytest.mark.parametrize("key", ["", " ", "x" * 129, "a b", "\x7f", "é"])
+@pytest.mark.parametrize("key", ["", " ", "x" * 129, "a b", "\x7f", "é", '"a', 'a"', 'a"b', '""'])
 async def test_a_key_that_is_none_is_refused(region: Any, called: Any, key: str) -> None:
     seen = await called(headers={"idempotency-key": key}).run()
     assert seen.status == 400
