@@ -1,4 +1,4 @@
-"""Ask a running gateway as an EHR does: mutual TLS, one POST, the answer as data, as FHIR, or source by source."""
+"""Ask a running gateway as an EHR does: mutual TLS, perhaps a token, one POST; as data, as FHIR, or source by source."""
 
 from __future__ import annotations
 
@@ -30,12 +30,17 @@ class UnfitDoor(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """An EHR listener: the consultation URL, whom to trust, and our client certificate."""
+    """An EHR listener: the consultation URL, whom to trust, our client certificate, and a token if one is wanted."""
 
     url: str
     roots: Path
     certificate: Path
     key: Path
+    token: str = field(default="", repr=False)
+
+    def headers(self, accept: str) -> dict[str, str]:
+        """Return the headers of a question."""
+        return {"accept": accept} | ({"authorization": f"Bearer {self.token}"} if self.token else {})
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS context; raises UnfitDoor, naming the option, on files that cannot be used."""
@@ -170,7 +175,7 @@ async def _post(door: Door, question: Question, accept: str) -> AsyncIterator[ht
     try:
         async with (
             httpx.AsyncClient(verify=door.context(), trust_env=False, timeout=70) as client,
-            client.stream("POST", door.url, json=question.body(), headers={"accept": accept}) as answer,
+            client.stream("POST", door.url, json=question.body(), headers=door.headers(accept)) as answer,
         ):
             yield answer
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

@@ -22,6 +22,7 @@ from ..web.asked import CONTEXTS
 from . import matrix
 from .asking import Door, NoAnswer, Person, Question, Told, UnfitDoor, an_overview, ask, ask_fhir, listen
 from .bsn_input import NoBsn, read_bsn
+from .conformance_input import WrongUse, line
 from .options import day_in
 from .overview_table import harmless, overview_table
 
@@ -38,6 +39,9 @@ def run(
     name: Annotated[str, typer.Option(help="Your name, for the audit")],
     role: Annotated[str, typer.Option(help="Your role, such as huisarts")],
     bsn_file: Annotated[Path | None, typer.Option(help="File with the BSN; without it you are asked")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with a token, where the tenant's EHR asks with tokens")
+    ] = None,
     source: Annotated[list[str] | None, typer.Option(help="URA of a source to ask; several allowed")] = None,
     localize: Annotated[bool, typer.Option("--localize", help="With --source: ask the registers as well")] = False,
     context: Annotated[str, typer.Option(help=f"One of {', '.join(CONTEXTS)}")] = "",
@@ -64,7 +68,7 @@ def run(
         extra=_context(context) | _localize(localize, source) | _emergency(emergency, explanation_file),
     )
     try:
-        door = Door(url, roots, certificate, key).checked()
+        door = Door(url, roots, certificate, key, _token(token_file)).checked()
     except UnfitDoor as error:
         raise _wrong(str(error)) from None
     try:
@@ -131,6 +135,13 @@ def _emergency(reason: str, file: Path | None) -> dict[str, Any]:
     if not text or len(text) > LONGEST_TEXT:
         raise _wrong(f"--explanation-file: 1 to {LONGEST_TEXT} characters of text")
     return claim | {"explanation": text}
+
+
+def _token(file: Path | None) -> str:
+    try:
+        return line(file, "--token-file") if file else ""
+    except WrongUse as error:
+        raise _wrong(str(error)) from None
 
 
 def _wrong(words: str) -> typer.Exit:

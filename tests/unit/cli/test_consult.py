@@ -227,3 +227,17 @@ def test_what_cannot_be_asked_is_said_and_nothing_is_sent(words: list[str], more
     done = _run(words, *more)
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+@respx.mock
+def test_a_token_is_read_from_a_file_and_sent_along(words: list[str], tmp_path: Path) -> None:
+    route = respx.post(URL, headers={"authorization": "Bearer eyJ.abc.def"}).respond(200, json={"complete": True})
+    file = tmp_path / "token"
+    file.write_text("eyJ.abc.def\n")
+    done = _run(words, "--json", "--token-file", str(file))
+    assert (done.exit_code, route.call_count) == (0, 1)
+    for unusable in ("", "two\nlines", "a b"):
+        file.write_text(unusable)
+        done = _run(words, "--json", "--token-file", str(file))
+        assert (done.exit_code, route.call_count) == (2, 1)
+        assert "--token-file" in done.stderr
