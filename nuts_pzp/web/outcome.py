@@ -15,6 +15,7 @@ from .door import Response
 from .problem import problem
 
 SYSTEM = "urn:nuts-pzp:reason"
+_PHONE: dict[Language, str] = {"nl": "bel", "en": "phone"}
 
 
 def outcome(
@@ -42,7 +43,7 @@ def outcome(
         }
     ]
     for one in phone:
-        text = f"{one.name or one.where}: bel {one.phone}"
+        text = f"{one.name or one.where}: {_PHONE[language]} {one.phone}"
         issues.append({"severity": "information", "code": "informational", "details": {"text": text}})
     plain = problem(stop, code, language, allow=allow)
     body = orjson.dumps({"resourceType": "OperationOutcome", "issue": issues})

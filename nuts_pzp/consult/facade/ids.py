@@ -24,6 +24,8 @@ from ...reasons import Reason
 
 LIFETIME = 600
 """Seconds that an id and a page token live."""
+_SKEW = 30
+"""Seconds that the clocks of two replicas may differ: an id of the one that is ahead opens at the other."""
 
 _NONCE, _SEALED, _BYTES = 12, 48, 20
 _ALPHABET = b"-."
@@ -115,7 +117,7 @@ class Ids:
             found.insert(0, packed & (1 << bits) - 1)
             packed >>= bits
         bsn, days, until, mark, place = found
-        if not now < until + _EPOCH <= now + LIFETIME + 1:
+        if not now < until + _EPOCH <= now + LIFETIME + _SKEW:
             return refused
         try:
             whose = Whose(Bsn(f"{bsn:09d}"), _BORN + timedelta(days=days), until + _EPOCH, mark)

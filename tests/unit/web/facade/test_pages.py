@@ -102,3 +102,13 @@ async def test_an_id_has_its_time(region: Any, client: Client, monkeypatch: pyte
     monkeypatch.setattr("nuts_pzp.web.facade.time.time", lambda: later)
     assert refusal(await client(CONSENTS.format(id))) == (404, "PZP-REQUEST-019")
     assert refusal(await client(f"Patient/{id}")) == (404, "PZP-REQUEST-019")
+
+
+async def test_an_id_of_a_replica_whose_clock_is_ahead_opens_here(
+    region: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    region.source(W, holds(directive("c1", "permit", "2023-05-09")))
+    id, now = await client.id(), time.time()
+    for behind, status in ((20, 200), (40, 404)):
+        monkeypatch.setattr("nuts_pzp.web.facade.time.time", lambda at=now - behind: at)
+        assert (await client(CONSENTS.format(id))).status == status

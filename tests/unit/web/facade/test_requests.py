@@ -26,6 +26,8 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from nuts_pzp.accounted import Intended
 from nuts_pzp.identity import BSN_SYSTEM, Assurance, Professional
+from nuts_pzp.outcome import Gap, Gathered, Unavailable
+from nuts_pzp.reasons import Reason
 from nuts_pzp.values import replace
 from nuts_pzp.web.asking import HEADERS
 
@@ -232,3 +234,14 @@ async def test_a_posted_search_may_say_its_form_in_the_url_and_nothing_else(
     region.source(W, holds(GOAL))
     form = {"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": BORN}
     assert (await client.post(f"Patient/_search?{query}", form)).status == status
+
+
+@pytest.mark.parametrize(("language", "text"), [("nl", "Bron: bel 0570-1"), ("en", "Bron: phone 0570-1")])
+async def test_whom_to_phone_is_said_in_the_language_of_the_reader(
+    region: Any, client: Client, language: str, text: str
+) -> None:
+    down = Unavailable(Reason.LOCALIZATION_DOWN)
+    region.holders = Gathered((), (Gap("localization", down), Gap(W, down, "Bron", "0570-1")))
+    refused = await client.patient(headers=ME | {"accept-language": language})
+    assert refused.status == 503
+    assert refused.json["issue"][1]["details"]["text"] == text
