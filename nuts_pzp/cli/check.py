@@ -60,7 +60,7 @@ async def _look(deployment: Deployment, folder: Path) -> list[Check]:
         try:
             await estate.reload()
             found += await estate.checks()
-            found += [_flows(deployment, estate), _decisions(deployment, estate)]
+            found += [_flows(deployment, estate), *_issuers(deployment, estate), _decisions(deployment, estate)]
         finally:
             await estate.stop()
             await ledger.aclose()
@@ -95,6 +95,20 @@ def _flows(deployment: Deployment, estate: Estate) -> Check:
         if offered and listener is None
     ]
     return Check("flows", not lacking, "each has its listener" if not lacking else f"no listener: {', '.join(lacking)}")
+
+
+def _issuers(deployment: Deployment, estate: Estate) -> list[Check]:
+    """Say of each tenant that issues tokens whether the issuer is its address: the metadata sends an EHR there."""
+    if deployment.listeners.ehr is None:
+        return []
+    url, found = deployment.listeners.ehr.url.rstrip("/"), []
+    for house in estate.houses:
+        if house.consulting is not None and house.consulting.issuer is not None:
+            here = f"{url}/{house.tenant.id}"
+            fits = house.consulting.issuer.metadata()["issuer"] == here
+            says = f"issues tokens as {here}" if fits else f"issuer: {here} is expected, the address at listeners.ehr"
+            found.append(Check(f"{house.tenant.id}: consult.ehr", fits, says))
+    return found
 
 
 def _decisions(deployment: Deployment, estate: Estate) -> Check:
