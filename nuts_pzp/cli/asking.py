@@ -1,4 +1,4 @@
-"""Ask a running gateway as an EHR does: mutual TLS, perhaps a token, one POST; as data, as FHIR, or source by source."""
+"""Ask a running gateway as an EHR does: mutual TLS, perhaps a token, one POST; an answer as data, FHIR, or a stream."""
 
 from __future__ import annotations
 
