@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from importlib import import_module
 
 import msgspec
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..overview.merge import Told, merge
 from ..overview.shape import Overview
@@ -20,6 +20,12 @@ from .wording import FORM
 
 MOST_VALIDATED = 60
 _MODELS = "fhir.resources.R4B."
+_MORE = {
+    "Observation": ("corrected", "cancelled", "entered-in-error", "unknown"),
+    "Encounter": ("entered-in-error", "unknown"),
+    "DeviceUseStatement": ("intended", "stopped", "on-hold"),
+}
+"""What the `+` of the models' lists stands for."""
 _OLD_TREATMENT = "11291000146105"
 
 
@@ -85,9 +91,27 @@ def _sound(kind: str, raw: bytes) -> bool:
         model = getattr(import_module(_MODELS + kind.lower()), kind)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model.model_validate_json(raw)
+            return _coded(model.model_validate_json(raw))
     except (ImportError, AttributeError, ValidationError, ValueError, RecursionError):
         return False
+
+
+def _coded(node: object) -> bool:
+    """Whether each code of a required list is one of them: the models know the lists and do not enforce them."""
+    if isinstance(node, list):
+        return all(map(_coded, node))
+    if not isinstance(node, BaseModel):
+        return True
+    for name, field in type(node).model_fields.items():
+        value = getattr(node, name)
+        extra = field.json_schema_extra
+        known = extra.get("enum_values") if isinstance(extra, dict) else None
+        if isinstance(known, list) and isinstance(value, str):
+            more = _MORE.get(type(node).__name__, ()) if "+" in known else ()
+            if value not in (*known, *more):
+                return False
+        elif not _coded(value):
+            return False
     return True
 
 

@@ -13,6 +13,7 @@ import pytest
 from nuts_pzp.conformance.bench import NOBODYS_BSN, Bench
 from nuts_pzp.conformance.rules import Finding, Verdict
 from nuts_pzp.conformance.run import chosen, hold
+from nuts_pzp.conformance.wording import INDIVIDUAL
 from nuts_pzp.identity import BSN_SYSTEM
 
 from .holder import BASE, PERSON, REFUSED, Holder
@@ -90,10 +91,6 @@ def owned(**owner: Any) -> Callable[[Json], None]:
     return change
 
 
-def emptied(content: Json) -> None:
-    content.pop("entry", None)
-
-
 def outcome_inside(content: Json) -> None:
     content["entry"] = [{"search": {"mode": "outcome"}, "resource": OUTCOME}]
 
@@ -114,6 +111,14 @@ def born_in_a_millennium(content: Json) -> None:
 def no_provision(content: Json) -> None:
     for entry in content.get("entry", ()):
         entry["resource"].pop("provision", None)
+
+
+def with_status(status: str) -> Callable[[Json], None]:
+    def change(content: Json) -> None:
+        for entry in content.get("entry", ()):
+            entry["resource"] |= {"status": status} if "status" in entry["resource"] else {}
+
+    return change
 
 
 def asked_for(number: str) -> bytes:
@@ -200,8 +205,8 @@ LIES: dict[str, tuple[Lie, str, Verdict]] = {
     "a refused BSN finds the patient": (finds_whoever_is_asked, "HOLD-202", F),
     "whoever is asked for is found": (finds_whoever_is_asked, "HOLD-032", W),
     "a refused patient is named": (names_the_refused, "HOLD-202", F),
-    "nothing ever comes": (changed(emptied, "Procedure", "Encounter", "Consent", "Goal", "Observation", "Device",
-                                   "Communication", "Questionnaire"), "HOLD-120", F),
+    "nothing ever comes": (
+        changed(lambda content: content.pop("entry", None), *INDIVIDUAL, "Questionnaire"), "HOLD-120", F),
     "an error in an answer without data": (changed(outcome_inside, "Goal"), "HOLD-134", F),
     "entries that are no list": (changed(entries_as_object, "Procedure"), "HOLD-101", F),
     "a byte order mark": (with_a_mark, "HOLD-030", F),
@@ -213,6 +218,8 @@ LIES: dict[str, tuple[Lie, str, Verdict]] = {
         "HOLD-132", W),
     "a BSN as id": (changed(number_in_full_urls, "Patient"), "HOLD-902", F),
     "a birth date of one digit": (changed(born_in_a_millennium, "Patient"), "HOLD-034", F),
+    "a status that is none": (changed(with_status("final"), "Consent"), "HOLD-302", F),
+    "an open list's status that is none": (changed(with_status("active"), "Observation"), "HOLD-302", F),
     "directives without provision": (changed(no_provision, "Consent"), "HOLD-306", W),
     "an override that is obeyed": (obeys_the_override, "HOLD-216", W),
     "a challenge for a password": (challenges_with_basic, "HOLD-013", W),
