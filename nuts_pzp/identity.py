@@ -54,6 +54,14 @@ def eleven_test(text: str) -> bool:
     return (9 * a + 8 * b + 7 * c + 6 * d + 5 * e + 4 * f + 3 * g + 2 * h - i) % 11 == 0
 
 
+_TYPE = re.compile(r"[A-Z][A-Z0-9]{1,3}", re.ASCII)
+
+
+def organization_type(text: str) -> bool:
+    """True for what a code of an organization type looks like (`Z3`, `DIA`): no organization is of any other."""
+    return _TYPE.fullmatch(text) is not None
+
+
 _URA = re.compile(r"[0-9]{1,8}", re.ASCII)
 
 

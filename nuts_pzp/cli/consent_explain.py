@@ -25,7 +25,18 @@ from ..consent.profile import Ranked, SharingConsent
 from ..disclose.patient import patient_of
 from ..exchange import Access, Caller
 from ..fhir.request import FhirRequest
-from ..identity import BSN_SYSTEM, Bsn, NotAnIdentifier, Organization, Patient, Professional, Purpose, Standing, Ura
+from ..identity import (
+    BSN_SYSTEM,
+    Bsn,
+    NotAnIdentifier,
+    Organization,
+    Patient,
+    Professional,
+    Purpose,
+    Standing,
+    Ura,
+    organization_type,
+)
 from ..outcome import Deny, Evidence, Outcome, Permit, Stop
 from ..outside import Living
 from ..reasons import Reason
@@ -90,6 +101,8 @@ def explain(
     who = operator_of(operator, operator_name, operator_role)
     if purpose not in _PURPOSES:
         refuse("--purpose: treatment or emergency")
+    if not organization_type(user_type):
+        refuse("--user-type: a code such as Z3 or V6, in capitals")
     try:
         user = Organization(Ura.parse(user_ura), user_type, "")
     except NotAnIdentifier as error:

@@ -21,7 +21,7 @@ from typer.core import TyperCommand
 
 from ..accounted import Administered
 from ..consent.choice import Users
-from ..identity import Bsn, NotAnIdentifier, Professional, Ura, eleven_test
+from ..identity import Bsn, NotAnIdentifier, Professional, Ura, eleven_test, organization_type
 from ..systems.local_consent.record import Choice, Withdrawal, Word
 from ..systems.local_consent.registry import Refused, Registry
 from ..systems.local_consent.voice import Voice, last_day, refuses
@@ -41,7 +41,6 @@ from .tenancy import (
     tenancy,
 )
 
-_TYPE = re.compile(r"[A-Za-z0-9]{1,10}", re.ASCII)
 _REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,80}", re.ASCII)
 
 
@@ -107,7 +106,7 @@ def record(
         limits = [day for day in (last, last_day(voice, birth, today)) if day]
         last = min(limits, default=None)
     if last and last < first:
-        refuse("--until: that permission would be over before it begins")
+        refuse("--until: that choice would be over before it begins")
     choice = Choice(str(uuid.uuid4()), permit, users, word, first.isoformat(), last.isoformat() if last else "")
     bsn = bsn_of(bsn_file)
     event = Administered("sharing_consent.recorded", choice.id, bsn, who, (*_told(choice), *_told_gone(earlier_gone)))
@@ -211,8 +210,8 @@ def _told_gone(earlier_gone: bool) -> tuple[tuple[str, str], ...]:
 
 
 def _users(types: list[str], uras: list[str]) -> Users:
-    if not all(_TYPE.fullmatch(one) for one in types):
-        refuse("--user-type: a code such as Z3 or V6")
+    if not all(organization_type(one) for one in types):
+        refuse("--user-type: a code such as Z3 or V6, in capitals")
     try:
         return Users(frozenset(Ura.parse(one).value for one in uras), frozenset(types))
     except NotAnIdentifier as error:

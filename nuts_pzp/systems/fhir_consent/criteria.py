@@ -14,7 +14,15 @@ from typing import Any
 
 from ...consent.choice import CONTEXT
 from ...consent.period import NotAMoment, Period
-from ...identity import ORGANIZATION_TYPE_SYSTEM, URA_SYSTEM, Bsn, NotAnIdentifier, Organization, Ura
+from ...identity import (
+    ORGANIZATION_TYPE_SYSTEM,
+    URA_SYSTEM,
+    Bsn,
+    NotAnIdentifier,
+    Organization,
+    Ura,
+    organization_type,
+)
 
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 ACTION = "http://terminology.hl7.org/CodeSystem/consentaction"
@@ -167,7 +175,7 @@ def _recipient(reference: Json, asked: Asked) -> tuple[Applies, int]:
     if (ura := ura_in(reference)) is not None:
         return (Applies.SURELY, 2) if ura == asked.user.ura else (Applies.NO, 0)
     types = list(_types(reference, asked.type_extension))
-    if types and all(system == ORGANIZATION_TYPE_SYSTEM and code for system, code in types):
+    if types and all(system == ORGANIZATION_TYPE_SYSTEM and organization_type(code) for system, code in types):
         return (Applies.SURELY, 1) if asked.user.type in {code for _, code in types} else (Applies.NO, 0)
     return Applies.PERHAPS, 0
 

@@ -46,7 +46,7 @@ def _day(text: str) -> str:
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 _Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,80}$")]
 _Ura = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$")]
-_Type = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,10}$")]
+_Type = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,3}$")]
 _Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
 _Moment = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
 _Pseudonym = Annotated[str, StringConstraints(pattern=r"^hmac:[0-9a-f]{64}$")]

@@ -173,7 +173,12 @@ async def test_it_is_told_in_words_too(office: Any, around: Around) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--purpose", "research"), "--purpose"), (("--user-ura", "x"), "--user-ura"), (("--operator", ""), "--operator")],
+    [
+        (("--purpose", "research"), "--purpose"),
+        (("--user-ura", "x"), "--user-ura"),
+        (("--user-type", "n6"), "--user-type"),
+        (("--operator", ""), "--operator"),
+    ],
 )
 def test_what_is_not_a_question_is_refused(office: Any, words: tuple[str, ...], said: str) -> None:
     done = office.run("explain", *USER, *OPERATOR, *words)

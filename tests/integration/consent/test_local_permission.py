@@ -87,6 +87,8 @@ async def test_check_takes_nothing_out_of_the_outbox(office: Any, ask: Any) -> N
     [
         (("--permit",), "--user-type"),
         (("--permit", "--user-type", "Z3;"), "--user-type"),
+        (("--objection", "--user-type", "n6"), "--user-type"),
+        (("--objection", "--until", "2020-01-01"), "that choice would be over"),
         (("--permit", "--user-ura", "x"), "--user-ura"),
         ((*TO_THE_POST, "--until", "2020-01-01"), "--until"),
         ((*TO_THE_POST, "--since", "soon"), "--since"),
