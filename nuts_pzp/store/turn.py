@@ -26,11 +26,11 @@ class Turn:
     async def mine(self) -> bool:
         """Take or keep the turn and return True; False while another has it. StoreFailed: nobody can tell."""
         now = self._clock()
-        if self._until - now > LASTS / 2:
+        if LASTS / 2 < self._until - now <= LASTS:
             return True
         found, version = await self._vault.get(_KIND, self._duty)
-        if found is not None and found["who"] != self._who and now < found["until"]:
-            return False
+        if found is not None and found["who"] != self._who and now < found["until"] <= now + 2 * LASTS:
+            return False  # later than that nobody writes: a clock was set back since
         until = now + LASTS
         if not await self._vault.put(_KIND, self._duty, {"who": self._who, "until": until}, version):
             return False

@@ -65,7 +65,7 @@ def answered(
     `speaks`: the version that a label must name when there is one; None for either, where both are read. `keep` a
     searchset as it was read.
     """
-    if not 200 <= reply.status < 300:
+    if reply.status != 200:  # a part (206), or one that is yet to come (202), is no answer either
         return _refused(request, reply.status)
     if reply.media_type not in _JSON:
         return Unavailable(Reason.SOURCE_BROKEN, detail="not JSON by its media type")

@@ -88,6 +88,8 @@ async def test_a_read_returns_the_resource(connect: Any, upstream: Any, reply: A
         ("500 Internal Server Error", GOALS, Unavailable, Reason.SOURCE_BROKEN),
         ("302 Found", GOALS, Unavailable, Reason.SOURCE_BROKEN),
         ("301 Moved Permanently", READ, Unavailable, Reason.SOURCE_BROKEN),
+        ("206 Partial Content", GOALS, Unavailable, Reason.SOURCE_BROKEN),
+        ("202 Accepted", GOALS, Unavailable, Reason.SOURCE_BROKEN),
     ],
 )
 async def test_each_status_is_its_own_stop(

@@ -63,3 +63,19 @@ async def test_after_a_restart_it_is_still_ones_own(vault: Vault, clock: Clock) 
     assert await Turn(vault, "books", "one", clock=clock).mine()
     assert await Turn(vault, "books", "one", clock=clock).mine()
     assert await Turn(vault, "alerts", "other", clock=clock).mine(), "each duty has a turn of its own"
+
+
+async def test_a_clock_that_is_set_back_does_not_prolong_a_turn(vault: Vault, clock: Clock) -> None:
+    """Of whoever died, nobody knows any more when its half minute is over; of oneself one asks again."""
+    one, other = Turn(vault, "books", "one", clock=clock), Turn(vault, "books", "other", clock=clock)
+    assert await one.mine()
+    clock.now -= 3600
+    assert await other.mine()
+    assert not await one.mine(), "another has it now"
+
+
+async def test_replicas_whose_clocks_differ_a_little_do_not_take_it_from_each_other(vault: Vault, clock: Clock) -> None:
+    late = Clock()
+    late.now = clock.now - LASTS / 2
+    one, other = Turn(vault, "books", "one", clock=clock), Turn(vault, "books", "other", clock=late)
+    assert (await one.mine(), await other.mine()) == (True, False)
