@@ -22,6 +22,10 @@ class BadProof(Exception):
     """The document proves nothing; says why."""
 
 
+class NotGenuine(BadProof):
+    """The checkpoint is not signed by this key, which may be that of another log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proven:
     """What a proof proves: this record stands at this index of this log, as of a tree of this size."""
@@ -68,7 +72,7 @@ def check(document: Any, key: VerifierKey) -> Proven:
     except (KeyError, TypeError, AttributeError, ValueError, binascii.Error):
         raise BadProof("not a proof of this schema") from None
     except BadCheckpoint as error:
-        raise BadProof(f"the checkpoint is not genuine: {error}") from None
+        raise NotGenuine(f"the checkpoint is not genuine: {error}") from None
     if any(len(node) != HASH_BYTES for node in path):
         raise BadProof("a malformed path")
     if not included(index, signed.size, leaf_hash(body), path, signed.root):

@@ -125,7 +125,7 @@ def check_proof_command(
         if as_json:
             typer.echo(json.dumps(_not_proven("the proof is not readable")))
         _refuse("the proof is not readable", Verdict.UNREADABLE)
-    reasons = []
+    reasons = list[proof.BadProof]()
     try:
         keys = _verifier_keys(key)
         if not keys:
@@ -138,16 +138,16 @@ def check_proof_command(
         try:
             proven = proof.check(document, one)
         except proof.BadProof as error:
-            reasons.append(str(error))
+            reasons.append(error)
             continue
         found = {"schema": _PROVEN, "proven": True, "origin": proven.origin, "index": proven.index}
         found |= {"size": proven.size, "record": proven.record}
         typer.echo(json.dumps(found) if as_json else f"Bewezen: regel {proven.index} van {proven.origin}")
         return
-    if as_json:
-        typer.echo(json.dumps(_not_proven(reasons[0])))
-    else:
-        typer.echo(f"Niet bewezen: {reasons[0]}")
+    reason = str(
+        min(reasons, key=lambda one: isinstance(one, proof.NotGenuine))
+    )  # of the log's own key, if it is there
+    typer.echo(json.dumps(_not_proven(reason)) if as_json else f"Niet bewezen: {reason}")
     raise typer.Exit(Verdict.TAMPERED)
 
 

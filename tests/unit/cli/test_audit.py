@@ -227,3 +227,13 @@ def test_a_key_folder_without_keys_is_not_in_order(log: Log, tmp_path: Path) -> 
     (tmp_path / "empty").mkdir()
     _, said = log.run("doctor", str(log.place.path), "--keys", str(tmp_path / "empty"), "--json")
     assert {one["check"]: one["state"] for one in json.loads(said)["findings"]}["keys"] == "warn"
+
+
+def test_of_several_keys_the_one_of_the_log_says_why_nothing_is_proven(log: Log, tmp_path: Path) -> None:
+    """Else a changed record reads as a signature of somebody else."""
+    for tenant in ("system", "meerwijck"):
+        record = next(iter(records(log.place.path, tenant))).record["id"]
+        _, said = log.run("prove", str(log.place.path), "--tenant", tenant, "--record", record)
+        (tmp_path / "proof.json").write_text(said.replace('\\"idx\\":0', '\\"idx\\":1'))
+        code, said = log.run("check-proof", str(tmp_path / "proof.json"), "--key", str(log.place.keys))
+        assert (code, said) == (1, "Niet bewezen: the record is not in the log of this checkpoint\n")
