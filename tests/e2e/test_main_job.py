@@ -99,6 +99,7 @@ SILENT: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 SOURCES = ["Huisartsenpraktijk De Wilgenhof", "Ziekenhuis Meerwijck", "Thuiszorg Lindezicht", "Hospice Avondrood"]
+DEADLINE = 5.0
 GP = Person("k-17", "M. Okker", "waarnemend huisarts")
 
 
@@ -117,7 +118,7 @@ async def night(visitor: Visitor) -> AsyncIterator[Night]:
     region.fault("avondrood", "hang", True)
     before, began = len(region.mitz.questions), time.monotonic()
     status, overview = await visitor.consult(
-        "postma", professional=GP, relation={"kind": "out-of-hours"}, deadline_ms=3000
+        "postma", professional=GP, relation={"kind": "out-of-hours"}, deadline_ms=int(DEADLINE * 1000)
     )
     took = time.monotonic() - began
     region.fault("avondrood", "hang", False)
@@ -151,10 +152,11 @@ async def test_the_silent_source_is_named_with_its_number(night: Night) -> None:
 
 
 async def test_a_silent_source_costs_its_own_deadline_and_no_more(night: Night) -> None:
-    assert 2.9 <= night.seconds < SOURCE_SECONDS
+    assert DEADLINE - 0.1 <= night.seconds < SOURCE_SECONDS
     slow = {row["ura"]: row["seconds"] for row in night.overview["timings"]}
-    assert slow.pop("90000555") >= 2.9
-    assert max(slow.values()) < 2.9
+    silent = slow.pop("90000555")
+    assert DEADLINE / 2 < silent <= DEADLINE + 0.1, "what was left when it was asked"
+    assert max(slow.values()) < silent
 
 
 async def test_mitz_is_asked_once_by_each_holder_and_not_by_the_silent_one(night: Night) -> None:
