@@ -32,6 +32,7 @@ class Stated:
     interaction: str = ""
     resource_type: str = ""
     resource_id: str = field(default="", repr=False)
+    """`*` names no resource, as a search does."""
     user_id: str = field(default="", repr=False)
 
     def here(self, tenant: Tenant) -> Deny | None:
@@ -59,7 +60,7 @@ class Stated:
             return _otherwise("another interaction")
         if self.resource_type and self.resource_type != request.resource_type:
             return _otherwise("another resource type")
-        if self.resource_id and self.resource_id != (request.id or ""):
+        if self.resource_id and self.resource_id != (request.id or "*"):
             return _otherwise("another resource")
         return None
 

@@ -114,13 +114,13 @@ class AuthZen:
                 "context": {"connection_type_code": FHIR_REST, **context},
             }
         )
-        question, identified = _question(call), _text(resource, "id", "resource")
+        question = _question(call)
         stated = replace(
             question.stated,
-            interaction=_text(action, "name", "action"),
-            resource_type=_text(resource, "type", "resource"),
-            resource_id="" if identified == "*" else identified,
-            user_id=_text(subject, "id", "subject"),
+            interaction=_name(action, "name", "action"),
+            resource_type=_name(resource, "type", "resource"),
+            resource_id=_name(resource, "id", "resource"),
+            user_id=_name(subject, "id", "subject"),
         )
         return replace(question, stated=stated)
 
@@ -232,6 +232,12 @@ def _text(mapping: Mapping[str, Any], name: str, where: str, default: str | None
     value = mapping.get(name, default)
     if not isinstance(value, str):
         raise Misshapen(f"{where}.{name} is not a string")
+    return value
+
+
+def _name(mapping: Mapping[str, Any], name: str, where: str) -> str:
+    if not (value := _text(mapping, name, where)):
+        raise Misshapen(f"{where}.{name} is empty")
     return value
 
 

@@ -73,6 +73,25 @@ async def test_authzen_repeats_no_identifier_that_is_no_plain_word(api: Any, odd
     assert "x-request-id" not in answer.headers
 
 
+async def test_authzen_a_read_of_anything_is_not_a_read_of_this(api: Any, holder: Any) -> None:
+    change = {
+        "action": {"name": "read", "properties": {"request": request("/Consent/c1", "")}},
+        "resource": {"type": "Consent", "id": "*"},
+    }
+    said = (await api.ask("/access/v1/evaluation", evaluation(**change))).json
+    assert (said["decision"], said["context"]["code"]) == (False, "PZP-REQUEST-020")
+    assert "consent" not in holder.journal
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("subject", "id"), ("action", "name"), ("resource", "type"), ("resource", "id")]
+)
+async def test_authzen_a_name_that_is_empty_names_nothing(api: Any, part: str, name: str) -> None:
+    whole = evaluation()
+    answer = await api.ask("/access/v1/evaluation", whole | {part: whole[part] | {name: ""}})
+    assert (answer.status, answer.json["detail"]) == (400, f"{part}.{name} is empty")
+
+
 @pytest.mark.parametrize("name", ["subject", "action", "resource"])
 async def test_authzen_without_a_part_is_a_bad_request(api: Any, name: str) -> None:
     whole = evaluation()
