@@ -116,6 +116,8 @@ def no_number_in_urls(watched: Watched) -> Said:
     """A BSN is in no URL and in no header."""
     number = PERSON.bsn.value
     wrong = [one.kind for one in watched.arrived if number in _outside(one)]
+    if not watched.arrived:
+        return untried("nothing arrived")
     if wrong:
         return unmet(f"a BSN in a URL or header: {wrong[0] or 'base'}")
     return met(f"{len(watched.arrived)} requests")
@@ -237,6 +239,8 @@ def nothing_excluded(watched: Watched) -> Said:
     kinds = {one.kind for one in watched.arrived if one.kind in _EXCLUDED}
     methods = {named(one.method) for one in watched.arrived if one.method != "GET" and not _posted(one)}
     wrong = sorted(kinds | methods)
+    if not watched.arrived:
+        return untried("nothing arrived")
     return unmet(f"arrived: {', '.join(wrong)}") if wrong else met("neither")
 
 

@@ -7,6 +7,7 @@ A target with our consultation API is asked by the kit (`ask`). Any other is ask
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -19,7 +20,7 @@ from .run import Unreachable
 from .tokens import Employee
 from .use_requests import USE_CHECKS, Watched
 from .use_sources import PERSON, URAS, Sources
-from .wire import cause
+from .wire import MOST_BYTES, cause
 
 __all__ = ["GROUPS", "ask", "judge", "watch"]
 
@@ -48,14 +49,31 @@ async def ask(
     }
     began = time.monotonic()
     try:
-        answer = await client.post(target, json=body, headers={"accept": "application/json"}, timeout=deadline + 20)
-        content: Any = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
+        content = await _posted(client, target, body, deadline + 20)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise Unreachable(f"no consultation ({cause(error)[1]})") from None
-    seconds = time.monotonic() - began
-    if answer.status_code != 200 or not isinstance(content, dict):
-        raise Unreachable(f"the consultation was answered {answer.status_code}")
-    return await _watched(sources, servers, content, seconds, deadline)
+    return await _watched(sources, servers, content, time.monotonic() - began, deadline)
+
+
+async def _posted(client: httpx.AsyncClient, target: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The JSON object with which the consultation is answered; raises Unreachable."""
+    whole = bytearray()
+    async with client.stream(
+        "POST", target, json=body, headers={"accept": "application/json"}, timeout=seconds
+    ) as answer:
+        if answer.status_code != 200:
+            raise Unreachable(f"the consultation was answered {answer.status_code}")
+        async for part in answer.aiter_bytes():
+            whole += part
+            if len(whole) > MOST_BYTES:
+                raise Unreachable("the consultation was answered with more than 8 MiB")
+    try:
+        content: Any = json.loads(whole)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise Unreachable("the consultation was answered without a JSON object")
+    return content
 
 
 async def watch(sources: Sources, *, servers: Mapping[str, str], seconds: float) -> Watched:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
+import httpx
 import pytest
 
 from nuts_pzp.conformance.rules import Verdict
-from nuts_pzp.conformance.run import chosen
+from nuts_pzp.conformance.run import Unreachable, chosen
+from nuts_pzp.conformance.tokens import Employee
 from nuts_pzp.conformance.use_requests import Watched
-from nuts_pzp.conformance.use_run import judge
+from nuts_pzp.conformance.use_run import ask, judge
 from nuts_pzp.conformance.use_sources import PERSON, PREPARED, Arrived, Sources
 from nuts_pzp.conformance.wording import BSN, WORDINGS
 
@@ -120,3 +122,27 @@ async def test_the_trap_is_where_the_target_can_reach_it() -> None:
     """Else a link that was followed would be counted as not followed."""
     async with Sources(url="http://localhost:1") as sources:
         assert sources._trap.startswith("http://localhost:")
+
+
+def test_where_nothing_arrived_nothing_was_kept() -> None:
+    found = verdicts(replace(good(), arrived=()), "USER-003", "USER-004", "USER-022", "USER-031")
+    assert {said[0] for said in found.values()} == {Verdict.NOT_RUN}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(500, content=b"<html>"), "the consultation was answered 500"),
+        (httpx.Response(302, headers={"location": "https://elsewhere.example"}), "the consultation was answered 302"),
+        (httpx.Response(200, content=b"<html>"), "the consultation was answered without a JSON object"),
+        (httpx.Response(200, content=b"[]"), "the consultation was answered without a JSON object"),
+        (httpx.Response(200, content=b"[" * 100_000), "the consultation was answered without a JSON object"),
+        (httpx.Response(200, content=b" " * 9_000_000 + b"{}"), "the consultation was answered with more than 8 MiB"),
+    ],
+)
+async def test_why_there_is_no_consultation_is_told(answer: httpx.Response, words: str) -> None:
+    client = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: answer))
+    async with Sources() as sources:
+        with pytest.raises(Unreachable) as caught:
+            await ask(sources, "https://target.example/x", client, Employee("k", "N", "r"), servers={})
+    assert str(caught.value) == words
