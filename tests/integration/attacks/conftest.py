@@ -82,7 +82,13 @@ class Wire:
 
 
 @pytest.fixture
-async def wire(holder: Any) -> AsyncIterator[Wire]:
+def patience() -> Patience:
+    """Long enough for a machine that is busy. Who wants a listener that soon has enough says so."""
+    return Patience(head=20.0, body=20.0, idle=1.0, taking=20.0)
+
+
+@pytest.fixture
+async def wire(holder: Any, patience: Patience) -> AsyncIterator[Wire]:
     made = Wire(holder)
     door = NetworkDoor(made.house, made.system, "https://gateway.example", Meter(CollectorRegistry()))
     places = Places(whole=12, each=8)
@@ -92,7 +98,7 @@ async def wire(holder: Any) -> AsyncIterator[Wire]:
         port=0,
         places=places,
         unreadable=door.unreadable,
-        patience=Patience(head=0.3, body=0.3, idle=1, taking=0.3),
+        patience=patience,
     )
     made.port = await server.start()
     made.server, made.door = server, door

@@ -153,22 +153,22 @@ async def test_a_kept_one_that_is_lost_leaves_its_place(scene: Any) -> None:
     assert here.pool.kept(A) is None
 
 
-async def test_each_kept_one_is_closed_when_its_time_is_up(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nuts_pzp.outside.pool._IDLE", 0.6)
+@pytest.mark.usefixtures("leaping")
+async def test_each_kept_one_is_closed_when_its_time_is_up(scene: Any) -> None:
     here = scene(3)
     first, second, third = [await here.opened(origin) for origin in (A, A, B)]
     here.pool.give_back(first)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(10)
     here.pool.give_back(second)
     here.pool.give_back(third)
-    await asyncio.wait_for(first.gone, 5)
+    await asyncio.wait_for(first.gone, 20)
     assert second.open
-    assert here.pool._sweep.when() == here.pool._since[second] + 0.6  # and not before, over and over
-    await asyncio.wait_for(asyncio.gather(second.gone, third.gone), 5)
+    assert here.pool._sweep.when() == here.pool._since[second] + 15  # and not before, over and over
+    await asyncio.wait_for(asyncio.gather(second.gone, third.gone), 20)
     assert (here.pool._free, here.pool._kept) == (3, {})
     fourth = await here.opened(A)
     here.pool.give_back(fourth)
-    await asyncio.wait_for(fourth.gone, 5)
+    await asyncio.wait_for(fourth.gone, 20)
 
 
 async def test_a_place_is_made_by_closing_what_was_kept_longest(scene: Any) -> None:
