@@ -34,7 +34,8 @@ HOME_NAME, HOME_PHONE = "Verpleeghuis De Elzenhof", "0570-555666"
 LIAR_NAME, LIAR_PHONE = "Kliniek De Spiegel", "0570-555777"
 CPR = "treatment:89666000"
 PATIENT, BORN = Bsn("999931805"), date(1936, 6, 14)
-NEXT_YEAR = date.today().year + 1
+TO_COME = date.today().year + 2
+"""A year. The next one begins while tests run, once a year."""
 PATIENCE = 1.5
 """Seconds over the deadline that a busy machine may take to say so."""
 
@@ -273,8 +274,8 @@ LIES: dict[str, tuple[Callable[[Night], Callable[[str], Any]], str, set[str], in
         lambda night: saying(patient_of_liar(), Consent=bundle(links=(f"{night.elsewhere.base}/Consent?p=2",))),
         "failed", {"PZP-SOURCE-009"}, 0,
     ),
-    "a statement dated next year": (
-        lambda night: saying(patient_of_liar(), Consent=bundle(directive(f"{NEXT_YEAR}-01-01"))), "ok", set(), 1,
+    "a statement dated in a year to come": (
+        lambda night: saying(patient_of_liar(), Consent=bundle(directive(f"{TO_COME}-01-01"))), "ok", set(), 1,
     ),
     "the right BSN with another birth date": (
         lambda night: saying(patient_of_liar(birthDate="1941-04-18"), Consent=bundle(directive(TODAY))),
@@ -356,13 +357,13 @@ async def test_a_lie_is_shown_for_what_it_is(night: Night, honest: dict[str, Any
     night.liar.says = saying(
         patient_of_liar(),
         Observation=bundle(observation("q", SECRET, TODAY)),
-        Consent=bundle(directive(f"{NEXT_YEAR}-01-01")),
+        Consent=bundle(directive(f"{TO_COME}-01-01")),
     )
     _, overview = await night.visitor.consult("postma")
     assert [(one["source"]["id"], one["type"]) for one in overview["excluded"]] == [(LIAR, "Observation")]
     item = items_of(overview)[CPR]
     future = [one for one in item["history"] if one["source"]["id"] == LIAR]
-    assert [one["date"] for one in future] == [f"{NEXT_YEAR}-01-01"]
+    assert [one["date"] for one in future] == [f"{TO_COME}-01-01"]
     assert re.search("FUTURE_DATE", json.dumps(item))
     night.liar.says = saying(patient_of_liar(birthDate="1941-04-18"))
     _, overview = await night.visitor.consult("postma")

@@ -39,6 +39,13 @@ def targets(upstream: Any) -> list[str]:
     return [seen.target for seen in upstream.seen]
 
 
+async def asked(upstream: Any) -> None:
+    """Wait until a question has reached it."""
+    async with asyncio.timeout(20):
+        while not upstream.seen:
+            await asyncio.sleep(0.005)
+
+
 async def test_an_r4_server_is_asked_its_version_once_and_then_for_data(
     records: Any, upstream: Any, reply: Any
 ) -> None:
@@ -113,7 +120,7 @@ async def test_many_at_once_ask_once_also_when_the_first_leaves(records: Any, up
     upstream.script = [slowly, reply()]
     server = records()
     first, *rest = [asyncio.create_task(server.send(GOALS)) for _ in range(5)]
-    await asyncio.sleep(0.05)
+    await asked(upstream)
     first.cancel()
     hold.set()
     assert all(isinstance(one, FhirAnswer) for one in await asyncio.gather(*rest))
@@ -126,8 +133,8 @@ async def test_the_start_asks_and_does_not_wait(records: Any, upstream: Any, rep
 
     upstream.script = [never]
     server = records()
-    await asyncio.wait_for(server.start(), 1)
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(server.start(), 20)
+    await asked(upstream)
     assert targets(upstream) == ["/fhir/metadata"]
 
 
@@ -138,9 +145,9 @@ async def test_stopping_answers_whoever_waits(records: Any, upstream: Any) -> No
     upstream.script = [never]
     server = records()
     waiting = asyncio.create_task(server.send(GOALS))
-    await asyncio.sleep(0.05)
+    await asked(upstream)
     await server.stop()
-    assert (await asyncio.wait_for(waiting, 1)).reason is Reason.SOURCE_DOWN
+    assert (await asyncio.wait_for(waiting, 20)).reason is Reason.SOURCE_DOWN
 
 
 async def test_readiness_notices_a_server_that_was_replaced(records: Any, upstream: Any, reply: Any) -> None:

@@ -105,7 +105,7 @@ async def wired(tmp_path: Path) -> AsyncIterator[Wired]:
     server = Server(own.app, host="127.0.0.1", port=0)
     base = f"http://127.0.0.1:{await server.start()}/fhir"
     (tmp_path / "secret").write_text("Basic ZXhhbXBsZQ==\n")
-    source = build({"base": f"{base}/", "authorization_file": "secret", "total_seconds": 1.0}, around(tmp_path))
+    source = build({"base": f"{base}/", "authorization_file": "secret", "total_seconds": 30.0}, around(tmp_path))
     yield Wired(own, base, source)
     await source.stop()
     await server.stop(grace=0.1)
