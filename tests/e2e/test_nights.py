@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import yaml
-from staging import Visitor, items_of
+from staging import Visitor, give_time, items_of
 
 from nuts_pzp.cli.stage import Stage
 from nuts_pzp.identity import BSN_SYSTEM, Bsn, Ura
@@ -36,7 +36,7 @@ CPR = "treatment:89666000"
 PATIENT, BORN = Bsn("999931805"), date(1936, 6, 14)
 TO_COME = date.today().year + 2
 """A year. The next one begins while tests run, once a year."""
-PATIENCE = 1.5
+PATIENCE = 8.0
 """Seconds over the deadline that a busy machine may take to say so."""
 
 
@@ -121,6 +121,7 @@ async def night(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Night
         issuer = stage.region.nodes["meerwijck"].twin.issuer
         stage.region.national.lrza.add(ListedOrganization(LIAR, "V4", LIAR_NAME, LIAR_PHONE, liar.base, issuer))
         await _nursing_home(stage, servers)
+        give_time(stage)
         await stage.start_gateways(*stage.region.gateways)
         visitor = Visitor(stage)
         yield Night(visitor, liar, elsewhere)
@@ -162,14 +163,14 @@ async def test_at_night_the_newest_answer_stands_and_whoever_is_missing_has_a_nu
         "patient": {"bsn": PATIENT.value, "birthDate": BORN.isoformat()},
         "professional": {"id": "n-1", "name": "P. Vos", "role": "huisarts"},
         "purpose": "treatment",
-        "deadline_ms": 2000,
+        "deadline_ms": 4000,
     }
     began = time.monotonic()
     try:
         answer = await night.visitor.consultation(json=body)
     finally:
         region.fault("avondrood", "hang", False)
-    assert time.monotonic() - began < 2.0 + PATIENCE, "within the deadline"
+    assert time.monotonic() - began < 4.0 + PATIENCE, "within the deadline"
     assert answer.status_code == 200
     overview = answer.json()
 

@@ -176,7 +176,7 @@ async def test_a_server_that_hangs_is_a_timeout(connect: Any, upstream: Any) -> 
 async def test_a_body_that_drips_is_a_timeout(connect: Any, upstream: Any, reply: Any) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(reply(b"{", length=1000))
-        for _ in range(100):
+        for _ in range(500):
             writer.write(b" ")
             await writer.drain()
             await asyncio.sleep(0.03)
@@ -186,7 +186,7 @@ async def test_a_body_that_drips_is_a_timeout(connect: Any, upstream: Any, reply
     answer = await connect(upstream.base, total_seconds=0.15).send(GOALS)
     assert isinstance(answer, Unavailable)
     assert answer.reason is Reason.SOURCE_TIMEOUT
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 async def test_nobody_listening_is_down(connect: Any) -> None:
@@ -215,7 +215,7 @@ async def test_a_kept_connection_that_was_closed_is_no_failure(connect: Any, ups
 
 async def test_cancelling_closes_the_connection(connect: Any, upstream: Any) -> None:
     async def hang(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
 
     upstream.script = [hang]
     task = asyncio.create_task(connect(upstream.base).send(GOALS))
@@ -224,7 +224,7 @@ async def test_cancelling_closes_the_connection(connect: Any, upstream: Any) -> 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(upstream.hung_up.wait(), 1)
+    await asyncio.wait_for(upstream.hung_up.wait(), 20)
 
 
 async def test_cookies_are_not_kept(connect: Any, upstream: Any, reply: Any) -> None:

