@@ -118,7 +118,7 @@ class Ward:
         return found.state if found else None
 
     async def until(self, state: State | None) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while await self.state() is not state:
                 await asyncio.sleep(0.02)
 

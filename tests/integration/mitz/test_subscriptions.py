@@ -134,22 +134,30 @@ async def test_an_outage_is_waited_out_by_one_call_at_a_time(ward: Ward) -> None
     assert subscriptions is not None
     await subscriptions.want(Bsn(BSN))
     await subscriptions.want(Bsn(OTHER))
-    await asyncio.sleep(0.5)
-    tried = [one for one in (await subscriptions.of(Bsn(BSN)), await subscriptions.of(Bsn(OTHER))) if one and one.why]
-    assert len(tried) == 1
+
+    async def tried() -> int:
+        return sum(bool(one and one.why) for one in [await subscriptions.of(Bsn(bsn)) for bsn in (BSN, OTHER)])
+
+    async with asyncio.timeout(20):
+        while not await tried():
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.2)
+    assert await tried() == 1
     ward.twin.subscription_faults.clear()
     await ward.until(State.ACCEPTED)
 
 
 async def test_who_changes_his_mind_while_the_call_is_made_is_unsubscribed_in_the_end(ward: Ward) -> None:
-    ward.twin.subscription_faults.set(Fault("delay", seconds=0.4, times=1))
+    ward.twin.subscription_faults.set(Fault("delay", seconds=1.0, times=1))
     subscriptions = ward.mitz.letters.subscriptions  # type: ignore[union-attr]
     assert subscriptions is not None
     await subscriptions.want(Bsn(BSN))
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(20):
+        while ward.twin.subscription_faults.any:
+            await asyncio.sleep(0.01)
     assert await subscriptions.unwant(Bsn(BSN)) is True
     await ward.until(None)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while ward.twin.book.received != 1 or ward.twin.book.held:
             await asyncio.sleep(0.02)
 
