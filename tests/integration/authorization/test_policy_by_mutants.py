@@ -14,8 +14,8 @@ from nuts_pzp.systems.regorus import TestsFailed, run_tests
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 EQUIVALENT = {
-    'startswith(params.code[0][0], "http://snomed.info/sct|")': "contains",
-    'startswith(params["device.type"][0][0], "http://snomed.info/sct|")': "contains",
+    'startswith(asked.code[0][0], "http://snomed.info/sct|")': "contains",
+    'startswith(asked["device.type"][0][0], "http://snomed.info/sct|")': "contains",
 }
 """`contains` for `startswith`: what only contains the system does not lose it, and then is none of the codes."""
 
