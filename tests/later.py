@@ -32,10 +32,11 @@ class Slow:
     """A source that answers when it may."""
 
     def __init__(self) -> None:
-        self.may = asyncio.Event()
+        self.may, self.asked = asyncio.Event(), asyncio.Event()
         self.cancelled = False
 
     def __call__(self, request: Any) -> Any:
+        self.asked.set()
         return self._answer(request)
 
     async def _answer(self, request: Any) -> Any:

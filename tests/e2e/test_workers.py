@@ -132,10 +132,17 @@ async def test_a_writer_killed_under_load_leaves_no_answer_without_its_durable_r
         while not stop.is_set():
             answers.append(await looked(crewed, token))
 
+    async def answered(status: int) -> None:
+        async with asyncio.timeout(30):
+            while status not in {one.status_code for one in answers}:
+                await asyncio.sleep(0.05)
+
     asking = [asyncio.create_task(ask()) for _ in range(6)]
-    await asyncio.sleep(1.0)
+    await answered(200)
+    await asyncio.sleep(0.5)
     os.kill(before["writer-0"], signal.SIGKILL)
-    await asyncio.sleep(1.5)
+    await answered(503)
+    await asyncio.sleep(0.5)
     stop.set()
     await asyncio.gather(*asking)
     assert {one.status_code for one in answers} == {200, 503}

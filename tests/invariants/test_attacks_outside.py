@@ -183,7 +183,7 @@ def test_an_inner_address_in_disguise_is_no_address_of_a_source(host: str) -> No
 
 @pytest.mark.parametrize("host", HIDDEN)
 async def test_an_inner_address_in_disguise_is_not_dialled(host: str) -> None:
-    line = Line(PUBLIC, ssl.create_default_context(), Bounds(0.5, 1.0, 1000))
+    line = Line(PUBLIC, ssl.create_default_context(), Bounds(20.0, 20.0, 1000))
     try:
         assert await line.call("GET", URL(f"https://{host}/fhir", encoded=True)) is Trouble.ADDRESS
     finally:
@@ -191,7 +191,9 @@ async def test_an_inner_address_in_disguise_is_not_dialled(host: str) -> None:
 
 
 async def test_only_loopback_is_dialled_where_only_loopback_is_listed() -> None:
-    line = Line(Outbound((ipaddress.ip_network("127.0.0.0/8"),)), ssl.create_default_context(), Bounds(0.5, 1.0, 1000))
+    line = Line(
+        Outbound((ipaddress.ip_network("127.0.0.0/8"),)), ssl.create_default_context(), Bounds(20.0, 20.0, 1000)
+    )
     assert await line.call("GET", URL("http://169.254.169.254/latest/meta-data")) is Trouble.ADDRESS
     await line.close()
 

@@ -54,7 +54,7 @@ async def test_hanging_lasts_until_the_caller_hangs_up(practice: tuple[FhirServe
     twin, client = practice
     twin.faults.set("hang", True)
     with pytest.raises(httpx.ReadTimeout):
-        await client.get("Patient/1", timeout=0.15)
+        await client.get("Patient/1", timeout=httpx.Timeout(20, read=0.15))
     twin.faults.set("hang", False)
     assert (await client.get("Patient/1")).status_code == 200
 

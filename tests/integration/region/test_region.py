@@ -115,7 +115,7 @@ async def test_the_hospice_hangs_until_it_is_told_not_to(region: Region) -> None
     url = f"{organization(region, 'avondrood')['fhir']}/Patient/1"
     async with httpx.AsyncClient() as client:
         with pytest.raises(httpx.ReadTimeout):
-            await client.get(url, timeout=0.15)
+            await client.get(url, timeout=httpx.Timeout(20, read=0.15))
         answer = await client.post(
             f"{region.control_url}/faults", json={"slug": "avondrood", "fault": "hang", "on": False}
         )

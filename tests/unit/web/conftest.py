@@ -90,7 +90,10 @@ class Called:
         async def receive() -> dict[str, Any]:
             for message in asked:
                 return message
-            await asyncio.sleep(self._stays)
+            if isinstance(self._stays, asyncio.Event):
+                await self._stays.wait()
+            else:
+                await asyncio.sleep(self._stays)
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:

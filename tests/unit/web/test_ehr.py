@@ -97,6 +97,7 @@ async def test_a_refusal_is_a_problem_whatever_was_asked_for(region: Any, called
     assert len(region.events) == 1
 
 
+@pytest.mark.usefixtures("leaping")
 async def test_an_ehr_that_hangs_up_ends_its_consultation(region: Any, called: Any) -> None:
     cancelled = asyncio.Event()
 
@@ -113,6 +114,7 @@ async def test_an_ehr_that_hangs_up_ends_its_consultation(region: Any, called: A
     assert cancelled.is_set()
 
 
+@pytest.mark.usefixtures("leaping")
 async def test_an_ehr_that_hangs_up_in_the_middle_of_a_stream_ends_it(region: Any, called: Any) -> None:
     cancelled = asyncio.Event()
 

@@ -32,7 +32,7 @@ async def test_a_key_and_the_same_body_are_one_consultation(region: Any, ask: An
 async def test_an_ehr_that_hangs_up_and_comes_again_with_its_key_gets_its_answer(region: Any, ask: Any) -> None:
     slow = Slow()
     region.source("90000111", slow)
-    left = await ask(headers=KEY, stays=0.05)
+    left = await ask(headers=KEY, stays=slow.asked)
     assert left.sent == []
     slow.may.set()
     seen = await ask(headers=KEY)
