@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry
 from .assembly import Estate
 from .audit.port import Audit
 from .emergency.meter import AlertMeter
+from .listener_settings import ListenerSettings
 from .monthly import Monthly, by_process
-from .settings import DecisionApiSettings, Deployment, ListenerSettings, SettingsError
+from .settings import DecisionApiSettings, Deployment, SettingsError
 from .web.acceptor import Shared
 from .web.decision import DecisionDoor
 from .web.decision_clients import Enforcer, Guard

@@ -27,9 +27,9 @@ from ..accounted import (
     Shown,
     TokenIssued,
 )
-from ..exchange import Inquiry
 from ..identity import Tenant
 from ..outcome import Permit, Unavailable
+from . import consulting
 from .canonical import HOLE, SCHEMA, WALL, Clock, Pool, Randomness, check, dumps_checked
 from .desk import Desk, asked
 from .fields import (
@@ -38,11 +38,8 @@ from .fields import (
     checks_field,
     event_field,
     evidence_field,
-    gaps_field,
     kind_of,
     listed,
-    object_field,
-    organization_field,
     outcome_field,
     user_fields,
 )
@@ -178,77 +175,6 @@ def _disclosed(event: Disclosed, members: Members, page: Page, desk: Desk) -> No
     }
 
 
-def _consulting(
-    event: Intended | Addressed | Received | Consulted, members: Members, page: Page, desk: Desk
-) -> Inquiry:
-    """Write what the events of a consultation share. The relation is as the user declared it, and says so."""
-    inquiry = event.inquiry
-    members |= attempt_fields(event.attempt, inquiry.caller)
-    members |= page.patient(inquiry.bsn)
-    members |= page.purpose(inquiry.purpose, inquiry.emergency_reason, inquiry.emergency_text)
-    relation: Members = {"relation": "not-checked"}
-    if inquiry.relation:
-        relation = {"relation": "declared", "relation_kind": inquiry.relation.kind[:LONGEST_TEXT]}
-        if inquiry.relation.since:
-            relation["relation_since"] = inquiry.relation.since.isoformat()
-    if inquiry.context:
-        relation["context"] = inquiry.context
-    members |= {
-        "checks": checks_field(True, None, inquiry.purpose),
-        "org": {"requester": desk.own or organization_field(inquiry.caller.organization)},
-        "outcome": outcome_field(None),
-        "policy": relation,
-        "user": page.person(inquiry.professional),
-    }
-    return inquiry
-
-
-def _intended(event: Intended, members: Members, page: Page, desk: Desk) -> None:
-    inquiry = _consulting(event, members, page, desk)
-    members["event"] = event_field("consult.intent", "E", inquiry.purpose)
-    members["object"] = listed("targets", tuple(ura.value for ura in inquiry.targets))
-
-
-def _addressed(event: Addressed, members: Members, page: Page, desk: Desk) -> None:
-    inquiry = _consulting(event, members, page, desk)
-    members["event"] = event_field("consult.sources", "E", inquiry.purpose)
-    members["object"] = listed("sources", tuple(source.holder.ura.value for source in event.sources))
-    if any(source.own for source in event.sources):
-        members["object"]["own"] = True  # our own server is among them: that one was not dialled as another's
-    members["gaps"] = gaps_field(event.gaps)
-
-
-def _received(event: Received, members: Members, page: Page, desk: Desk) -> None:
-    inquiry = _consulting(event, members, page, desk)
-    members["event"] = event_field("consult.received", "R", inquiry.purpose)
-    members["org"]["responder"] = organization_field(event.source.holder)
-    members["object"] = listed("references", event.references) | ({"own": True} if event.source.own else {})
-    members["gaps"] = gaps_field(event.gaps)
-    if event.gaps and not event.references:
-        members["outcome"] = outcome_field(event.gaps[0].stop)
-
-
-def _consulted(event: Consulted, members: Members, page: Page, desk: Desk) -> None:
-    inquiry = _consulting(event, members, page, desk)
-    members["event"] = event_field("consult.result", "R", inquiry.purpose)
-    shown = listed("references", event.references) | listed("missing", event.missing)
-    members["object"] = shown | {"complete": event.complete, "rules": event.rules, "sha256": event.digest}
-
-
-def _shown(event: Shown, members: Members, page: Page, desk: Desk) -> None:
-    """A further look at one result: as much a look as the first, and told apart from a new question."""
-    caller = event.attempt.caller
-    members |= attempt_fields(event.attempt, caller)
-    members |= page.patient(event.bsn)
-    members |= {
-        "event": event_field("consult.shown", "R", None),
-        "object": object_field(event.attempt.request) | {"consultation": event.of},
-        "org": {"requester": desk.own} if desk.own else {},
-        "outcome": outcome_field(None),
-        "user": page.person(event.professional),
-    }
-
-
 def _token(event: TokenIssued, members: Members, page: Page, desk: Desk) -> None:
     members |= attempt_fields(event.attempt, event.attempt.caller)
     members |= {
@@ -329,16 +255,16 @@ _FREE = frozenset({Kept, Administered, Notified})
 
 _Writer = Callable[[Any, Members, Page, Desk], None]
 _WRITERS: dict[type, _Writer] = {
-    Addressed: _addressed,
+    Addressed: consulting.addressed,
     Administered: _administered,
     Allowed: _allowed,
-    Consulted: _consulted,
+    Consulted: consulting.consulted,
     Denied: _denied,
     Disclosed: _disclosed,
-    Intended: _intended,
+    Intended: consulting.intended,
     Kept: _kept,
     Notified: _notified,
-    Received: _received,
-    Shown: _shown,
+    Received: consulting.received,
+    Shown: consulting.shown,
     TokenIssued: _token,
 }

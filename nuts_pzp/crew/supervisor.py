@@ -20,7 +20,8 @@ from prometheus_client import CollectorRegistry, Gauge
 from ..audit.ledger.ledger import Condition
 from ..doors import DOORS, listening
 from ..gateway import audit_checks
-from ..settings import Deployment, ListenerSettings, SettingsError
+from ..listener_settings import ListenerSettings
+from ..settings import Deployment, SettingsError
 from ..web.acceptor import Board, bound
 from ..web.operations import Check, operations
 from ..web.server import Server
