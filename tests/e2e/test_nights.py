@@ -192,7 +192,7 @@ async def test_at_night_the_newest_answer_stands_and_whoever_is_missing_has_a_nu
     unknown = items_of(overview)["obs:153851000146100"]
     assert unknown["display"] == "Onbekend (niet alle bronnen bereikbaar)"
 
-    for leak in ("kachel", "2023", "Wel uitvoeren", "dam-"):
+    for leak in ("kachel", "2023-05", "Wel uitvoeren", "dam-"):
         assert leak not in answer.text, "not one value of the practice"
     assert {one.path for one in list(region.fhir["wilgenhof"].asked)[before:]} == {"/fhir/Patient/_search"}
     own = night.visitor.records("kade", "kade", overview["meldcode"])

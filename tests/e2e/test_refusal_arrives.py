@@ -178,6 +178,9 @@ async def test_refusal_for_hospitals_stops_everything_that_was_permitted_before(
         decision, result = visitor.recorded("wilgenhof", served)
         assert (decision.code, result.code) == ("disclosure.decision", "disclosure.result")
         assert result.record["object"]["references"], "earlier disclosures stay in the ledger"
+    async with asyncio.timeout(40):  # each log is anchored within ten seconds, also the one of a gateway just started
+        while visitor.verified("providers").verdict is Verdict.INCOMPLETE:
+            await asyncio.sleep(0.2)
     assert visitor.verified("providers").verdict is Verdict.OK
 
 
