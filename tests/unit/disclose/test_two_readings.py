@@ -45,6 +45,7 @@ def test_the_quick_and_the_full_reading_say_the_same(quick: Judge, full: Judge) 
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_the_quick_and_the_full_reading_say_the_same_of_very_many(quick: Judge, full: Judge) -> None:
     for seed in range(100, 1_100):
         _same_of(seed, quick, full)

@@ -224,6 +224,7 @@ def test_a_strange_thing_in_a_plain_answer_is_read_in_one_way(quick: Judge, full
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_very_many_strange_things_are_read_in_one_way(quick: Judge, full: Judge) -> None:
     for seed in range(1_000, 1_400):
         hold(seed, quick, full, 500)
