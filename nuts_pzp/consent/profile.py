@@ -74,6 +74,15 @@ class Ranked:
     yields: bool = False
 
 
+def _stops(heard: Heard, stop: Stop) -> set[Reason]:
+    """What the sources came to, and why each required one that failed did: no other failure hides behind the first."""
+    return {stop.reason} | {
+        said.verdict.outcome.reason
+        for said in heard
+        if said.required and said.failed and not isinstance(said.verdict.outcome, Permit)
+    }
+
+
 def _highest_permit(ranked: Ranked) -> int:
     if not ranked.authoritative:
         return -1
@@ -161,7 +170,7 @@ class SharingConsent:
                 return replace(ground, evidence=ground.evidence + _presumed(heard))
             if isinstance(ground, Unavailable) and isinstance(stop, Unknown):
                 return ground
-        if self._may_break(access.caller) and self.emergency and stop.reason in self.emergency.after:
+        if self._may_break(access.caller) and self.emergency and _stops(heard, stop) <= self.emergency.after:
             return await self._broken(access, self.emergency, stop)
         return stop
 

@@ -175,6 +175,16 @@ async def test_an_emergency_passes_where_nothing_is_recorded(source: type, emerg
     assert found == Permit("emergency-override:PZP-CONSENT-005")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_no_failure_hides_behind_one_that_an_emergency_passes(
+    source: type, emergency: Access, order: int
+) -> None:
+    opens = Opens(frozenset({Reason.MITZ_TIMEOUT}))
+    sources = [source([TIMEOUT]), source([UNREADABLE])][::order]
+    assert not isinstance(await holder(*sources, profile=ONLY, emergency=opens).ask(emergency), Permit)
+    assert opens.asked == []
+
+
 async def test_treatment_is_no_emergency(source: type, access: Access) -> None:
     opens = Opens()
     assert await holder(source([SILENT]), profile=ONLY, emergency=opens).ask(access) == NO_RELATION
