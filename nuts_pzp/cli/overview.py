@@ -126,11 +126,15 @@ def _bundle(file: str) -> tuple[Bundle, tuple[int, ...]]:
 
 
 def _told(name: str, bundles: list[Bundle], statuses: set[int]) -> Told:
-    """Join the files of one source; a next page that is not among them means that the answer is not whole."""
+    """Join the files of one source.
+
+    A next page that is not among them, or fewer resources than a search says to have found, means that it is not whole.
+    """
     resources: tuple[Resource, ...] = tuple(resource for bundle in bundles for resource in bundle.resources)
     here = {url for bundle in bundles for relation, url in bundle.links if relation == "self"}
     ahead = {url for bundle in bundles for relation, url in bundle.links if relation == "next"}
-    cut = (Gap("paging", Unavailable(Reason.SOURCE_TRUNCATED)),) if ahead - here else ()
+    short = not ahead and any(one.type == "searchset" and (one.total or 0) > len(one.resources) for one in bundles)
+    cut = (Gap("paging", Unavailable(Reason.SOURCE_TRUNCATED)),) if short or ahead - here else ()
     return Told(name, name, resources, (*cut, *(_refused(status) for status in sorted(statuses))))
 
 

@@ -186,6 +186,7 @@ class _Calls:
     async def search(self, request: FhirRequest) -> Gathered[Resource]:
         """Send a search and follow its pages; what came before a failing page is kept beside the gap."""
         items: tuple[Resource, ...] = ()
+        given = 0
         for _ in range(PAGES):
             answer = await self._server.send(request)
             if isinstance(answer, Deny | Unknown | Unavailable):
@@ -205,12 +206,19 @@ class _Calls:
             items += tuple(resource for resource in page.resources if resource.mode != "outcome")
             if stop := trouble(resource for resource in page.resources if resource.mode == "outcome"):
                 return Gathered(items, (Gap(request.resource_type, stop),))
+            given += len(page.resources)
             if answer.next is None:
-                return Gathered(items)
+                short = page.total is not None and page.total > given
+                return Gathered(items, (self._cut(request),) if short else ())
             request = FhirRequest(
                 request.interaction, request.resource_type, params=request.params, via="GET", continuation=answer.next
             )
-        return Gathered(items, (Gap(request.resource_type, Unavailable(Reason.SOURCE_TRUNCATED)),))
+        return Gathered(items, (self._cut(request),))
+
+    @staticmethod
+    def _cut(request: FhirRequest) -> Gap:
+        """More pages than are followed, or fewer resources than the search says to have found."""
+        return Gap(request.resource_type, Unavailable(Reason.SOURCE_TRUNCATED))
 
     async def resolve(self) -> None:
         """Read what resources point at and the source did not include. A refusal is no gap: the display text stays."""

@@ -13,10 +13,10 @@ from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NO, NOBODY, REPRESENTATIVE_ROLE
 from .dates import is_future, is_past, read_date
 from .dossier import Held
 from .people import human_name, person
-from .read_observation import NOTHING
-from .records import Frame, Record, codes_in, modified, put_aside_other, unknown_modifiers
+from .read_observation import NOTHING, coded
+from .records import Frame, Record, codes_in, modified, put_aside_other, text_of, unknown_modifiers
 from .statements import Attention, Leads, Person, Said, Statement
-from .structures import Patient, Period, RelatedPerson
+from .structures import Concept, Extension, Patient, Period, RelatedPerson
 
 CONTACTS = {"representative": REPRESENTATIVE_ROLES, "first-contact": frozenset({FIRST_CONTACT_ROLE})}
 _CAPACITY = ("LegallyCapable-MedicalTreatmentDecisions", "LegallyCapableMedicalTreatmentDecisions")
@@ -30,20 +30,30 @@ def capacity_said(code: str) -> Said:
 
 def read_capacity(frame: Frame, held: Held, content: Patient) -> Iterator[Statement]:
     """Yield what the Patient extension says of capacity; nothing when it says nothing."""
-    for one in content.extension or ():
+    for one in (*(content.extension or ()), *(content.modifier_extension or ())):
         if not one.url.endswith(_CAPACITY):
             continue
         record = Record(held, frame.dossier.id, "", Leads.YES)
         if modified(content):
             record.modified = True
             record.warn("UNKNOWN_MODIFIER")
-        subs = {sub.url: sub for sub in one.extension or ()}
-        capable, comment = subs.get("legallyCapable"), subs.get("legallyCapableComment")
-        record.comment = (comment.value_string or "").strip() if comment else ""
-        if capable is not None and capable.value_boolean is not None:
-            yield record.says("capacity", capacity_said("1" if capable.value_boolean else "0"))
-        elif record.comment:
-            yield record.says("capacity", NOTHING)
+        subs = one.extension or ()
+        comments = [sub.value_string.strip() for sub in subs if sub.url == "legallyCapableComment" and sub.value_string]
+        record.comment = "; ".join(text for text in comments if text)
+        answers = [said for sub in subs if sub.url == "legallyCapable" and (said := _capable(sub)) is not None]
+        for said in answers or ([NOTHING] if record.comment else []):
+            yield record.says("capacity", said)
+
+
+def _capable(sub: Extension) -> Said | None:
+    """Word the answer: yes or no, else what was written instead, in the source's words."""
+    if sub.value_boolean is not None:
+        return capacity_said("1" if sub.value_boolean else "0")
+    concept = sub.value_codeable_concept or Concept(None, sub.value_string)
+    known = sorted(codes_in((concept,)) & BOOLEANS.keys())
+    if len(known) == 1:
+        return capacity_said(known[0])
+    return coded(concept, {}) if codes_in((concept,)) or text_of(concept) else None
 
 
 def read_contacts(frame: Frame) -> Iterator[Statement]:

@@ -117,6 +117,22 @@ def test_a_next_page_that_was_not_given_makes_the_source_incomplete(files: Files
     assert json.loads(whole)["complete"] is True
 
 
+@pytest.mark.parametrize(("total", "complete"), [(2, True), (1, True), (3, False), ("3", True), (None, True)])
+def test_an_answer_that_counts_more_than_it_gives_is_incomplete(files: Files, total: Any, complete: bool) -> None:
+    given = _bundle(_patient(), _consent("deny", "2024-01-01"), total=total)
+    content = json.loads(_run(*files("a", given), "--json")[1])
+    assert content["complete"] is complete
+    assert content["sources"][0]["reason"] == (None if complete else "truncated")
+
+
+def test_of_an_answer_in_pages_the_links_tell_whether_it_is_whole(files: Files) -> None:
+    first = _bundle(_patient(), total=2, link=[{"relation": "next", "url": "https://a.example?page=2"}])
+    second = _bundle(
+        _consent("deny", "2024-01-01"), total=2, link=[{"relation": "self", "url": "https://a.example?page=2"}]
+    )
+    assert json.loads(_run(*files("a", first), *files("a", second), "--json")[1])["complete"] is True
+
+
 def test_now_decides_what_is_future(files: Files) -> None:
     source = files("a", _bundle(_consent("deny", "2024-01-01")))
     _, before, _ = _run(*source, "--now", "2023-01-01", "--json")

@@ -218,6 +218,16 @@ async def test_an_error_within_an_answer_makes_it_incomplete_and_advice_does_not
     assert overview.complete is (status == "ok")
 
 
+@pytest.mark.parametrize(("total", "status"), [(1, "ok"), (2, "partial")])
+async def test_an_answer_that_counts_more_than_it_gives_is_incomplete(
+    region: Any, question: Asked, presented: Any, total: int, status: str
+) -> None:
+    content = json.loads(bundle(directive("permit", dateTime="2019-01-01")))
+    overview = await _overview(region, question, presented, answering(json.dumps({**content, "total": total}).encode()))
+    [row] = [row for row in overview.sources if row.id == "90000222"]
+    assert (row.status, {gap.reason for gap in row.gaps}) == (status, {"truncated"} if status == "partial" else set())
+
+
 async def test_an_error_in_the_place_of_the_patient_is_a_failed_source(
     region: Any, question: Asked, presented: Any
 ) -> None:

@@ -169,3 +169,33 @@ def test_a_representation_that_is_still_to_come_does_not_lead(pen: Any, look: An
     assert look(a=[pen.patient(contact=[contact])])["representative"]["state"] == "not-recorded"
     began = pen.person("Jo Smit", "24", period={"start": "2026-11-22"})
     assert look(a=[began])["representative"]["state"] == "current"
+
+
+def _capable(pen: Any, *said: dict[str, Any]) -> dict[str, Any]:
+    patient: dict[str, Any] = pen.patient(capable=True)
+    patient["extension"][0]["extension"] = [{"url": "legallyCapable", **one} for one in said]
+    return patient
+
+
+def test_capacity_that_was_said_twice_is_a_contradiction_in_either_order(pen: Any, look: Any) -> None:
+    yes, no = {"valueBoolean": True}, {"valueBoolean": False}
+    for order in ((yes, no), (no, yes)):
+        assert look(a=[_capable(pen, *order)])["capacity"]["state"] == "conflict"
+    assert look(a=[_capable(pen, no, no)])["capacity"]["display"] == "Nee"
+
+
+def test_capacity_of_another_kind_than_a_boolean_is_shown(pen: Any, look: Any) -> None:
+    for said, display in (
+        ({"valueCodeableConcept": pen.coded("373067005")}, "Nee"),
+        ({"valueCodeableConcept": {"text": "wisselend"}}, '"wisselend"'),
+        ({"valueCodeableConcept": pen.coded("UNK", pen.NULL)}, "Nog onbekend"),
+        ({"valueString": " nee "}, '"nee"'),
+    ):
+        item = look(a=[_capable(pen, said)])["capacity"]
+        assert (item["state"], item["display"]) == ("current", display)
+
+
+def test_capacity_as_a_modifier_is_not_interpreted(pen: Any, look: Any) -> None:
+    patient = pen.patient(capable=False)
+    patient["modifierExtension"] = patient.pop("extension")
+    assert look(a=[patient])["capacity"]["display"] == "Niet te interpreteren"
