@@ -14,15 +14,20 @@ from .codes import NO, SNOMED, UNREAD_ANSWER, YES, YES_NO
 from .records import unknown_modifiers
 from .structures import DEEPEST, Coding, Given, Question
 
+_REPEATED = 100_000
+"""Characters that one text may grow to by being put to each of several answers; a longer one is put to the first."""
+
 
 class Answers:
     """The answers of (a part of) a form, by linkId, in the order of the form."""
 
-    __slots__ = ("given", "modified")
+    __slots__ = ("cut", "given", "modified")
 
     def __init__(self, questions: list[Question] | None) -> None:
         self.given: dict[str, list[Given]] = {}
         self.modified = False
+        self.cut = False
+        """Whether something hangs deeper than is read."""
         self._walk(questions or [], 0)
 
     def codings(self, link_id: str) -> list[Coding]:
@@ -62,16 +67,13 @@ class Answers:
         return _texts(one for link_id in link_ids for one in self.given.get(link_id, ()))
 
     def texts_of(self, several: Sequence[Sequence[Given]], link_id: str) -> list[str]:
-        """Return the texts of each of several answers: those below it, else those that stand below none of them."""
+        """Return the texts of each of several answers: those below it, else what stands beside them all."""
         if len(several) == 1:
             return [self.text(link_id)]
         below = [[text for one in each for text in Answers(one.item).given.get(link_id, ())] for each in several]
         placed = {id(text) for texts in below for text in texts}
-        loose = _texts(one for one in self.given.get(link_id, ()) if id(one) not in placed)
-        found = [_texts({id(one): one for one in texts}.values()) or loose for texts in below]
-        if loose and loose not in found:
-            found[0] = f"{found[0]}; {loose}"
-        return found
+        own = [_texts({id(one): one for one in texts}.values()) for texts in below]
+        return _with(own, [one for one in self.given.get(link_id, ()) if id(one) not in placed])
 
     def date(self, link_id: str) -> str:
         """Return the first date given."""
@@ -84,10 +86,24 @@ class Answers:
             answers = question.answer or []
             if question.link_id:
                 self.given.setdefault(question.link_id, []).extend(answers)
+            below = [question.item or [], *(answer.item or [] for answer in answers)]
             if depth < DEEPEST:
-                self._walk(question.item or [], depth + 1)
-                for answer in answers:
-                    self._walk(answer.item or [], depth + 1)
+                for questions_below in below:
+                    self._walk(questions_below, depth + 1)
+            else:
+                self.cut = self.cut or any(below)
+
+
+def _with(own: list[str], loose: list[Given]) -> list[str]:
+    """Add the texts beside several answers: by their order if there are as many, else to each that has none."""
+    if len(own) == len(loose):
+        return ["; ".join(filter(None, (text, _texts((one,))))) for text, one in zip(own, loose, strict=True)]
+    words = _texts(loose)
+    shared = len(words) * len(own) <= _REPEATED
+    found = [text or (words if shared else "") for text in own]
+    if words and found and words not in found:
+        found[0] = "; ".join(filter(None, (found[0], words)))
+    return found
 
 
 def groups_with(questions: list[Question] | None, link_ids: frozenset[str], depth: int = 0) -> Iterator[list[Question]]:

@@ -66,10 +66,10 @@ def is_form(content: QuestionnaireResponse) -> bool:
 
 
 def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[Statement] | None:
-    """Return the statements of one form; None when it is another form."""
-    if not is_form(content):
-        return None
+    """Return the statements of one form; None when it is another form, or nested deeper than is read."""
     answers = Answers(content.item)
+    if answers.cut or not is_form(content):
+        return None
     old = FORM in (content.questionnaire or "")
     place = f"QuestionnaireResponse.item[{OLD_DATE if old else DATE}]"
     dates = Dates(((answers.date(DATE) or None, place),), content.encounter)

@@ -24,6 +24,7 @@ def test_a_question_is_read_as_deep_as_questions_are_read(
 ) -> None:
     seen = look(vvt=[pen.form(DAY, _within(pen.choice("1386", "2"), depth, link))])
     assert seen[CPR]["state"] == ("current" if read else "not-recorded")
+    assert [one["type"] for one in seen.json["unmapped"]] == ([] if read else ["QuestionnaireResponse"])
 
 
 @pytest.mark.parametrize("link", ["item", "answer"])

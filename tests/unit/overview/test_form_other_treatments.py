@@ -137,3 +137,20 @@ def test_words_under_one_decision_say_nothing_of_another(pen: Any, look: Any) ->
 def test_a_decision_in_own_words_is_shown(pen: Any, look: Any) -> None:
     group = pen.group("1421", pen.words("1422", "Dialyse"), pen.words("1402", "Liever niet"))
     assert _texts(look(vvt=[pen.form(DATE, group)])) == {"treatment:other:dialyse": ('"Liever niet"', None)}
+
+
+def test_explanations_beside_as_many_treatments_go_by_their_order(pen: Any, look: Any) -> None:
+    named = [{"valueString": "Dialyse"}, {"valueString": "Zalf"}]
+    told = {"linkId": "1404", "answer": [{"valueString": "Te zwaar"}, {"valueString": "Helpt"}]}
+    assert _texts(look(vvt=[pen.form(DATE, _group(pen, named, ["2", "0"], told))])) == {
+        "treatment:other:dialyse": ("Niet uitvoeren", "Te zwaar"),
+        "treatment:other:zalf": ("Wel uitvoeren", "Helpt"),
+    }
+
+
+def test_a_long_explanation_beside_many_treatments_is_not_repeated_without_end(pen: Any, look: Any) -> None:
+    named = [{"valueString": f"Zalf {number}"} for number in range(1000)]
+    long = pen.words("1404", "Zie dossier. " * 100)
+    seen = look(vvt=[pen.form(DATE, _group(pen, named, ["2"] * 1000, long))])
+    comments = [comment for _, comment in _texts(seen).values()]
+    assert len([comment for comment in comments if comment]) == 1
