@@ -186,7 +186,7 @@ class _Calls:
     async def search(self, request: FhirRequest) -> Gathered[Resource]:
         """Send a search and follow its pages; what came before a failing page is kept beside the gap."""
         items: tuple[Resource, ...] = ()
-        given = 0
+        given, totals = 0, []
         for _ in range(PAGES):
             answer = await self._server.send(request)
             if isinstance(answer, Deny | Unknown | Unavailable):
@@ -204,11 +204,12 @@ class _Calls:
             if self._places < 0:
                 return Gathered(items, (Gap(request.resource_type, Unavailable(Reason.SOURCE_TOO_BIG)),))
             items += tuple(resource for resource in page.resources if resource.mode != "outcome")
-            if stop := trouble(resource for resource in page.resources if resource.mode == "outcome"):
+            if stop := trouble(resource.raw for resource in page.resources if resource.mode == "outcome"):
                 return Gathered(items, (Gap(request.resource_type, stop),))
             given += len(page.resources)
+            totals.append(page.total)
             if answer.next is None:
-                short = page.total is not None and page.total > given
+                short = all(total is not None and total > given for total in totals)
                 return Gathered(items, (self._cut(request),) if short else ())
             request = FhirRequest(
                 request.interaction, request.resource_type, params=request.params, via="GET", continuation=answer.next

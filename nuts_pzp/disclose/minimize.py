@@ -13,6 +13,7 @@ import msgspec
 
 from ..exchange import Access
 from ..fhir.form import Form
+from ..fhir.issues import trouble
 from ..fhir.parameters import ID
 from ..fhir.request import FhirRequest
 from ..fhir.searchset import Entry, Link
@@ -69,7 +70,8 @@ One that does name somebody, in whatever way, must name the patient.
 def minimize(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimized]:
     """Return what may leave of the own server's answer: the very bytes when nothing had to change.
 
-    Removed and recorded: other types, patients, codes and forms than asked for, stray includes, outcomes. Deny
+    Removed and recorded: other types, patients, codes and forms than asked for, stray includes, outcomes. Where an
+    outcome says that something is lacking, an outcome of ours says so, in fixed words. Deny
     SOURCE_OTHER_PATIENT when none is of the patient and another's was there; Unavailable SOURCE_BROKEN for what cannot
     be read.
     """
@@ -153,6 +155,7 @@ class _Searchset:
     def __init__(self, read: Searchset, access: Access, known: Addresses, links: list[Link]) -> None:
         self._read, self._entries, self._heads = read, read.entries, read.heads
         self._request, self._known, self._links = access.request, known, links
+        self._paged = access.request.continuation is not None or any(link.relation == "next" for link in links)
         self._selection = Selection.of(access.request)
         self._whose, owners = Whose(access.patient, known.bases), Owners()
         self._patients = [owners.of(found.patient) for found in self._heads]
@@ -175,10 +178,15 @@ class _Searchset:
         kept = sorted(stays)
         urls = [self._known.full_url(self._entries[at].fullUrl, self._heads[at].short) for at in kept]
         here = [self._roles[at] for at in kept].count("match")
-        staying = Staying([self._entries[at] for at in kept], urls, here, self._roles.count("match") - here)
+        gone = self._roles.count("match") - here
+        staying = Staying([self._entries[at] for at in kept], urls, here, gone, self._is_lacking(), self._paged)
         body = leaving(self._read, self._known, staying, self._links)
         withheld = [_without_bsn(name) for at, name in enumerate(names) if at not in stays]
         return Minimized(status, body, tuple([names[at] for at in kept]), tuple(withheld))
+
+    def _is_lacking(self) -> bool:
+        said = [at for at, found in enumerate(self._heads) if found.resourceType == "OperationOutcome"]
+        return trouble(bytes(self._entries[at].resource) for at in said) is not None
 
     def _refuse_two_readings(self) -> None:
         named = [owner.reference for owner in self._patients + self._subjects if owner is not None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..fhir.issues import trouble
 from ..fhir.request import FhirRequest
 from ..forwarding.port import FhirAnswer, FhirServer
 from ..identity import BSN_SYSTEM, Bsn, Patient, Standing
@@ -61,10 +62,12 @@ async def _by_bsn(request: FhirRequest, records: FhirServer) -> Outcome[Patient]
     answer = await records.send(asked)
     if isinstance(answer, Stop):
         return _uniform(answer)
-    people = _people(answer)
+    people, ill = _people(answer)
     if any(bsn not in one.bsns for one in people):
         return Deny(Reason.SOURCE_OTHER_PATIENT, detail="a search on BSN gave a patient without that BSN")
     current = {one.id: one for one in people if one.active}
+    if not current and ill:
+        return Unavailable(Reason.SOURCE_BROKEN, detail=f"a look-up was not answered: {ill.detail}")
     if not current:
         return Patient(bsn, None, Standing.UNKNOWN)
     if len(current) > 1 or answer.next is not None:
@@ -72,14 +75,18 @@ async def _by_bsn(request: FhirRequest, records: FhirServer) -> Outcome[Patient]
     return _known(next(iter(current.values())))
 
 
-def _people(answer: FhirAnswer) -> list[Person]:
+def _people(answer: FhirAnswer) -> tuple[list[Person], Stop | None]:
+    """Return who was found, and what the server says that its answer lacks."""
     answer.body.decode("utf-8")
     found = _FOUND.decode(answer.body)
     if (found.resourceType, found.type) != ("Bundle", "searchset"):
         raise msgspec.ValidationError("not a searchset")
-    resources = [one.resource for one in found.entry or () if not (one.search and one.search.mode == "outcome")]
-    people = [person(bytes(resource)) for resource in resources]
-    return [one for one in people if one is not None]
+    entries = [
+        (bytes(one.resource), one.search is not None and one.search.mode == "outcome") for one in found.entry or ()
+    ]
+    people = [None if outcome else person(resource) for resource, outcome in entries]
+    beside = [resource for (resource, _), one in zip(entries, people, strict=True) if one is None]
+    return [one for one in people if one is not None], trouble(beside)
 
 
 async def _by_id(logical_id: str | None, records: FhirServer) -> Outcome[Patient]:

@@ -12,7 +12,6 @@ import msgspec
 
 from ..outcome import Deny, Stop, Unavailable
 from ..reasons import Reason
-from .bundle import Resource
 
 _REFUSALS = frozenset({"forbidden", "security", "login", "suppressed"})
 _LACKING = _REFUSALS | {
@@ -41,7 +40,7 @@ class _Outcome(msgspec.Struct):
 _OUTCOME = msgspec.json.Decoder(_Outcome)
 
 
-def trouble(outcomes: Iterable[Resource]) -> Stop | None:
+def trouble(outcomes: Iterable[bytes]) -> Stop | None:
     """Return the Stop that these outcomes amount to, or None; a refusal comes before a failure.
 
     An error always counts; a warning or an information does when its code says that the answer lacks something.
@@ -49,9 +48,9 @@ def trouble(outcomes: Iterable[Resource]) -> Stop | None:
     """
     found: list[str] = []
     broken = False
-    for resource in outcomes:
+    for outcome in outcomes:
         try:
-            issues = _OUTCOME.decode(resource.raw).issue
+            issues = _OUTCOME.decode(outcome).issue
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             broken = True
             continue

@@ -27,6 +27,12 @@ _DETAILS = {
 
 _TOLD = frozenset({Face.INVALID, Face.METHOD, Face.NOT_ACCEPTABLE, Face.TOO_BIG, Face.MEDIA_TYPE})
 
+LACKING = (
+    b'{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"incomplete",'
+    b'"details":{"text":"Dit antwoord is niet volledig"}}]}'
+)
+"""Goes with an answer of which the own server says that something is lacking: that, and nothing of what it says."""
+
 
 def refusal(reason: Reason, meldcode: str) -> bytes:
     """Return the outward OperationOutcome of a reason: its face and the meldcode, nothing else.

@@ -104,7 +104,7 @@ class Dossier:
         self.dialect = ""
         self.stu3 = False
         resources = once(told.resources)
-        self.trouble: Stop | None = trouble(one for one in resources if one.mode == "outcome")
+        self.trouble: Stop | None = trouble(one.raw for one in resources if one.mode == "outcome")
         """What the source itself says that its answer lacks."""
         self._take_all(resources, DECODE)
         if self.stu3:

@@ -228,6 +228,25 @@ async def test_an_answer_that_counts_more_than_it_gives_is_incomplete(
     assert (row.status, {gap.reason for gap in row.gaps}) == (status, {"truncated"} if status == "partial" else set())
 
 
+@pytest.mark.parametrize(
+    ("totals", "status"), [((2, 2), "ok"), ((3, 3), "partial"), ((None, 3), "ok"), ((3, None), "ok")]
+)
+async def test_of_several_pages_each_must_say_how_many_there_are(
+    region: Any, question: Asked, presented: Any, totals: tuple[int | None, ...], status: str
+) -> None:
+    def paged(request: FhirRequest) -> FhirAnswer:
+        if request.resource_type != "Consent":
+            return FhirAnswer(200, bundle(PATIENT) if request.resource_type == "Patient" else bundle())
+        page = 1 if request.continuation else 0
+        content = json.loads(bundle(directive("permit", dateTime="2019-01-01", id=f"c{page}")))
+        counted = {} if totals[page] is None else {"total": totals[page]}
+        return FhirAnswer(200, json.dumps(content | counted).encode(), next=None if page else "?page=2")
+
+    overview = await _overview(region, question, presented, paged)
+    [row] = [row for row in overview.sources if row.id == "90000222"]
+    assert row.status == status
+
+
 async def test_an_error_in_the_place_of_the_patient_is_a_failed_source(
     region: Any, question: Asked, presented: Any
 ) -> None:

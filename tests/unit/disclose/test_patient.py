@@ -201,6 +201,16 @@ async def test_outcome_among_patients_is_no_patient(holder: Any, fakes: Any) -> 
     assert (await found(holder, BY_BSN)).standing is Standing.UNKNOWN
 
 
+async def test_no_patient_beside_an_error_is_no_patient_who_is_unknown(holder: Any, fakes: Any) -> None:
+    issue = [{"severity": "error", "code": "exception", "diagnostics": "1951"}]
+    outcome = {"resource": {"resourceType": "OperationOutcome", "issue": issue}}
+    holder.records.answers["Patient"] = fakes.answer(fakes.searchset(outcome))
+    stop = await stopped(holder, BY_BSN)
+    assert isinstance(stop, Unavailable)
+    assert stop.reason is Reason.SOURCE_BROKEN
+    assert "1951" not in stop.detail
+
+
 async def test_search_on_bsn_without_a_searchset_is_broken(holder: Any, fakes: Any) -> None:
     holder.records.answers["Patient"] = fakes.answer(json.dumps(fakes.patient("p1", BSN)).encode())
     stop = await stopped(holder, BY_BSN)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.fhir.bundle import Resource
 from nuts_pzp.fhir.issues import trouble
 from nuts_pzp.outcome import Deny, Stop, Unavailable
 from nuts_pzp.reasons import Reason
@@ -17,8 +16,7 @@ BROKEN = {"issue": "x"}
 
 
 def _said(*outcomes: dict[str, Any]) -> Stop | None:
-    resources = [Resource("OperationOutcome", "", "", "", "outcome", json.dumps(one).encode()) for one in outcomes]
-    return trouble(resources)
+    return trouble(json.dumps(one).encode() for one in outcomes)
 
 
 def _outcome(*issues: tuple[Any, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.identity import BSN_SYSTEM
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.reasons import Reason
+from nuts_pzp.values import replace
 
 
 def test_answer_that_needs_nothing_passes_byte_for_byte(fakes: Any) -> None:
@@ -118,6 +119,38 @@ def test_match_of_another_type_is_withheld_under_whatever_address_it_stands(fake
     disguised = entry(goal, "match") | {"fullUrl": f"{INSIDE}/Consent/g1"}
     body = fakes.searchset(fakes.consent("c1", "Patient/p1"), disguised)
     assert left(body, search(), fakes).withheld == ("Goal/g1",)
+
+
+OURS = {
+    "resource": {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "warning", "code": "incomplete", "details": {"text": "Dit antwoord is niet volledig"}}],
+    },
+    "search": {"mode": "outcome"},
+}
+
+
+@pytest.mark.parametrize("said", [("error", "exception"), ("warning", "incomplete"), ("information", "suppressed")])
+@pytest.mark.parametrize("matches", [["c1"], []])
+def test_what_the_own_server_lacks_is_told_in_our_words(said: tuple[str, str], matches: list[str], fakes: Any) -> None:
+    issue = {"severity": said[0], "code": said[1], "diagnostics": f"{BSN} at 10.1.2.3"}
+    outcome = {"resource": {"resourceType": "OperationOutcome", "issue": [issue]}, "search": {"mode": "outcome"}}
+    entries = [fakes.consent(one, "Patient/p1") for one in matches]
+    found = left(fakes.searchset(*entries, outcome, total=len(matches)), search(), fakes)
+    bundle = json.loads(found.body)
+    assert bundle["entry"][len(matches) :] == [OURS]
+    assert (bundle["total"], len(found.references)) == (len(matches), len(matches))
+    assert found.withheld == ("OperationOutcome",)
+
+
+def test_of_several_pages_the_total_goes_when_something_goes(fakes: Any) -> None:
+    ours, theirs = fakes.consent("c1", "Patient/p1"), fakes.consent("c9", "Patient/p2")
+    whole, cut = fakes.searchset(ours, total=12), fakes.searchset(ours, theirs, total=12)
+    later = replace(search(), continuation="/Consent?page=2")
+    assert json.loads(left(whole, search(), fakes, f"{BASE}/Consent?page=x").body)["total"] == 12
+    assert "total" not in json.loads(left(cut, search(), fakes, f"{BASE}/Consent?page=x").body)
+    assert json.loads(left(whole, later, fakes).body)["total"] == 12
+    assert "total" not in json.loads(left(cut, later, fakes).body)
 
 
 def test_outcomes_are_removed(fakes: Any) -> None:
