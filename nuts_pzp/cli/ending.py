@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from typer.rich_utils import rich_format_error
-
 UNWRITTEN = 74
 """Standard output could not be written: no verdict of any command (sysexits: input/output error)."""
 _NUMBER = re.compile("[0-9]{9}")
@@ -30,6 +28,8 @@ def run(command: Callable[..., Any]) -> NoReturn:
         if code is None or message is None:
             raise
         error.message = _NUMBER.sub("*" * 9, str(message))  # type: ignore[attr-defined]
+        from typer.rich_utils import rich_format_error  # what serves never draws, and has no room for it
+
         rich_format_error(error)  # type: ignore[arg-type]
     sys.exit(code or 0)
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from typer.main import get_command
 
-from nuts_pzp.audit import record
+from nuts_pzp.audit import consulting, record
 from nuts_pzp.authorization.bundle import load, shipped
 from nuts_pzp.authorization.offline import Loaded, decide
 from nuts_pzp.authorization.question import Facts, Subject, compose
@@ -165,7 +165,7 @@ def test_the_question_and_the_answer_of_the_policy_page_are_true() -> None:
 
 
 def test_every_event_of_the_ledger_is_named() -> None:
-    source = Path(record.__file__).read_text("utf-8")
+    source = "".join(Path(str(one.__file__)).read_text("utf-8") for one in (record, consulting))
     written = set(re.findall(r'event_field\(\s*"([a-z.]+)"', source)) | set(record._KEPT_OUTCOMES)
     assert {"consult.intent", "disclosure.result"} <= written
     assert [code for code in written if code not in words("audit-log")] == []
