@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import structs
 
 from .codes import NO, SNOMED, UNREAD_ANSWER, YES, YES_NO
-from .records import unknown_modifiers
 from .structures import DEEPEST, Coding, Given, Question
 
 _REPEATED = 100_000
@@ -21,11 +20,10 @@ _REPEATED = 100_000
 class Answers:
     """The answers of (a part of) a form, by linkId, in the order of the form."""
 
-    __slots__ = ("cut", "given", "modified")
+    __slots__ = ("cut", "given")
 
     def __init__(self, questions: list[Question] | None) -> None:
         self.given: dict[str, list[Given]] = {}
-        self.modified = False
         self.cut = False
         """Whether something hangs deeper than is read."""
         self._walk(questions or [], 0)
@@ -53,15 +51,6 @@ class Answers:
         worded = (coding for one, coding in self.chosen(link_id) if one.value_coding or one.value_boolean is None)
         return [*worded, *found]
 
-    def code(self, link_id: str) -> str:
-        """Return the first code, a boolean as `1` or `0`, or nothing."""
-        for one in self.given.get(link_id, ()):
-            if one.value_coding is not None and one.value_coding.code:
-                return one.value_coding.code
-            if one.value_boolean is not None:
-                return "1" if one.value_boolean else "0"
-        return ""
-
     def text(self, *link_ids: str) -> str:
         """Return the texts given to these questions, in their order."""
         return _texts(one for link_id in link_ids for one in self.given.get(link_id, ()))
@@ -82,7 +71,6 @@ class Answers:
 
     def _walk(self, questions: list[Question], depth: int) -> None:
         for question in questions:
-            self.modified = self.modified or unknown_modifiers(question.modifier_extension)
             answers = question.answer or []
             if question.link_id:
                 self.given.setdefault(question.link_id, []).extend(answers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .codes import FIRST_CONTACT_ROLE, NOBODY, PATIENT, RELATIONS, ROLES, normal, quoted
+from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NOBODY, PATIENT, RELATIONS, ROLES, normal, quoted
 from .form_answers import Answers
 from .read_people import contact_said
 from .records import Record
@@ -22,7 +22,8 @@ def read_form_people(record: Record, answers: Answers) -> Iterator[Statement]:
     roles = answers.codings("982")
     representative = _person(answers, ("973", "974", "975"), _REACH, ("983", "408"), roles)
     contact = _person(answers, ("985", "986", "987"), _REACH_CONTACT, ("995", "412"), [])
-    same = answers.code(_ALSO_FIRST_CONTACT) == "1" or any(one.code == FIRST_CONTACT_ROLE for one in roles)
+    also = any(BOOLEANS.get(one.code or "") for one in answers.choices(_ALSO_FIRST_CONTACT))
+    same = also or any(one.code == FIRST_CONTACT_ROLE for one in roles)
     if representative is not None:
         yield record.says("representative", contact_said((representative,)), persons=(representative,))
     found = [one for one in (contact, representative if same else None) if one is not None]

@@ -79,9 +79,6 @@ def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[
     record.form = True
     record.ids = business_ids([content.identifier] if content.identifier else None)
     record.author = form_author(answers)
-    if answers.modified and not record.modified:
-        record.modified = True
-        record.warn("UNKNOWN_MODIFIER")
     authored = read_date(content.authored) if content.authored else None
     if record.when is not None and authored is not None and over_a_year_apart(record.when, authored):
         record.warn("FORM_DATE_FAR_FROM_AUTHORED")

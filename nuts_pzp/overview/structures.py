@@ -312,7 +312,6 @@ class Question(Shape):
     link_id: str | None = None
     answer: list[Given] | None = None
     item: list[Question] | None = None
-    modifier_extension: list[Extension] | None = None
 
 
 class QuestionnaireResponse(Resourced):

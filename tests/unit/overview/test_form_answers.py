@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+
+from nuts_pzp.overview.form_answers import Answers
+from nuts_pzp.overview.structures import Question
 
 DAY, CPR = "2025-04-02", "treatment:89666000"
 
@@ -114,3 +118,33 @@ def test_an_explanation_beside_several_answers_is_that_of_each(pen: Any, look: A
     both = {"linkId": "1386", "answer": [{"valueCoding": {"code": "0"}}, {"valueCoding": {"code": "2"}}]}
     item = look(vvt=[pen.form(DAY, both, pen.words("1002", "Zie dossier"))])[CPR]
     assert [one["comment"] for one in item["conflict"]["candidates"]] == ["Zie dossier", "Zie dossier"]
+
+
+@pytest.mark.parametrize("odd", [[{"url": "urn:x"}], [{}], "x"])
+def test_a_modifier_of_a_question_is_seen_whatever_its_shape(pen: Any, look: Any, odd: Any) -> None:
+    question = pen.choice("1386", "2") | {"modifierExtension": odd}
+    seen = look(vvt=[pen.form(DAY, pen.group("g", question))])
+    assert "UNKNOWN_MODIFIER" in seen.codes(CPR)
+    assert seen[CPR]["value"]["kind"] != "deny"
+
+
+def _text(*texts: str) -> dict[str, Any]:
+    return {"linkId": "t", "answer": [{"valueString": one} for one in texts]}
+
+
+@pytest.mark.parametrize(
+    ("own", "beside", "told"),
+    [
+        (("eigen", ""), ("los",), ["eigen", "los"]),
+        (("eigen", ""), ("eerst", "daarna"), ["eigen; eerst", "daarna"]),
+        (("een", "twee"), ("los",), ["een; los", "twee"]),
+        (("", ""), ("los", "vast", "nog"), ["los; vast; nog", "los; vast; nog"]),
+        (("", ""), (), ["", ""]),
+        (("een", "twee"), (), ["een", "twee"]),
+    ],
+)
+def test_a_text_goes_with_its_own_answer_or_by_its_order(own: Any, beside: Any, told: list[str]) -> None:
+    given = [{"valueString": "x", **({"item": [_text(one)]} if one else {})} for one in own]
+    questions = msgspec.convert([{"linkId": "a", "answer": given}, _text(*beside)], list[Question])
+    answers = Answers(questions)
+    assert answers.texts_of([[one] for one in answers.given["a"]], "t") == told

@@ -82,6 +82,26 @@ def test_the_representative_is_the_first_contact_only_where_the_form_says_so(pen
     assert look(vvt=[pen.form(DAY, *wim)])["first-contact"]["state"] == "not-recorded"
 
 
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ({"valueCoding": {"code": "1"}}, "current"),
+        ({"valueCoding": {"code": "373066001"}}, "current"),
+        ({"valueBoolean": True}, "current"),
+        ({"valueCoding": {"code": "373067005"}}, "not-recorded"),
+        ({"valueBoolean": False}, "not-recorded"),
+        ({"valueCoding": {"display": "wisselend"}}, "not-recorded"),
+        ({"valueInteger": 1}, "not-recorded"),
+    ],
+)
+def test_a_form_says_in_each_shape_of_yes_that_they_are_the_same(
+    pen: Any, look: Any, answer: dict[str, Any], state: str
+) -> None:
+    wim = _words(pen, {"973": "Wim", "975": "Bos"})
+    seen = look(vvt=[pen.form(DAY, *wim, {"linkId": "984", "answer": [answer]})])
+    assert seen["first-contact"]["state"] == state
+
+
 def test_a_contact_of_its_own_goes_before_the_representative(pen: Any, look: Any) -> None:
     both = _words(pen, {"973": "Wim", "975": "Bos", "985": "Rita", "987": "Bos"})
     item = look(vvt=[pen.form(DAY, *both, pen.choice("984", "1"))])["first-contact"]
