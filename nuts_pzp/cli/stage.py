@@ -19,7 +19,8 @@ import httpx
 from ..identity import Bsn
 from ..sandbox.gateways import GATEWAYS, Gateway
 from ..sandbox.people import Person as Patient
-from ..sandbox.region import Hospice, Region
+from ..sandbox.region import Region
+from ..sandbox.services import Hospice
 from .asking import Door, Person, Question, ask
 
 PROFESSIONAL = Person("k-17", "M. Okker", "waarnemend huisarts")

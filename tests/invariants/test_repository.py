@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 from nuts_pzp.identity import eleven_test
@@ -56,3 +58,9 @@ def test_locks_carry_hashes_and_no_addresses() -> None:
         assert "--hash=sha256:" in text
         pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
         assert all("==" in line and line.rstrip().endswith("\\") for line in pinned)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("nuts_pzp", cache_dir=None)
+    assert len(graph.modules) > 400
+    TopologicalSorter({one: graph.find_modules_directly_imported_by(one) for one in graph.modules}).prepare()

@@ -16,7 +16,8 @@ import httpx
 import yaml
 from processes import listening, python, ready, running
 
-from nuts_pzp.sandbox.gateways import SCOPE, gateway_settings
+from nuts_pzp.sandbox.gateway_settings import gateway_settings
+from nuts_pzp.sandbox.gateways import SCOPE
 from nuts_pzp.sandbox.people import PEOPLE, Person
 from nuts_pzp.sandbox.ports import Reservations
 from nuts_pzp.sandbox.region import Region

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-if TYPE_CHECKING:
-    from .twin import FhirServerTwin
+from .twin import FhirServerTwin
 
 
-def control(twin: FhirServerTwin) -> Starlette:
+def control_app(twin: FhirServerTwin) -> Starlette:
     """Return the app: GET / and /asked, POST /faults and /resources, DELETE /resources/{type}/{id}."""
 
     async def state(_: Request) -> Response:

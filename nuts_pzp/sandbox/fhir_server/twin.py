@@ -1,8 +1,7 @@
 """Sandbox: a FHIR server (R4 or STU3), one per organisation, as a gateway meets it (FHIR http, search; pzp-fhir 2, 5).
 
 `FhirServerTwin.app` speaks FHIR: read, vread, search by GET and POST, paging, metadata. It answers and words its errors
-as HAPI does (a message with a HAPI number is HAPI's own); `control` changes its contents and faults. Read only on its
-FHIR face; JSON only.
+as HAPI does (a message with a HAPI number is HAPI's own). Read only on its FHIR face; JSON only.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from .bundles import Found, Json, Pages, outcome, page
 from .capability import statement
-from .control import control
 from .faults import Faults
 from .incoming import count, form, let_go
 from .parameters import Speaks, known
@@ -88,7 +86,6 @@ class FhirServerTwin:
         self._pages = Pages()
         self._started = _now()
         self._closing = asyncio.Event()
-        self.control = control(self)
         for resource in resources:
             self.put(dict(resource))
 

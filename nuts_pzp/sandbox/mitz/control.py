@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,12 +12,10 @@ from starlette.routing import Route
 from .choices import Choice
 from .faults import Fault
 from .hostile import HOSTILE
-
-if TYPE_CHECKING:
-    from .twin import MitzTwin
+from .twin import MitzTwin
 
 
-def control(twin: MitzTwin) -> Starlette:
+def control_app(twin: MitzTwin) -> Starlette:
     """Return the app: /questions, /choices, /faults, /switches, /hostile, and what is about subscriptions.
 
     A choice that is posted is told to whoever subscribed; all of them put at once are not. /notifications: PATCH how

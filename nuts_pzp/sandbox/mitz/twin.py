@@ -21,7 +21,6 @@ from . import codes, open_parts
 from .answers import echo, envelope, fault, header, response, result, status
 from .channel import Delivered, NoticeChannel
 from .choices import Choice, decide
-from .control import control
 from .faults import Faults, faulty, soap
 from .request import Asked, Broken, meaningless, read
 from .subscribed import PATH, Book, Wrong, parameters
@@ -54,7 +53,7 @@ class Registered:
 
 
 class MitzTwin:
-    """`app` speaks the real protocol, `control` is the region's. `url` is the base URL that clients use."""
+    """`app` speaks the real protocol. `url` is the base URL that clients use."""
 
     def __init__(
         self,
@@ -90,7 +89,6 @@ class MitzTwin:
                 Route(PATH + "/{id}", self._unsubscribe, methods=["DELETE"]),
             ]
         )
-        self.control: Any = control(self)
         self.signers: list[x509.Certificate] = []
         """Certificates of the keys that assertions of open questions may be signed with."""
         self.open_faults = Faults()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,9 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .faults import Fault
-
-if TYPE_CHECKING:
-    from .node import NutsNodeTwin
+from .node import NutsNodeTwin
 
 
 def control_app(twin: NutsNodeTwin) -> Starlette:

@@ -1,4 +1,4 @@
-"""Sandbox: one simulated Nuts node, two listeners and a control. Several live in one process and meet over https."""
+"""Sandbox: one simulated Nuts node, two listeners. Several live in one process and meet over https."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .answers import problem
-from .control import control_app
 from .credentials import issue, issue_x509
 from .did import Resolver
 from .faults import App, Faults, faulty
@@ -31,7 +30,7 @@ _ROLE_LIFE = timedelta(days=30).total_seconds()
 
 
 class NutsNodeTwin:
-    """One node of one organisation. Serve `internal` on loopback, `public` over https, `control` on its port."""
+    """One node of one organisation. Serve `internal` on loopback, `public` over https."""
 
     def __init__(
         self,
@@ -55,7 +54,6 @@ class NutsNodeTwin:
         )
         self.internal: App = guard.around(internal, self.state.clock) if guard else internal
         self.public: App = faulty(_app(PublicApi(self.state, self._resolver).routes()), self.faults, self._record)
-        self.control = control_app(self)
 
     async def prepare(self, public_url: str) -> None:
         """Make the subject with its key, and fill its wallet. `public_url` is where `public` is served, over https."""

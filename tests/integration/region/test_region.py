@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from nuts_pzp.identity import Ura
-from nuts_pzp.sandbox.gateways import GATEWAYS, gateway_settings
+from nuts_pzp.sandbox.gateway_settings import gateway_settings
+from nuts_pzp.sandbox.gateways import GATEWAYS
 from nuts_pzp.sandbox.people import by_slug
 from nuts_pzp.sandbox.region import Region
 from nuts_pzp.settings import read_deployment, read_tenant

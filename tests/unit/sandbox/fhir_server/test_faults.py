@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from nuts_pzp.sandbox.fhir_server import Faults
+from nuts_pzp.sandbox.fhir_server.control import control_app
 
 Clients = Callable[..., Any]
 QUERY = "/Consent?patient=Patient/1"
@@ -78,7 +79,7 @@ async def test_consents_only_forbids_the_rest(clients: Clients) -> None:
 
 async def test_the_control_port_switches_faults_and_contents(clients: Clients) -> None:
     client = clients()
-    transport = httpx.ASGITransport(app=client.twin.control)
+    transport = httpx.ASGITransport(app=control_app(client.twin))
     async with httpx.AsyncClient(transport=transport, base_url="http://control.test") as control:
         assert (await control.post("/faults", json={"fault": "down", "on": True})).json() == {"faults": ["down"]}
         assert (await client.get(QUERY)).status_code == 503

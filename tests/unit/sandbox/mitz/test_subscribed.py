@@ -14,6 +14,7 @@ import pytest
 from nuts_pzp.identity import Bsn, Ura
 from nuts_pzp.sandbox.authority import Authority
 from nuts_pzp.sandbox.mitz import Choice, MitzTwin, Switches
+from nuts_pzp.sandbox.mitz.control import control_app
 from nuts_pzp.sandbox.mitz.subscribed import PATH, Wrong, read
 from nuts_pzp.systems.mitz.question import Party
 from nuts_pzp.systems.mitz.subscription import Channel, Wish, build
@@ -41,7 +42,7 @@ async def client(twin: MitzTwin) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def control(twin: MitzTwin) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(twin.control), base_url="http://control") as one:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(control_app(twin)), base_url="http://control") as one:
         yield one
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from nuts_pzp.sandbox.mitz import Choice, Fault, MitzTwin, Switches
 from nuts_pzp.sandbox.mitz.choices import decide
+from nuts_pzp.sandbox.mitz.control import control_app
 from nuts_pzp.sandbox.mitz.hostile import HOSTILE
 from nuts_pzp.sandbox.mitz.request import Asked
 
@@ -248,7 +249,7 @@ def test_hostile_fault_needs_a_known_name() -> None:
 @pytest.fixture
 def control(twin: MitzTwin) -> Callable[..., Any]:
     async def call(method: str, path: str, json: Any = None) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(twin.control), base_url=URL) as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(control_app(twin)), base_url=URL) as client:
             return await client.request(method, path, json=json)
 
     return call

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nuts_pzp.sandbox.nuts_node import Fault
+from nuts_pzp.sandbox.nuts_node.control import control_app
 from nuts_pzp.sandbox.nuts_node.guard import ApiGuard
 from nuts_pzp.sandbox.nuts_node.jose import public_jwk, thumbprint
 
@@ -123,7 +124,9 @@ async def test_faults_hit_their_operation_as_often_as_told(bench: Any) -> None:
 
 async def test_control_shows_questions_without_their_content_and_sets_faults(bench: Any) -> None:
     await bench.inside.post(INTROSPECT, content="token=geheim", headers={"content-type": FORM})
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.twin.control), base_url="http://c") as control:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(control_app(bench.twin)), base_url="http://c"
+    ) as control:
         listed = (await control.get("/questions")).json()
         assert [(one["operation"], one["status"]) for one in listed][-1] == ("introspect", 200)
         assert "geheim" not in str(listed)
