@@ -7,8 +7,6 @@ ledger has their record: within a second while the gateway runs, else from its n
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -21,11 +19,12 @@ from typer.core import TyperCommand
 
 from ..accounted import Administered
 from ..consent.choice import Users
-from ..identity import Bsn, NotAnIdentifier, Professional, Ura, eleven_test, organization_type
+from ..identity import Bsn, NotAnIdentifier, Professional, Ura, organization_type
 from ..systems.local_consent.record import Choice, Withdrawal, Word
 from ..systems.local_consent.registry import Refused, Registry
 from ..systems.local_consent.voice import Voice, last_day, refuses
 from .options import Config
+from .recorded import reference, say
 from .tenancy import (
     AsJson,
     BsnFile,
@@ -41,7 +40,7 @@ from .tenancy import (
     tenancy,
 )
 
-_REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,80}", re.ASCII)
+_SCHEMA = "nuts-pzp-consent-choice/1"
 
 
 class OneChoice(TyperCommand):
@@ -112,7 +111,7 @@ def record(
     event = Administered("sharing_consent.recorded", choice.id, bsn, who, (*_told(choice), *_told_gone(earlier_gone)))
     with tenancy(config, tenant) as place:
         counts = asyncio.run(_record(place, bsn, birth.isoformat(), choice, event, earlier_gone))
-    _say(choice.id, "permit" if permit else "objection", counts or not permit, choice.until, as_json)
+    say(_SCHEMA, choice.id, _effect(permit), counts or not permit, choice.until, as_json)
 
 
 def revoke(
@@ -139,7 +138,7 @@ def revoke(
     birth, bsn = day_of(birth_date, "--birth-date"), bsn_of(bsn_file)
     with tenancy(config, tenant) as place:
         permitted, counts = asyncio.run(_revoke(place, bsn, birth, id, withdrawal, who, earlier_gone))
-    _say(withdrawal.id, "revoked", counts or permitted, "", as_json)
+    say(_SCHEMA, withdrawal.id, "revoked", counts or permitted, "", as_json)
 
 
 async def _record(
@@ -184,10 +183,8 @@ def _registry(place: Tenancy) -> Registry:
 def _word(who: Professional, voice: Voice, relation: str, form: Form, evidence: str) -> Word:
     if (voice is Voice.REPRESENTATIVE) != bool(relation):
         refuse("--relation goes with --voice representative")
-    if not _REFERENCE.fullmatch(evidence) or any(eleven_test(part) for part in re.findall("[0-9]{9}", evidence)):
-        refuse("--evidence: a reference of letters, digits and . _ : / - only, and no BSN")
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Word(f"{who.id} {who.role}", at, voice.value, relation, form.value, evidence)
+    return Word(f"{who.id} {who.role}", at, voice.value, relation, form.value, reference(evidence))
 
 
 def _spoken(word: Word, file: Path | None) -> Word:
@@ -241,13 +238,3 @@ def _told_word(word: Word) -> tuple[tuple[str, str], ...]:
         ("form", word.form),
         ("evidence", word.evidence),
     )
-
-
-def _say(id: str, effect: str, counts: bool, until: str, as_json: bool) -> None:
-    if as_json:
-        document = {"schema": "nuts-pzp-consent-choice/1", "id": id, "effect": effect, "counts": counts, "until": until}
-        typer.echo(json.dumps(document))
-        return
-    typer.echo(f"Recorded: {effect}, {id}{f', until {until}' if until else ''}")
-    if not counts:
-        typer.echo("It counts when the gateway has it in its audit log: no gateway has taken it yet.", err=True)

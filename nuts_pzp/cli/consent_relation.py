@@ -6,8 +6,6 @@ A statement widens access and counts when the ledger has its record (ADR 0055); 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import uuid
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,9 +15,10 @@ from typing import Annotated
 import typer
 
 from ..accounted import Administered
-from ..identity import Bsn, NotAnIdentifier, Professional, Ura, eleven_test
+from ..identity import Bsn, NotAnIdentifier, Professional, Ura
 from ..systems.local_relation.statements import LONGEST_DAYS, Refused, Relations, Statement
 from .options import Config
+from .recorded import reference, say
 from .tenancy import (
     AsJson,
     BsnFile,
@@ -34,8 +33,6 @@ from .tenancy import (
     refuse,
     tenancy,
 )
-
-_REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,80}", re.ASCII)
 
 
 class RelationKind(Enum):
@@ -76,7 +73,7 @@ def relate(
     bsn = bsn_of(bsn_file)
     with tenancy(config, tenant) as place:
         counts = asyncio.run(_state(place, bsn, statement, who))
-    _say(statement.id, "related", counts, statement.until, as_json)
+    say("nuts-pzp-relation/1", statement.id, "related", counts, statement.until, as_json)
 
 
 def unrelate(
@@ -97,7 +94,7 @@ def unrelate(
     event = Administered("treatment_relation.ended", str(uuid.uuid4()), bsn, who, detail)
     with tenancy(config, tenant) as place:
         asyncio.run(_end(place, bsn, id, event))
-    _say(event.id, "ended", True, "", as_json)
+    say("nuts-pzp-relation/1", event.id, "ended", True, "", as_json)
 
 
 async def _state(place: Tenancy, bsn: Bsn, statement: Statement, who: Professional) -> bool:
@@ -125,20 +122,3 @@ def _relations(place: Tenancy) -> Relations:
     if implied is None or not any(one.kind == "local_relation" for one in implied.sources):
         refuse("this tenant takes no relations of kind local_relation: nobody would read what is stated")
     return Relations(place.vault)
-
-
-def reference(evidence: str) -> str:
-    """Return a reference that is fit for the audit log; refuse names and BSNs."""
-    if not _REFERENCE.fullmatch(evidence) or any(eleven_test(part) for part in re.findall("[0-9]{9}", evidence)):
-        refuse("--evidence: a reference of letters, digits and . _ : / - only, and no BSN")
-    return evidence
-
-
-def _say(id: str, effect: str, counts: bool, until: str, as_json: bool) -> None:
-    if as_json:
-        document = {"schema": "nuts-pzp-relation/1", "id": id, "effect": effect, "counts": counts, "until": until}
-        typer.echo(json.dumps(document))
-        return
-    typer.echo(f"Recorded: {effect}, {id}{f', until {until}' if until else ''}")
-    if not counts:
-        typer.echo("It counts when the gateway has it in its audit log: no gateway has taken it yet.", err=True)

@@ -21,8 +21,8 @@ from ..accounted import Administered
 from ..emergency.register import Judgment, Refused, Register, Review, Verdict
 from ..identity import Professional
 from ..telemetry import mask
-from .consent_relation import reference
 from .options import Config
+from .recorded import reference
 from .tenancy import AsJson, OperatorId, OperatorName, OperatorRole, Tenancy, TenantId, operator_of, refuse, tenancy
 
 app = typer.Typer(help="Emergency access: the review queue and its verdicts.", no_args_is_help=True)
@@ -69,7 +69,7 @@ def judge(
         try:
             judged, accounted = asyncio.run(_judge(place, id, judgment, who))
         except Refused as error:
-            typer.echo(f"emergency: {error}", err=True)
+            typer.echo(f"error: {error}", err=True)
             raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps({"schema": "nuts-pzp-emergency-judged/1", **as_dict(judged), "accounted": accounted}))

@@ -91,7 +91,7 @@ def tenancy(config: Path, tenant: str) -> Iterator[Tenancy]:
 
 def refuse(why: str) -> NoReturn:
     """One line on standard error, exit 2."""
-    typer.echo(f"consent: {why}", err=True)
+    typer.echo(f"error: {why}", err=True)
     raise typer.Exit(2)
 
 

@@ -56,7 +56,7 @@ async def test_a_list_is_subscribed_shown_and_ended(visitor: Visitor, tmp_path: 
     listed = tmp_path / "patients"
     listed.write_text(f"{HENDRIKS}\n{VISSER}\n{VISSER}\n")
     refused = await mitz(visitor, tmp_path, "subscribe", "--bsn-list", str(listed), *OPERATOR, ends=2)
-    assert "0600" in refused["error"]
+    assert refused == {"error": "error: --bsn-list: others can read it; set its mode to 0600\n"}
     listed.chmod(0o600)
     said = await mitz(visitor, tmp_path, "subscribe", "--bsn-list", str(listed), *OPERATOR)
     assert said["to_be_sent"] == 0
