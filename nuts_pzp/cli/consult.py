@@ -1,7 +1,8 @@
 """`nuts-pzp consult`: ask a running gateway for one patient, as an EHR would. For an IT person who tries a connection.
 
 The BSN is read from a prompt or a file, never from an argument. Without `--json` or `--fhir` each source is told on
-standard error as it answers. Exit 0 complete, 1 partial, 2 wrong use, 4 no answer, or none of any source.
+standard error as it answers, with the codes of what did not come; then hints and the meldcode. Exit 0 complete, 1
+partial, 2 wrong use, 4 no answer, or none of any source.
 """
 
 from __future__ import annotations
@@ -152,26 +153,53 @@ def _wrong(words: str) -> typer.Exit:
 async def _watched(door: Door, question: Question) -> dict[str, Any]:
     """Tell each source as it answers; return the overview once the stream has ended: its end is what closes it."""
     last: Told | None = None
+    seen: set[object] = set()
     async for told in listen(door, question):
         if told.event in ("overview", "problem"):
             last = told
             continue
-        _tell(told.content)
+        seen |= _tell(told.content)
     if last is None:
         raise NoAnswer("the gateway ended the stream before the overview")
     if last.event == "problem":
         words = f"{last.content.get('code', '')} {last.content.get('title', '')}".strip()
         raise NoAnswer(f"{words} (meldcode {last.content.get('meldcode', '?')})", last.content)
-    return an_overview(last.content)
+    overview = an_overview(last.content)
+    _tell_the_rest(overview, seen)
+    return overview
 
 
-def _tell(content: dict[str, Any]) -> None:
+def _tell(content: dict[str, Any]) -> set[object]:
+    """Tell the sources of one event; return the ids of those that were told."""
     rows, timings = content.get("sources"), content.get("timings")
     if not isinstance(rows, list) or not isinstance(timings, list):
-        return
+        return set()
+    seen: set[object] = set()
     for row, spent in zip(rows, timings, strict=False):
         if isinstance(row, dict) and isinstance(spent, dict) and isinstance(spent.get("seconds", 0), int | float):
-            typer.echo(f"{spent.get('seconds', 0):6.2f} s  {harmless(str(row.get('notice', '')))}", err=True)
+            typer.echo(f"{spent.get('seconds', 0):6.2f} s  {_said(row)}", err=True)
+            seen.add(str(row.get("id")))
+    return seen
+
+
+def _tell_the_rest(overview: dict[str, Any], seen: set[object]) -> None:
+    """Tell who could not be asked at all, what the question lacked, and the meldcode to trace it by."""
+    for row in overview.get("sources", ()):
+        if str(row.get("id")) not in seen:
+            typer.echo(f"     -    {_said(row)}", err=True)
+    hints = overview.get("hints")
+    for one in hints if isinstance(hints, list) else ():
+        if isinstance(one, dict):
+            typer.echo(harmless(f"hint: {one.get('code', '')} {one.get('text', '')}"), err=True)
+    typer.echo(harmless(f"meldcode {overview.get('meldcode', '?')}"), err=True)
+
+
+def _said(row: dict[str, Any]) -> str:
+    """Return a source's name, its line, and once each the codes of what did not come."""
+    name, notice, gaps = str(row.get("name", "")), str(row.get("notice", "")), row.get("gaps")
+    codes = [one.get("code") for one in gaps if isinstance(one, dict)] if isinstance(gaps, list) else []
+    words = notice if name in notice else f"{name}: {notice}"
+    return harmless(", ".join((words, *dict.fromkeys(str(code) for code in codes if code))))
 
 
 def _whole(bundle: dict[str, Any]) -> bool:

@@ -96,6 +96,26 @@ def test_sources_are_told_as_they_answer_and_the_matrix_at_the_end(words: list[s
 
 
 @respx.mock
+def test_who_tries_a_connection_reads_whom_each_line_is_about_why_and_the_meldcode(words: list[str]) -> None:
+    refused = GREEN | {"status": "not-authorised", "notice": "Niet vrijgegeven"}
+    refused |= {"gaps": [{"where": "token", "code": "PZP-SOURCE-001"}, {"where": "Goal", "code": "PZP-SOURCE-001"}]}
+    unknown = SILENT | {"gaps": [{"where": "90000333", "code": "PZP-AUTHN-009"}]}
+    hint = {"code": "role-unmapped", "text": "De rol staat niet in de tabel.", "ura": None}
+    whole = OVERVIEW | {"complete": False, "sources": [refused, unknown], "hints": [hint]}
+    _stream(
+        ("source", {"sources": [refused], "timings": [{"ura": "90000111", "seconds": 0.42}]}),
+        ("overview", whole),
+    )
+    said = _run(words, "--matrix").stderr.splitlines()
+    assert said == [
+        "  0.42 s  Praktijk Duinzicht: Niet vrijgegeven, PZP-SOURCE-001",
+        "     -    Hospice De Linde: failed, PZP-AUTHN-009",
+        "hint: role-unmapped De rol staat niet in de tabel.",
+        "meldcode 7K2QM9XD4T0A",
+    ]
+
+
+@respx.mock
 @pytest.mark.parametrize("more", [("--json",), (), ("--matrix",)])
 def test_none_of_the_sources_gave_anything_and_that_is_not_partial(words: list[str], more: tuple[str, ...]) -> None:
     sources = [{**row, "phone": None, "dialect": None, "reason": None, "statements": 0} for row in (SILENT, TOKENLESS)]
