@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
-from .codes import NO, SNOMED, UNREAD_ANSWER, YES, YES_NO
+from .codes import DIRECTIVE_SYSTEM, DIRECTIVES, NO, SNOMED, UNREAD_ANSWER, YES, YES_NO, quoted
+from .read_observation import without_information
 from .structures import DEEPEST, Coding, Given, Question
 
 _REPEATED = 100_000
@@ -39,6 +40,12 @@ class Answers:
         coded = [(one, one.value_coding) for one in given if one.value_coding is not None]
         found = [(one, coding) for one, coding in coded if coding.code or coding.display]
         return found or [(one, Coding(display=words)) for one in given if (words := _own_words(one))]
+
+    def beside(self, link_id: str) -> str:
+        """Return what was said in own words beside a coded answer: it may limit that answer and is none itself."""
+        given = self.given.get(link_id, ())
+        coded = [one for one, _ in self.chosen(link_id) if one.value_coding is not None]
+        return joined(*(_aside(one) for one in given)) if coded else ""
 
     def worded(self, link_id: str) -> list[Coding]:
         """Return the answers as `chosen` words them."""
@@ -85,12 +92,12 @@ class Answers:
 def _with(own: list[str], loose: list[Given]) -> list[str]:
     """Add the texts beside several answers: by their order if there are as many, else to each that has none."""
     if len(own) == len(loose):
-        return ["; ".join(filter(None, (text, _texts((one,))))) for text, one in zip(own, loose, strict=True)]
+        return [joined(text, _texts((one,))) for text, one in zip(own, loose, strict=True)]
     words = _texts(loose)
     shared = len(words) * len(own) <= _REPEATED
     found = [text or (words if shared else "") for text in own]
     if words and found and words not in found:
-        found[0] = "; ".join(filter(None, (found[0], words)))
+        found[0] = joined(found[0], words)
     return found
 
 
@@ -128,7 +135,29 @@ def _by_answer(question: Question) -> list[Question]:
 
 
 def _texts(given: Iterable[Given]) -> str:
-    return "; ".join(text for one in given if one.value_string and (text := one.value_string.strip()))
+    return joined(*(_words_of(one) for one in given))
+
+
+def _words_of(one: Given) -> str:
+    """Word an answer where a text was asked: a coded one in its own words, unless it says that nothing is known."""
+    coding = one.value_coding
+    if one.value_string or coding is None or not (coding.code or coding.display):
+        return _own_words(one) if one.value_boolean is None else ""
+    if without_information(coding) is not None:
+        return ""
+    known = DIRECTIVES.get(coding.code or "") if coding.system == DIRECTIVE_SYSTEM else None
+    return known or (coding.display or "").strip() or quoted(coding.code or "", "")
+
+
+def joined(*texts: str) -> str:
+    """Return what is said in several places as one text."""
+    return "; ".join(filter(None, texts))
+
+
+def _aside(one: Given) -> str:
+    """Word what an answer holds beside a code; a boolean is an answer of its own."""
+    coded = one.value_coding is not None and bool(one.value_coding.code or one.value_coding.display)
+    return (one.value_string or "").strip() if coded else _own_words(one) if one.value_boolean is None else ""
 
 
 def _own_words(one: Given) -> str:

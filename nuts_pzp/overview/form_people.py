@@ -19,7 +19,7 @@ _REACH, _REACH_CONTACT = ("976", "977", "978", "979", "980", "981"), ("988", "98
 def read_form_people(record: Record, answers: Answers) -> Iterator[Statement]:
     """Yield the representative and the first contact; the form may say that they are one and the same."""
     record.comment = ""
-    roles = answers.codings("982")
+    roles = answers.worded("982")
     representative = _person(answers, ("973", "974", "975"), _REACH, ("983", "408"), roles)
     contact = _person(answers, ("985", "986", "987"), _REACH_CONTACT, ("995", "412"), [])
     also = any(BOOLEANS.get(one.code or "") for one in answers.choices(_ALSO_FIRST_CONTACT))
@@ -46,7 +46,7 @@ def _person(
 ) -> Person | None:
     full = " ".join(part for link in name if (part := answers.text(link)))
     ways = {text.value_string.strip() for link in reach for text in answers.given.get(link, ()) if text.value_string}
-    kin = next((_word(one, RELATIONS) for one in answers.codings(relation[0])), "")
+    kin = next((_word(one, RELATIONS) for one in answers.worded(relation[0])), "")
     kin = ": ".join(part for part in (kin, answers.text(relation[1])) if part)
     if not (full or ways or kin):
         return None

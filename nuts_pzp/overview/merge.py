@@ -42,7 +42,7 @@ __all__ = [
     "prepare",
 ]
 
-RULES = "5"
+RULES = "6"
 """Version of the merge rules: raised whenever the same answers could give another overview."""
 
 Given = Answer | Told | Prepared

@@ -19,6 +19,7 @@ from .codes import (
     GOALS,
     ICD_OFF,
     ICD_OFF_LABEL,
+    NULL_FLAVORS,
     PLACES,
     SPECIALTIES,
     TREATMENTS,
@@ -30,7 +31,7 @@ from .codes import (
 )
 from .dates import over_a_year_apart, read_date
 from .dossier import Held
-from .form_answers import Answers, groups_with
+from .form_answers import Answers, groups_with, joined
 from .form_people import read_form_people
 from .form_zib2017 import DATE as OLD_DATE
 from .form_zib2017 import FORM
@@ -53,6 +54,8 @@ _TREATMENTS = {
     "1399": ("116762002", "1400", "1401"),
 }
 _DECISIONS = {"0": "permit", "2": "deny"}
+_DECIDED_BY = "urn:oid:2.16.840.1.113883.2.4.3.11.60.40.4"
+"""Root of the code systems in which a form decides: the 0 and 1 of another list may mean no and yes."""
 _OTHER = frozenset({"1422", "1402"})
 
 
@@ -96,7 +99,7 @@ def form_author(answers: Answers) -> str:
     """Return who held the conversation, with function, as the form gives it."""
     name = " ".join(part for part in (answers.text("968"), answers.text("969"), answers.text("970")) if part)
     functions = (
-        SPECIALTIES.get(one.code or "") or (one.display or "").strip().lower() for one in answers.codings("1405")
+        SPECIALTIES.get(one.code or "") or (one.display or "").strip().lower() for one in answers.worded("1405")
     )
     function = next(functions, "")
     return ", ".join(part for part in (name, function) if part)
@@ -123,8 +126,9 @@ def _decisions(record: Record, key: str, answers: Answers, links: tuple[str, str
     chosen = answers.chosen(question) or ([(Given(), Coding())] if answers.text(specification) else [])
     several, statements = [(one,) for one, _ in chosen], []
     told = (answers.texts_of(several, specification), answers.texts_of(several, comment))
+    beside = answers.beside(question)
     for (_, coding), texts, explanation in zip(chosen, *told, strict=True):
-        statement = _says(record, key, _decided(coding, texts), explanation, label)
+        statement = _says(record, key, _decided(coding, texts), joined(explanation, beside), label)
         if texts and coding.code in _DECISIONS:
             marks = (*statement.attention, attention("TYPE_AND_SPECIFICATION", record.held.ref))
             statement = msgspec.structs.replace(statement, attention=marks)
@@ -137,12 +141,18 @@ def _decided(coding: Coding, texts: str) -> Said:
     code = coding.code or ""
     if texts:
         return treatment_said(None, texts)
+    if coding.system and coding.system not in NULL_FLAVORS and not coding.system.startswith(_DECIDED_BY):
+        return without_information(coding) or _unread(coding)
     if code == "1":
         return Said("conditional", "conditional", UNCLEAR, "conditional|")
     if code in _DECISIONS:
         return treatment_said(_DECISIONS[code], "")
-    display = coding.display or ""
-    return without_information(coding) or Said("text", code, quoted(code, display), f"besluit|{code}|{normal(display)}")
+    return without_information(coding) or _unread(coding)
+
+
+def _unread(coding: Coding) -> Said:
+    code, display = coding.code or "", coding.display or ""
+    return Said("text", code, quoted(code, display), f"besluit|{code}|{normal(display)}")
 
 
 def _treatments(record: Record, answers: Answers, questions: list[Question] | None) -> Iterator[Statement]:
@@ -158,13 +168,14 @@ def _others(record: Record, group: Answers, fallback: str) -> Iterator[Statement
     pairs = list(zip_longest(group.given.get("1422", ()), group.chosen("1402")))
     several = [[one for one in (named, chosen and chosen[0]) if one is not None] for named, chosen in pairs]
     told = (group.texts_of(several, "1403"), group.texts_of(several, "1404"))
+    beside = group.beside("1402")
     for number, ((named, chosen), texts, comment) in enumerate(zip(pairs, *told, strict=True)):
         concept = _named(named.value_coding, named.value_string) if named is not None else Concept()
         if chosen is None and not concept.text and not codes_in((concept,)) - {"OTH"}:
             continue
         said = _decided(chosen[1], texts) if chosen is not None else treatment_said(None, texts)
         for key, label in treatment_keys([concept], f"{fallback}.{number}").items():
-            yield _says(record, key, said, comment, label)
+            yield _says(record, key, said, joined(comment, beside), label)
 
 
 def _named(coding: Coding | None, text: str | None) -> Concept:
@@ -172,8 +183,8 @@ def _named(coding: Coding | None, text: str | None) -> Concept:
 
 
 def _icd(record: Record, answers: Answers) -> Iterator[Statement]:
-    kind = next((one.display or one.code or "" for one in answers.codings("1008")), "")
-    detail = "; ".join(part for part in (kind, answers.text("1009")) if part)
+    kinds = (one.display or one.code or "" for one in answers.worded("1008"))
+    detail = joined(*kinds, answers.beside("1008"), answers.text("1009"), answers.beside("1006"))
     for coding in answers.choices("1006"):
         said = coded(Concept([coding]), YES_NO)
         yield _says(record, "icd:present", _yes_no(said), detail)
@@ -201,7 +212,7 @@ _TEXTS = {"1190": "obs:153851000146100", "1196": "obs:247751003"}
 
 def _wishes(record: Record, answers: Answers) -> Iterator[Statement]:
     for question, (key, table, explanation) in _CODED.items():
-        comment = answers.text(explanation) if explanation else ""
+        comment = joined(answers.text(explanation) if explanation else "", answers.beside(question))
         for coding in answers.choices(question, next(iter(AGREED)) if table is AGREED else YES):
             yield _says(record, key, with_words(coded(Concept([coding]), table), comment), comment)
     for question, key in _TEXTS.items():
@@ -210,16 +221,18 @@ def _wishes(record: Record, answers: Answers) -> Iterator[Statement]:
 
 
 def _in_words(answers: Answers, question: str) -> Said:
-    """The texts; where there is none, what was answered instead."""
-    others = answers.worded(question) if not answers.text(question) else []
-    unknown = next((known for one in others if (known := without_information(one)) is not None), None)
-    words = (quoted(one.code or "", one.display or "") for one in others)
-    return unknown or free_text(answers.text(question) or "; ".join(words))
+    """The texts and what was answered in code; where there is neither, that nothing is known."""
+    coded = [(one, without_information(one)) for one in answers.codings(question)]
+    words = (quoted(one.code or "", one.display or "") for one, unknown in coded if unknown is None)
+    texts = joined(*words, answers.beside(question)) if coded else answers.text(question)
+    others = "" if texts else joined(*(quoted("", one.display or "") for one in answers.worded(question)))
+    unknown = next((known for _, known in coded if known is not None), None)
+    return free_text(texts or others) if texts or unknown is None else unknown
 
 
 def _shared(record: Record, answers: Answers) -> Iterator[Statement]:
     for question, key, comment in (("1406", "capacity", "1407"), ("1200", "inform-relatives", "")):
-        explanation = answers.text(comment) if comment else ""
+        explanation = joined(answers.text(comment) if comment else "", answers.beside(question))
         found = answers.choices(question)
         for coding in [one for one in found if one.code] or found:
             known = (coding.code or "") in BOOLEANS

@@ -121,7 +121,7 @@ def test_none_of_the_sources_gave_anything_and_that_is_not_partial(words: list[s
     sources = [{**row, "phone": None, "dialect": None, "reason": None, "statements": 0} for row in (SILENT, TOKENLESS)]
     patient = {"bsn": BSN, "name": None, "birthDate": "1941-03-09", "test": True}
     empty = dict.fromkeys(("banner", "sections", "conversations", "crossChecks", "excluded", "unmapped"), ())
-    nothing = {"schema": "nuts-pzp-overview/1", "rules": "5", "patient": patient, "generated": "2026-11-22T00:40:00"}
+    nothing = {"schema": "nuts-pzp-overview/1", "rules": "6", "patient": patient, "generated": "2026-11-22T00:40:00"}
     nothing |= {"complete": False, "sources": sources, "meldcode": "7K2QM9XD4T0A"} | empty
     respx.post(URL, headers={"accept": "application/json"}).respond(200, json=nothing)
     _stream(("overview", nothing))

@@ -88,7 +88,7 @@ def test_a_code_stands_after_what_is_none(pen: Any, look: Any) -> None:
 
 def test_several_texts_are_one_and_blank_ones_none(pen: Any, look: Any) -> None:
     texts = [{"valueString": text} for text in ("Kort ", "  ", "Thuis")]
-    nested = {"linkId": "1001", "answer": [*texts, {"valueCoding": {"code": "x"}}]}
+    nested = {"linkId": "1001", "answer": [*texts, {"valueCoding": {"code": "UNK"}}]}
     assert look(vvt=[pen.form(DAY, pen.choice("1386", "1", nested))])[CPR]["specification"] == "Kort; Thuis"
 
 
