@@ -5,6 +5,8 @@ Where the form's wording is clinically richer than the SNOMED display, the form'
 
 from __future__ import annotations
 
+import unicodedata
+
 SNOMED = "http://snomed.info/sct"
 NULL_FLAVORS = frozenset(
     {
@@ -167,8 +169,11 @@ PATIENT = "patiënt"
 
 
 def normal(text: str) -> str:
-    """Fold a text for comparison: trimmed, case folded, runs of white space as one space. Never by likeness."""
-    return " ".join(text.casefold().split())
+    """Fold a text for comparison: trimmed, case folded, runs of white space as one space. Never by likeness.
+
+    A letter with its accent is one text, whether written as one character or as two.
+    """
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def quoted(code: str, display: str) -> str:

@@ -40,7 +40,8 @@ def id_of(one: Statement) -> tuple[str, str, str]:
 
 def _content(one: Statement) -> tuple[object, ...]:
     when = (one.when.start, one.when.end) if one.when else None
-    return (one.key, one.said.kind, one.said.same, one.said.specification, when, one.leads, one.comment)
+    ended = (one.was.kind, one.was.same, one.said.display) if one.was is not None else None
+    return (one.key, one.said.kind, one.said.same, one.said.specification, when, one.leads, one.comment, ended)
 
 
 def _by_identifier(

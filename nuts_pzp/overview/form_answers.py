@@ -12,6 +12,7 @@ from msgspec import structs
 
 from .codes import DIRECTIVE_SYSTEM, DIRECTIVES, NO, SNOMED, UNREAD_ANSWER, YES, YES_NO, quoted
 from .read_observation import without_information
+from .records import joined
 from .structures import DEEPEST, Coding, Given, Question
 
 _REPEATED = 100_000
@@ -147,11 +148,6 @@ def _words_of(one: Given) -> str:
         return ""
     known = DIRECTIVES.get(coding.code or "") if coding.system == DIRECTIVE_SYSTEM else None
     return known or (coding.display or "").strip() or quoted(coding.code or "", "")
-
-
-def joined(*texts: str) -> str:
-    """Return what is said in several places as one text."""
-    return "; ".join(filter(None, texts))
 
 
 def _aside(one: Given) -> str:

@@ -84,7 +84,8 @@ def person(name: str, relationship: Iterable[Concept], telecom: Iterable[Telecom
             if code in ROLES:
                 roles.append(ROLES[code])
             elif code in RELATIONS:
-                relation = relation or RELATIONS[code]
+                other = (concept.text or "").strip() if code == "OTH" else ""
+                relation = relation or (f"{RELATIONS[code]}: {other}" if other else RELATIONS[code])
             elif code:
                 relation = relation or quoted(code, coding.display or text_of(concept))
         if not concept.coding and concept.text:
@@ -95,7 +96,12 @@ def person(name: str, relationship: Iterable[Concept], telecom: Iterable[Telecom
 
 def identities(persons: Iterable[Person], told_apart: frozenset[str]) -> frozenset[str]:
     """Return who these are: by name, and by birth date where that is needed to tell namesakes apart."""
-    return frozenset(f"{key}|{one.birth_date}" if (key := normal(one.name)) in told_apart else key for one in persons)
+    return frozenset(f"{key}|{one.birth_date}" if (key := _called(one)) in told_apart else key for one in persons)
+
+
+def _called(one: Person) -> str:
+    """Who is not named is told by how to reach them: two unnamed persons are not one."""
+    return normal(one.name) if one.name != NOBODY else "|".join((NOBODY, one.relation, *one.telecom))
 
 
 def _role_name(dossier: Dossier, role: PractitionerRole, shown: str, *, specialty: bool) -> str:

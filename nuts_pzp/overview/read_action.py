@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from .codes import ACP, ICD_TYPES, INFORM, YES, YES_NO, normal, quoted
 from .dossier import Held
-from .records import ENTERED_IN_ERROR, Dates, Frame, business_ids, codes_in, extension, modified, notes, open_record
+from .records import (
+    ENTERED_IN_ERROR,
+    Dates,
+    Frame,
+    beside,
+    business_ids,
+    codes_in,
+    extension,
+    joined,
+    modified,
+    notes,
+    open_record,
+)
 from .statements import Said, Statement
 from .structures import Communication, Device, DeviceUseStatement
 
@@ -27,7 +39,7 @@ def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> li
         codes = sorted(codes_in((found.type,)) & ICD_TYPES.keys())
         if not codes:
             return None
-        detail = ICD_TYPES[codes[0]]
+        detail = joined(ICD_TYPES[codes[0]], beside(found.type, ICD_TYPES[codes[0]]))
     elif _named_icd(display):
         detail = quoted("", display)
     else:
@@ -40,7 +52,7 @@ def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> li
     if device is not None and (device.hides or modified(device.content)) and not record.modified:
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
-    record.comment = "; ".join(part for part in (detail, notes(content.note)) if part)
+    record.comment = joined(detail, notes(content.note))
     record.ids = business_ids(content.identifier)
     professional = extension(content.extension, "ext-MedicalDevice.HealthProfessional")
     professional = professional or extension(content.extension, "zib-MedicalDevice-Practitioner")

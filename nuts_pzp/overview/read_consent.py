@@ -6,7 +6,8 @@ alone would be a danger to the patient. A permit is never inferred.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from .codes import (
     DENY,
@@ -33,10 +34,12 @@ from .records import (
     Dates,
     Frame,
     Record,
+    beside,
     business_ids,
     codes_in,
     extension,
     extension_texts,
+    joined,
     modified,
     open_record,
     same_text,
@@ -65,6 +68,11 @@ Kind = tuple[str, Said, str]
 _ADVANCE, _ADVANCE_SCOPE = frozenset({"acd"}), frozenset({"adr"})
 _TREATMENT, _TREATMENT_SCOPE = frozenset({TREATMENT_CATEGORY}), frozenset({"treatment"})
 _NAMED = frozenset({*TREATMENTS, ICD_OFF})
+_ICD_OFF_WORDS = re.compile(
+    rf"{ICD_OFF}|uitzetten (van )?(de )?(cardioverter-defibrillator|icd)|in (de )?laatste levensfase"
+    "|verrichting|snomed ct"
+)
+"""What the treatment of switching off an ICD is called, in the words of the guides."""
 _PARTIES = ("CONSENTER", "RESPRSN")
 
 
@@ -73,7 +81,9 @@ def read_consent(frame: Frame, held: Held, content: Consent) -> list[Statement] 
     provision = content.provision or _NOTHING
     scopes = [content.scope] if content.scope is not None else None
     if has_code(content.category, _ADVANCE) or has_code(scopes, _ADVANCE_SCOPE):
-        return _advance(frame, held, content, provision)
+        both = has_code(content.category, _TREATMENT) or has_code(scopes, _TREATMENT_SCOPE)
+        read = _treatment if both and has_code(provision.code, _NAMED) else _advance
+        return read(frame, held, content, provision)
     if has_code(content.category, _TREATMENT):
         return _treatment(frame, held, content, provision)
     if has_code(scopes, _TREATMENT_SCOPE) and (
@@ -119,6 +129,16 @@ def treatment_keys(concepts: list[Concept], fallback: str) -> Mapping[str, str]:
     return keys
 
 
+def treatment_words(concepts: list[Concept], key: str, label: str) -> str:
+    """Return what the record calls a treatment that has a code, where that says more than its name: "alleen thuis"."""
+    found = []
+    for concept in concepts:
+        if concept.text and key in treatment_keys([concept], ""):
+            again = key == f"treatment:{ICD_OFF}" and not _ICD_OFF_WORDS.sub("", normal(concept.text)).strip(" -.,;:()")
+            found.append("" if again else beside(concept, label))
+    return joined(*found)
+
+
 def _other(concept: Concept, codes: set[str], fallback: str) -> tuple[str, str]:
     """Name a treatment by its text, else by a display; that of the code for "other" names no treatment."""
     text = (concept.text or "").strip()
@@ -145,8 +165,15 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
     said = _unknown_type(provision.type) if not texts else None
     if said is None:
         said = treatment_said(provision.type, texts)
-    keys = treatment_keys(provision.code or [], f"{record.source}/{held.resource.id or held.ref}")
-    return [record.says(key, said, label) for key, label in keys.items()]
+    return list(treatments_said(record, provision.code or [], said))
+
+
+def treatments_said(record: Record, concepts: list[Concept], said: Said) -> Iterator[Statement]:
+    """Yield the decision for each treatment that the record names."""
+    comment, fallback = record.comment, f"{record.source}/{record.held.resource.id or record.held.ref}"
+    for key, label in treatment_keys(concepts, fallback).items():
+        record.comment = joined(comment, treatment_words(concepts, key, label))
+        yield record.says(key, said, label)
 
 
 def _specified(content: Consent, provision: Provision) -> list[Extension]:

@@ -31,7 +31,7 @@ from .codes import (
 )
 from .dates import over_a_year_apart, read_date
 from .dossier import Held
-from .form_answers import Answers, groups_with, joined
+from .form_answers import Answers, groups_with
 from .form_people import read_form_people
 from .form_zib2017 import DATE as OLD_DATE
 from .form_zib2017 import FORM
@@ -39,7 +39,7 @@ from .read_action import ICD_YES
 from .read_consent import treatment_keys, treatment_said
 from .read_observation import coded, free_text, with_words, without_information
 from .read_people import capacity_said
-from .records import Dates, Frame, Record, business_ids, codes_in, open_record
+from .records import Dates, Frame, Record, business_ids, codes_in, joined, open_record
 from .statements import Said, Statement
 from .structures import Coding, Concept, Given, Question, QuestionnaireResponse
 
@@ -57,6 +57,8 @@ _DECISIONS = {"0": "permit", "2": "deny"}
 _DECIDED_BY = "urn:oid:2.16.840.1.113883.2.4.3.11.60.40.4"
 """Root of the code systems in which a form decides: the 0 and 1 of another list may mean no and yes."""
 _OTHER = frozenset({"1422", "1402"})
+_TALK = frozenset({DATE, BIRTH_DATE, "82", "413", "414", "968", "969", "970", "997", "998", "1405"})
+"""Questions on the conversation itself."""
 
 
 def is_form(content: QuestionnaireResponse) -> bool:
@@ -69,7 +71,7 @@ def is_form(content: QuestionnaireResponse) -> bool:
 
 
 def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[Statement] | None:
-    """Return the statements of one form; None when it is another form, or nested deeper than is read."""
+    """Return the statements of one form; None when it is another form, wholly unknown or too deep."""
     answers = Answers(content.item)
     if answers.cut or not is_form(content):
         return None
@@ -86,13 +88,15 @@ def read_form(frame: Frame, held: Held, content: QuestionnaireResponse) -> list[
     if record.when is not None and authored is not None and over_a_year_apart(record.when, authored):
         record.warn("FORM_DATE_FAR_FROM_AUTHORED")
     _check_birth_date(frame, record, answers)
-    return [
+    statements = [
         *_treatments(record, answers, content.item),
         *_icd(record, answers),
         *_wishes(record, answers),
         *_shared(record, answers),
         *read_form_people(record, answers),
     ]
+    unread = (link for link, given in answers.given.items() if given and link not in _TALK)
+    return statements or ([] if next(unread, None) is None else None)
 
 
 def form_author(answers: Answers) -> str:

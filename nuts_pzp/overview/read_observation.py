@@ -21,7 +21,20 @@ from .codes import (
     quoted,
 )
 from .dossier import Held
-from .records import STATUSES, Dates, Frame, business_ids, codes_in, extension, notes, open_record, same_text, text_of
+from .records import (
+    STATUSES,
+    Dates,
+    Frame,
+    beside,
+    business_ids,
+    codes_in,
+    extension,
+    joined,
+    notes,
+    open_record,
+    same_text,
+    text_of,
+)
 from .statements import Leads, Said, Statement
 from .structures import Coding, Concept, Goal, Observation
 
@@ -62,7 +75,8 @@ def read_observation(frame: Frame, held: Held, content: Observation) -> list[Sta
     record = open_record(frame, held, content.status, dates, content.subject)
     if record is None:
         return []
-    record.comment = notes(content.note)
+    words = (beside(one, said.display) for one in (content.value_codeable_concept, content.data_absent_reason))
+    record.comment = joined(notes(content.note), *words)
     record.ids = business_ids(content.identifier)
     record.authors = tuple(content.performer or ())
     return [record.says(_KEYS[code], with_words(said, record.comment))]
@@ -95,10 +109,11 @@ def read_goal(frame: Frame, held: Held, content: Goal) -> list[Statement] | None
     record = open_record(frame, held, content.lifecycle_status, dates, content.subject)
     if record is None:
         return []
-    record.comment = notes(content.note)
+    said = coded(content.description, GOALS)
+    record.comment = joined(notes(content.note), beside(content.description, said.display))
     record.ids = business_ids(content.identifier)
     record.authors = (content.expressed_by,) if content.expressed_by else ()
-    return [record.says("goal:medical-policy", coded(content.description, GOALS))]
+    return [record.says("goal:medical-policy", said)]
 
 
 def coded(concept: Concept | None, table: dict[str, str]) -> Said:

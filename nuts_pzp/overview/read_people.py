@@ -14,7 +14,7 @@ from .dates import is_future, is_past, read_date
 from .dossier import Held
 from .people import human_name, person
 from .read_observation import NOTHING, coded
-from .records import Frame, Record, codes_in, modified, put_aside_other, text_of, unknown_modifiers
+from .records import Frame, Record, codes_in, modified, of_another, put_aside_other, text_of, unknown_modifiers
 from .statements import Attention, Leads, Person, Said, Statement
 from .structures import Concept, Extension, Patient, Period, RelatedPerson
 
@@ -115,6 +115,8 @@ def _related(frame: Frame) -> Iterator[_Found]:
         one = _Found(held, found, codes, why_not, linked=True)
         if held.hides or modified(content):
             one.attention = (attention("UNKNOWN_MODIFIER", held.ref),)
+        if of_another(frame, content, content.patient):
+            one.attention += (attention("SUBJECT_DIFFERS", held.ref),)
         yield one
 
 
@@ -173,7 +175,8 @@ def _together(source: str, key: str, chosen: list[_Found], related: list[_Found]
 
 
 def _who(one: _Found) -> str:
-    return f"{normal(one.person.name)}|{one.person.birth_date}"
+    unnamed = "|".join(one.person.refs) if one.person.name == NOBODY else ""
+    return f"{normal(one.person.name)}|{one.person.birth_date}|{unnamed}"
 
 
 def _joined(first: Person, other: Person) -> Person:

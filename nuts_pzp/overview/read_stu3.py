@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .codes import OTHERWISE, UNCLEAR, normal, quoted
 from .dossier import Held
-from .read_consent import directives_said, document_of, treatment_keys, treatment_said
+from .read_consent import directives_said, document_of, treatment_said, treatments_said
 from .read_observation import without_information
 from .records import (
     Dates,
@@ -85,8 +85,7 @@ def _treatment(frame: Frame, held: Held, content: OldConsent) -> list[Statement]
     if texts and coding is not None and coding.code == _YES and not record.modified:
         record.warn("TYPE_AND_SPECIFICATION")
     said = permitted_said(coding, texts)
-    keys = treatment_keys(_named(content.extension), f"{record.source}/{held.resource.id or held.ref}")
-    return [record.says(key, said, label) for key, label in keys.items()]
+    return list(treatments_said(record, _named(content.extension), said))
 
 
 def _chosen(concept: Concept | None) -> Coding | None:

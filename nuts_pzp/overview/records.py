@@ -153,7 +153,7 @@ def open_record(
     if status == ENTERED_IN_ERROR:
         dossier.excluded.append(PutAside(held.ref, kind, ENTERED_IN_ERROR))
         return None
-    stranger = _of_another(frame, content, subject)
+    stranger = of_another(frame, content, subject)
     if stranger and frame.drop_other_patients:
         put_aside_stranger(dossier, held)
         return None
@@ -180,7 +180,7 @@ def _ahead(frame: Frame, text: str | None) -> bool:
 
 def put_aside_other(frame: Frame, held: Held, subject: Subject | None) -> bool:
     """Exclude a record of another patient, where those are dropped; say whether it was."""
-    other = frame.drop_other_patients and _of_another(frame, held.content, subject)
+    other = frame.drop_other_patients and of_another(frame, held.content, subject)
     if other:
         put_aside_stranger(frame.dossier, held)
     return other
@@ -257,7 +257,22 @@ def text_of(concept: Concept | None) -> str:
     return ""
 
 
-def _of_another(frame: Frame, content: Resourced, subject: Subject | None) -> bool:
+def beside(concept: Concept | None, *said: str) -> str:
+    """Return what a concept says in words beside its code, unless that only repeats what is said already."""
+    text = (concept.text or "").strip() if concept is not None else ""
+    if not text or concept is None or not concept.coding:
+        return ""
+    folded = normal(text)
+    displays = (one.display for one in concept.coding if one.display)
+    return "" if any(folded in normal(words) for words in (*said, *displays)) else text
+
+
+def joined(*texts: str) -> str:
+    """Return what is said in several places as one text."""
+    return "; ".join(filter(None, texts))
+
+
+def of_another(frame: Frame, content: Resourced, subject: Subject | None) -> bool:
     """True when the record gives another number, or points elsewhere than at the Patient that the source gave."""
     if subject is None:
         return False

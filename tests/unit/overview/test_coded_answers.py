@@ -25,7 +25,7 @@ SHOWN: dict[str, tuple[dict[str, Any], tuple[str, str | None, str, str | None]]]
     "elsewhere, no words": ({**OTHER, "text": "  "}, ("decision", "OTH", "Anders", None)),
     "a known code keeps our words": (
         {"coding": [{"code": "284546000"}], "text": "hospice De Linde"},
-        ("decision", "284546000", "Hospice", None),
+        ("decision", "284546000", "Hospice", "hospice De Linde"),
     ),
     "a known code among others": (
         {"coding": [{"code": "H-3", "display": "huis 3"}, {"code": "264362003"}]},
@@ -45,7 +45,7 @@ SHOWN: dict[str, tuple[dict[str, Any], tuple[str, str | None, str, str | None]]]
     ),
     "a null flavor among others": (
         {"coding": [{"code": "H-3"}, {"code": "UNK"}], "text": "x"},
-        ("no-information", "UNK", "Nog onbekend", None),
+        ("no-information", "UNK", "Nog onbekend", "x"),
     ),
     "words only": ({"text": "Woonboot"}, ("decision", None, '"Woonboot"', None)),
     "a display only": ({"coding": [{"display": "Woonboot"}]}, ("decision", None, '"Woonboot"', None)),
