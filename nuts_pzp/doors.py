@@ -13,6 +13,7 @@ from .emergency.meter import AlertMeter
 from .listener_settings import ListenerSettings
 from .monthly import Monthly, by_process
 from .settings import DecisionApiSettings, Deployment, SettingsError
+from .unfit_files import unfit
 from .web.acceptor import Shared
 from .web.decision import DecisionDoor
 from .web.decision_clients import Enforcer, Guard
@@ -112,5 +113,7 @@ async def listening(
         server = Server(app, host=settings.host, port=settings.port, tls=tls, shared=shared, unreadable=unreadable)
         await server.start()
     except OSError as error:
+        if said := unfit(settings.model_dump(), folder):
+            raise SettingsError(f"listeners.{name}.{said}") from None
         raise SettingsError(f"listeners.{name}: {error.strerror or 'cannot be opened'}") from None
     return server

@@ -23,6 +23,7 @@ from .forwarding.port import Connector, FhirServer
 from .localization.port import Locator
 from .outside import Surroundings
 from .settings import SettingsError, SlotSettings, in_words
+from .unfit_files import unfit
 
 P = TypeVar("P")
 
@@ -47,7 +48,11 @@ class Slot(Generic[P]):
             return factory(chosen.own, around)
         except ValidationError as error:
             raise SettingsError(in_words(error, f"{self.function}.")) from None
-        except (ValueError, OSError, ImportError) as error:
+        except OSError as error:
+            if said := unfit(chosen.own, around.folder):
+                raise SettingsError(f"{self.function}.{said}") from None
+            raise SettingsError(f"{self.function} ({chosen.kind}): {error}") from None
+        except (ValueError, ImportError) as error:
             raise SettingsError(f"{self.function} ({chosen.kind}): {error}") from None
 
 

@@ -22,6 +22,7 @@ from ..audit.ledger.ledger import Ledger, Place
 from ..descriptors import widen
 from ..gateway import LEDGER_REFUSED
 from ..settings import Deployment, SettingsError, read_deployment
+from ..unfit_files import unfit
 from ..web.operations import Check
 from .options import Config
 
@@ -80,7 +81,8 @@ def _listener(name: str, deployment: Deployment, folder: Path) -> Check:
         if tls:
             tls.context()
     except OSError as error:
-        return Check(f"listeners.{name}", False, f"TLS files: {error.strerror or 'unusable'}")
+        said = unfit(settings.model_dump(), folder) or f"TLS files: {error.strerror or 'unusable'}"
+        return Check(f"listeners.{name}", False, said)
     return Check(f"listeners.{name}", True, "TLS" if tls else "plain http")
 
 

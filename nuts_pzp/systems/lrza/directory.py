@@ -14,7 +14,7 @@ from ...addressing.choose import choose
 from ...exchange import Holder, Source
 from ...identity import Organization, Ura
 from ...outcome import Deny, Gap, Gathered, Outcome, Stop, Unavailable
-from ...outside import Outbound, Peer, Surroundings
+from ...outside import Outbound, Peer, Surroundings, TlsFiles
 from ...reasons import Reason
 from .feed import Feed
 from .loading import Copier
@@ -117,13 +117,17 @@ _feeds: WeakValueDictionary[tuple[object, ...], Feed] = WeakValueDictionary()
 
 
 def build(settings: Mapping[str, Any], around: Surroundings) -> Lrza:
-    """Return this tenant's directory; ValidationError on wrong settings, ValueError on an address not to be dialled."""
+    """Return this tenant's directory; ValidationError on wrong settings, ValueError on an address not to be dialled.
+
+    OSError for TLS files that cannot be used. Tenants share a feed for as long as these hold the same: with a renewed
+    certificate a reload begins another one.
+    """
     checked = LrzaSettings.model_validate(settings)
     if why := around.outbound.refuses(checked.url):
         raise ValueError(why)
     base, tls = checked.url.rstrip("/"), checked.tls.files(around)
     file = around.state / f"lrza-{hashlib.sha256(base.encode()).hexdigest()[:12]}.json"
-    same = (base, tls, around.outbound, file, checked.interval_seconds, checked.timeout_seconds)
+    same = (base, tls, _held(tls), around.outbound, file, checked.interval_seconds, checked.timeout_seconds)
     feed = _feeds.get(same)
     if feed is None:
         parts = urlsplit(base)
@@ -135,3 +139,12 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> Lrza:
         feed = Feed(Copier(connect, base), file, interval=checked.interval_seconds)
         _feeds[same] = feed
     return Lrza(checked, around.tenant.organization.ura, around.outbound, feed)
+
+
+def _held(tls: TlsFiles) -> str:
+    """Return a digest of what the TLS files hold; OSError when they cannot be used together."""
+    if tls == TlsFiles():
+        return ""
+    tls.context()
+    held = [path.read_bytes() for path in (tls.roots, tls.certificate, tls.key) if path]
+    return hashlib.sha256(b"\0".join(held)).hexdigest()

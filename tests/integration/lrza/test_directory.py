@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from nuts_pzp.identity import Organization, Ura
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.outside import Surroundings
 from nuts_pzp.reasons import Reason
+from nuts_pzp.sandbox.authority import Authority
 from nuts_pzp.sandbox.lrza import ListedOrganization
 from nuts_pzp.sandbox.national import NationalServices
 from nuts_pzp.systems import lrza
@@ -200,6 +202,29 @@ async def test_tenants_of_one_deployment_copy_the_directory_once(
     assert national.lrza.register.count() == asked
     assert isinstance(await directory.organization(MEERWIJCK), Organization)
     await refreshed(directory)
+
+
+async def test_a_reload_takes_a_renewed_certificate_while_the_former_house_still_stands(
+    national: NationalServices, around: Surroundings, tmp_path: Path
+) -> None:
+    settings = national.lrza_settings()
+    own = {key: tmp_path / key for key in ("certificate_file", "key_file")}
+    stranger = Authority(tmp_path / "elsewhere", "Another CA").client("kade", common_name="kade")
+    own["certificate_file"].write_bytes(stranger.certificate_file.read_bytes())
+    own["key_file"].write_bytes(stranger.key_file.read_bytes())
+    settings |= {"tls": settings["tls"] | {key: str(file) for key, file in own.items()}}
+    former = lrza.build(settings | {"first_load_seconds": 0.1}, around)
+    await former.start()
+    assert isinstance(await former.health(), Unavailable)
+    for key, file in own.items():
+        file.write_bytes(Path(national.lrza_settings()["tls"][key]).read_bytes())
+    renewed = lrza.build(settings | {"first_load_seconds": 60}, around)
+    await renewed.start()
+    try:
+        assert isinstance(await renewed.organization(MEERWIJCK), Organization)
+    finally:
+        await renewed.stop()
+        await former.stop()
 
 
 async def test_a_caller_without_a_client_certificate_learns_nothing(
