@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import structs
 
 from .codes import DIRECTIVE_SYSTEM, DIRECTIVES, NO, SNOMED, UNREAD_ANSWER, YES, YES_NO, quoted
+from .form_zib2017 import LINKS
 from .read_observation import without_information
 from .records import joined
 from .structures import DEEPEST, Coding, Given, Question
 
+_ASKED = frozenset(LINKS.values()) | {"82", "408", "411", "412", "413", "414", "979", "991", "1403"}
+"""The questions of the form, by number."""
 _REPEATED = 100_000
 """Characters that one text may grow to by being put to each of several answers; a longer one is put to the first."""
 
@@ -43,10 +46,11 @@ class Answers:
         return found or [(one, Coding(display=words)) for one in given if (words := _own_words(one))]
 
     def beside(self, link_id: str) -> str:
-        """Return what was said in own words beside a coded answer: it may limit that answer and is none itself."""
+        """Return what may limit an answer and is none itself: own words beside a code, and what hangs below unasked."""
         given = self.given.get(link_id, ())
-        coded = [one for one, _ in self.chosen(link_id) if one.value_coding is not None]
-        return joined(*(_aside(one) for one in given)) if coded else ""
+        coded = any(one.value_coding is not None for one, _ in self.chosen(link_id))
+        words = [_aside(one) for one in given] if coded else []
+        return joined(*words, *(text for one in given for text in _unasked(one.item, 0)))
 
     def worded(self, link_id: str) -> list[Coding]:
         """Return the answers as `chosen` words them."""
@@ -148,6 +152,16 @@ def _words_of(one: Given) -> str:
         return ""
     known = DIRECTIVES.get(coding.code or "") if coding.system == DIRECTIVE_SYSTEM else None
     return known or (coding.display or "").strip() or quoted(coding.code or "", "")
+
+
+def _unasked(questions: list[Question] | None, depth: int) -> Iterator[str]:
+    """Yield the answers to questions that are none of the form's: what they are about is seen by where they hang."""
+    for question in questions or () if depth < DEEPEST else ():
+        answers = question.answer or ()
+        if question.link_id not in _ASKED:
+            yield from (_words_of(one) for one in answers)
+        for below in (question.item, *(one.item for one in answers)):
+            yield from _unasked(below, depth + 1)
 
 
 def _aside(one: Given) -> str:

@@ -37,7 +37,7 @@ from .form_zib2017 import DATE as OLD_DATE
 from .form_zib2017 import FORM
 from .read_action import ICD_YES
 from .read_consent import treatment_keys, treatment_said
-from .read_observation import coded, free_text, with_words, without_information
+from .read_observation import NOTHING, coded, free_text, with_words, without_information
 from .read_people import capacity_said
 from .records import Dates, Frame, Record, business_ids, codes_in, joined, open_record
 from .statements import Said, Statement
@@ -124,10 +124,11 @@ def _says(record: Record, key: str, said: Said, comment: str = "", label: str = 
 def _decisions(record: Record, key: str, answers: Answers, links: tuple[str, str, str], label: str) -> list[Statement]:
     """One statement per decision given: a question answered twice is a contradiction, and is shown as one.
 
-    A specification without a choice is a decision as well.
+    A specification without a choice is a decision as well, and an explanation alone is kept.
     """
     question, specification, comment = links
-    chosen = answers.chosen(question) or ([(Given(), Coding())] if answers.text(specification) else [])
+    alone = [(Given(), Coding())] if answers.text(specification, comment) or answers.beside(question) else []
+    chosen = answers.chosen(question) or alone
     several, statements = [(one,) for one, _ in chosen], []
     told = (answers.texts_of(several, specification), answers.texts_of(several, comment))
     beside = answers.beside(question)
@@ -143,7 +144,7 @@ def _decisions(record: Record, key: str, answers: Answers, links: tuple[str, str
 def _decided(coding: Coding, texts: str) -> Said:
     """Word BehandelBesluit; a specification overrules the choice, as it does in a Consent."""
     code = coding.code or ""
-    if texts:
+    if texts or not (code or coding.display):
         return treatment_said(None, texts)
     if coding.system and coding.system not in NULL_FLAVORS and not coding.system.startswith(_DECIDED_BY):
         return without_information(coding) or _unread(coding)
@@ -169,13 +170,13 @@ def _treatments(record: Record, answers: Answers, questions: list[Question] | No
 
 def _others(record: Record, group: Answers, fallback: str) -> Iterator[Statement]:
     """Overige behandelgrenzen: a treatment in own words and its decision, paired by their order in the group."""
-    pairs = list(zip_longest(group.given.get("1422", ()), group.chosen("1402")))
+    pairs = list(zip_longest(group.given.get("1422", ()), group.chosen("1402"))) or [(None, None)]
     several = [[one for one in (named, chosen and chosen[0]) if one is not None] for named, chosen in pairs]
     told = (group.texts_of(several, "1403"), group.texts_of(several, "1404"))
     beside = group.beside("1402")
     for number, ((named, chosen), texts, comment) in enumerate(zip(pairs, *told, strict=True)):
         concept = _named(named.value_coding, named.value_string) if named is not None else Concept()
-        if chosen is None and not concept.text and not codes_in((concept,)) - {"OTH"}:
+        if chosen is None and not (concept.text or codes_in((concept,)) - {"OTH"} or texts or comment):
             continue
         said = _decided(chosen[1], texts) if chosen is not None else treatment_said(None, texts)
         for key, label in treatment_keys([concept], f"{fallback}.{number}").items():
@@ -189,10 +190,14 @@ def _named(coding: Coding | None, text: str | None) -> Concept:
 def _icd(record: Record, answers: Answers) -> Iterator[Statement]:
     kinds = (one.display or one.code or "" for one in answers.worded("1008"))
     detail = joined(*kinds, answers.beside("1008"), answers.text("1009"), answers.beside("1006"))
-    for coding in answers.choices("1006"):
-        said = coded(Concept([coding]), YES_NO)
+    for said in _chosen(answers.choices("1006"), YES_NO, detail):
         yield _says(record, "icd:present", _yes_no(said), detail)
     yield from _decisions(record, f"treatment:{ICD_OFF}", answers, ("1005", "", "1010"), ICD_OFF_LABEL)
+
+
+def _chosen(codings: list[Coding], table: dict[str, str], comment: str) -> list[Said]:
+    """Word each answer; an explanation without an answer is kept, and says that nothing is known."""
+    return [coded(Concept([one]), table) for one in codings] or ([NOTHING] if comment else [])
 
 
 def _yes_no(said: Said) -> Said:
@@ -217,8 +222,8 @@ _TEXTS = {"1190": "obs:153851000146100", "1196": "obs:247751003"}
 def _wishes(record: Record, answers: Answers) -> Iterator[Statement]:
     for question, (key, table, explanation) in _CODED.items():
         comment = joined(answers.text(explanation) if explanation else "", answers.beside(question))
-        for coding in answers.choices(question, next(iter(AGREED)) if table is AGREED else YES):
-            yield _says(record, key, with_words(coded(Concept([coding]), table), comment), comment)
+        for said in _chosen(answers.choices(question, next(iter(AGREED)) if table is AGREED else YES), table, comment):
+            yield _says(record, key, with_words(said, comment), comment)
     for question, key in _TEXTS.items():
         if answers.given.get(question):
             yield _says(record, key, _in_words(answers, question))
@@ -238,7 +243,6 @@ def _shared(record: Record, answers: Answers) -> Iterator[Statement]:
     for question, key, comment in (("1406", "capacity", "1407"), ("1200", "inform-relatives", "")):
         explanation = joined(answers.text(comment) if comment else "", answers.beside(question))
         found = answers.choices(question)
-        for coding in [one for one in found if one.code] or found:
-            known = (coding.code or "") in BOOLEANS
-            said = capacity_said(coding.code or "") if known else coded(Concept([coding]), {})
-            yield _says(record, key, said, explanation)
+        found = [one for one in found if one.code] or found
+        for one, said in zip(found or [Coding()], _chosen(found, {}, explanation), strict=False):
+            yield _says(record, key, capacity_said(one.code or "") if one.code in BOOLEANS else said, explanation)

@@ -114,3 +114,53 @@ def test_the_function_of_the_professional_and_the_kind_of_icd_in_own_words(pen: 
     )
     assert seen["conversation.by"]["display"] == "De Graaf, praktijkondersteuner"
     assert (seen["icd:present"]["display"], seen["icd:present"]["comment"]) == ("Ja", "Subcutaan")
+
+
+@pytest.mark.parametrize(
+    ("link", "key", "display"),
+    [
+        ("1002", CPR, "Geen besluit vastgelegd"),
+        ("1392", "treatment:305351004", "Geen besluit vastgelegd"),
+        ("1010", "treatment:400231000146108", "Geen besluit vastgelegd"),
+        ("1192", "obs:395091006", "Nog onbekend"),
+        ("1194", "obs:340171000146104", "Nog onbekend"),
+        ("1198", "directive", "Nog onbekend"),
+        ("1407", "capacity", "Nog onbekend"),
+        ("1009", "icd:present", "Nog onbekend"),
+    ],
+)
+def test_an_explanation_without_an_answer_is_kept(pen: Any, look: Any, link: str, key: str, display: str) -> None:
+    item = look(vvt=[pen.form(DAY, pen.words(link, "Eerst overleg met haar zus"))])[key]
+    assert (item["value"]["kind"], item["display"]) == ("no-information", display)
+    assert item["comment"] == "Eerst overleg met haar zus"
+
+
+def test_an_explanation_of_a_treatment_that_was_not_filled_in_is_kept(pen: Any, look: Any) -> None:
+    group = pen.group("1421", {"linkId": "1422"}, pen.words("1404", "Eerst overleg met haar zus"))
+    seen = look(vvt=[pen.form(DAY, group)])
+    [item] = [item for key, item in seen.items.items() if key.startswith("treatment:other")]
+    assert (item["display"], item["comment"]) == ("Geen besluit vastgelegd", "Eerst overleg met haar zus")
+    empty = look(vvt=[pen.form(DAY, pen.group("1421", {"linkId": "1422"}, {"linkId": "1402"}))])
+    assert empty["treatment:other"]["state"] == "not-recorded"
+
+
+@pytest.mark.parametrize("link", ["1001-anders", "", None])
+@pytest.mark.parametrize("deeper", [True, False])
+def test_what_hangs_under_a_decision_without_a_number_of_the_form_stands_with_it(
+    pen: Any, look: Any, link: str | None, deeper: bool
+) -> None:
+    below = {**_asked("x", {"valueString": WITNESSED}), "linkId": link}
+    below = below if link is not None else {"answer": below["answer"]}
+    hung = pen.group("g", below) if deeper else below
+    item = look(vvt=[pen.form(DAY, _asked("1386", {**_coding("0", DECIDED), "item": [hung]}))])[CPR]
+    assert (item["display"], item["comment"]) == ("Wel uitvoeren", WITNESSED)
+
+
+def test_a_question_of_the_form_that_hangs_under_another_is_no_comment_on_it(pen: Any, look: Any) -> None:
+    below = [_asked("1390", _coding("2", DECIDED, "Niet uitvoeren")), pen.words("1392", "Te zwaar")]
+    seen = look(vvt=[pen.form(DAY, _asked("1386", {**_coding("0", DECIDED), "item": below}))])
+    assert (seen[CPR]["display"], seen[CPR]["comment"]) == ("Wel uitvoeren", None)
+    assert (seen["treatment:305351004"]["display"], seen["treatment:305351004"]["comment"]) == (
+        "Niet uitvoeren",
+        "Te zwaar",
+    )
