@@ -68,6 +68,8 @@ class Addressed:
     inquiry: Inquiry
     sources: tuple[Source, ...]
     gaps: tuple[Gap, ...]
+    registers_awaited: bool = False
+    """No register had answered yet: these need none, and another record tells whom the registers add."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def addressed(event: Addressed, members: Members, page: Page, desk: Desk) -> Non
     members["object"] = listed("sources", tuple(source.holder.ura.value for source in event.sources))
     if any(source.own for source in event.sources):
         members["object"]["own"] = True  # our own server is among them: that one was not dialled as another's
+    if event.registers_awaited:
+        members["object"]["registers_awaited"] = True  # another consult.sources follows, or the consultation broke off
     members["gaps"] = gaps_field(event.gaps)
 
 

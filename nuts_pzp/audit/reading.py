@@ -115,6 +115,8 @@ def shown(text: object) -> str:
 def word(record: dict[str, Any]) -> str:
     """Say in an officer's word what a record tells; for the logging itself, its event code."""
     code: str = record["event"]["code"]
+    if record.get("object", {}).get("registers_awaited"):
+        return "Eerste bronnen bepaald"
     return _NOS.get(record["outcome"]["kind"], _WORDS.get(code, code))
 
 

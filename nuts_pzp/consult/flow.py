@@ -1,4 +1,7 @@
-"""Consult (raadplegen): account, localize, address, account, ask each source, merge, account, reply."""
+"""Consult (raadplegen): account, localize, address, account, ask each source, merge, account, reply.
+
+Slow registers split the middle: whom they are not needed for is accounted for and asked first (ADR 0075).
+"""
 
 from __future__ import annotations
 
@@ -64,26 +67,35 @@ async def _admitted(
 ) -> AsyncGenerator[Arrived | Complete, None]:
     """Find whom to ask, ask them, merge; each step is recorded before the next. `until` is monotonic seconds."""
     intended = await house.audit.append(Intended(attempt, inquiry))
-    sources = await whom(house, intended)
-    missing = sources.gaps
-    addressed = await house.audit.append(Addressed(attempt, inquiry, sources.items, missing))
 
-    if not sources.items and (stop := _cannot_tell(missing)):
-        yield Complete(await house.audit.append(Denied(attempt, stop)), stop, _to_phone(missing))
-        return
-
+    gaps: list[Gap] = []
     received: list[Received] = []
     read: list[Prepared] = []
-    about = (inquiry.bsn, inquiry.birth_date)
-    account = partial(_arrived, house, addressed, now)
-    async with aclosing(answers(house, addressed, account, until)) as arriving:
+    account = partial(_arrived, house, intended.event, now)
+    async with aclosing(answers(house, _addressed(house, intended, gaps), account, until)) as arriving:
         async for arrived in arriving:
             received.append(arrived.receipt.event)
             read.append(arrived.read)
             yield arrived
 
+    missing = tuple(gaps)
+    if not received and (stop := _cannot_tell(missing)):
+        yield Complete(await house.audit.append(Denied(attempt, stop)), stop, _to_phone(missing))
+        return
+
+    about = (inquiry.bsn, inquiry.birth_date)
     overview = merge(read, missing, now=now, asked=about, checks=house.cross_checks)
     yield Complete(await house.audit.append(_consulted(attempt, inquiry, received, missing, overview)), overview)
+
+
+async def _addressed(
+    house: Consulting, intended: Receipt[Intended], gaps: list[Gap]
+) -> AsyncGenerator[Receipt[Addressed], None]:
+    """Account for whom we are about to ask, in one part or two (ADR 0075); whom we cannot is added to the gaps."""
+    async with aclosing(whom(house, intended)) as parts:
+        async for part in parts:
+            gaps.extend(part.gaps)
+            yield await house.audit.append(part)
 
 
 def _attempt(presented: Presented, caller: Outcome[Caller]) -> Attempt:
@@ -114,12 +126,12 @@ def _to_phone(missing: tuple[Gap, ...]) -> tuple[Gap, ...]:
     return tuple(gap for gap in missing if gap.phone)
 
 
-async def _arrived(house: Consulting, addressed: Receipt[Addressed], now: datetime, answer: Answer) -> Arrived:
+async def _arrived(house: Consulting, intended: Intended, now: datetime, answer: Answer) -> Arrived:
     """Account for one source's answer, then read it, while others are awaited. It leaves for nobody before that."""
-    event = addressed.event
-    received = Received(event.attempt, event.inquiry, answer.source, answer.references, answer.got.gaps)
+    inquiry = intended.inquiry
+    received = Received(intended.attempt, inquiry, answer.source, answer.references, answer.got.gaps)
     receipt = await house.audit.append(received)
-    return Arrived(receipt, answer, prepare(answer, now=now, asked=(event.inquiry.bsn, event.inquiry.birth_date)))
+    return Arrived(receipt, answer, prepare(answer, now=now, asked=(inquiry.bsn, inquiry.birth_date)))
 
 
 def _consulted(

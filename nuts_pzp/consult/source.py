@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..accounted import Addressed, Receipt
 from ..exchange import Answer, Source
@@ -29,29 +29,50 @@ OWN = "own"
 
 
 async def answers(
-    house: Consulting, addressed: Receipt[Addressed], account: Callable[[Answer], Awaitable[T]], until: float = math.inf
+    house: Consulting,
+    addressed: AsyncIterable[Receipt[Addressed]],
+    account: Callable[[Answer], Awaitable[T]],
+    until: float = math.inf,
 ) -> AsyncGenerator[T, None]:
     """Yield each source once, in the order in which they finish; a late one with what it gave and a gap.
 
-    `account` takes each answer as it comes and its result is what is yielded: answers that come together are recorded
-    together. `until` is when the consultation ends, in monotonic seconds: what finding the sources took is not given
-    twice.
+    The sources of a receipt are asked when it comes, while those of an earlier one may be under way. `account` takes
+    each answer as it comes and its result is what is yielded: answers that come together are recorded together. `until`
+    is when the consultation ends, in monotonic seconds: what finding the sources took is not given twice.
     """
-    event = addressed.event
-    seconds = max(0.0, min(house.source_deadline, event.inquiry.deadline, until - time.monotonic()))
-    errand = Errand.to(len(event.sources), event.inquiry, event.attempt.trace)
+    running: set[asyncio.Task[tuple[T, ...]]] = set()
+    ended: asyncio.Queue[asyncio.Task[tuple[T, ...]]] = asyncio.Queue()
 
-    async def one(source: Source) -> T:
-        return await account(await _asked(house, source, errand, seconds))
+    def run(work: Coroutine[Any, Any, tuple[T, ...]]) -> None:
+        task = asyncio.create_task(work)
+        running.add(task)
+        task.add_done_callback(ended.put_nowait)
 
-    tasks = [asyncio.create_task(one(source)) for source in event.sources]
+    async def ask_all() -> tuple[T, ...]:
+        taken = 0
+        async for receipt in addressed:
+            event = receipt.event
+            seconds = max(0.0, min(house.source_deadline, event.inquiry.deadline, until - time.monotonic()))
+            errand = Errand.to(len(event.sources), event.inquiry, event.attempt.trace, taken)
+            taken += errand.at_once * len(event.sources)
+            for source in event.sources:
+                run(ask(source, errand, seconds))
+        return ()
+
+    async def ask(source: Source, errand: Errand, seconds: float) -> tuple[T, ...]:
+        return (await account(await _asked(house, source, errand, seconds)),)
+
+    run(ask_all())
     try:
-        for done in asyncio.as_completed(tasks):
-            yield await done
+        while running:
+            task = await ended.get()
+            running.discard(task)
+            for arrived in await task:
+                yield arrived
     finally:
-        for task in tasks:
+        for task in running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _asked(house: Consulting, source: Source, errand: Errand, seconds: float) -> Answer:

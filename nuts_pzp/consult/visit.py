@@ -57,9 +57,9 @@ class Errand:
     at_once: int
 
     @classmethod
-    def to(cls, sources: int, inquiry: Inquiry, trace: str) -> Errand:
-        """Return the errand to so many sources."""
-        return cls(inquiry, trace, max(1, min(AT_ONCE, ALTOGETHER // max(1, sources))))
+    def to(cls, sources: int, inquiry: Inquiry, trace: str, taken: int = 0) -> Errand:
+        """Return the errand to so many sources. `taken`: what those asked before may have in hand at the same time."""
+        return cls(inquiry, trace, max(1, min(AT_ONCE, (ALTOGETHER - taken) // max(1, sources))))
 
 
 @dataclass(frozen=True, slots=True)

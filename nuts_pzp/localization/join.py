@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from ..accounted import Intended, Receipt
-from ..exchange import Holder
+from ..exchange import Holder, Inquiry
 from ..outcome import Gap, Gathered, Unavailable
 from ..reasons import Reason
 from .port import Locator
@@ -20,7 +20,7 @@ NAMED = "caller"
 """`Holder.found_by` of a target that the caller named."""
 
 PART = 0.8
-"""Of the caller's deadline, what a register may take at most: what is left is for whoever is known otherwise."""
+"""Of the caller's deadline, what a register may take at most: what is left is for whom another register knows."""
 
 
 class Joined:
@@ -36,26 +36,30 @@ class Joined:
         Each holder once; all gaps are kept.
         """
         inquiry = intended.event.inquiry
-        named: Gathered[Holder] = Gathered(tuple(Holder(ura, NAMED) for ura in inquiry.targets))
+        found = Gathered(named(inquiry))
         if inquiry.targets and not inquiry.localize:
-            return Gathered(once(named.items))
+            return found
         if not self._locators:
             stop = Unavailable(Reason.LOCALIZATION_DOWN, detail="no register to ask, and no target was named")
-            return Gathered(once(named.items), (Gap("localization", stop),))
-        found = named
+            return found + Gathered(gaps=(Gap("localization", stop),))
         for answer in await asyncio.gather(*(_in_time(each, intended) for each in self._locators)):
             found += answer
         return Gathered(once(found.items), found.gaps)
 
 
 async def _in_time(locator: Locator, intended: Receipt[Intended]) -> Gathered[Holder]:
-    """A register that takes too long is a gap; it does not cost own data and named sources their time."""
+    """A register that takes too long is a gap; it does not cost those whom another register knows their time."""
     try:
         async with asyncio.timeout(intended.event.inquiry.deadline * PART):
             return await locator.locate(intended)
     except TimeoutError:
         stop = Unavailable(Reason.LOCALIZATION_DOWN, detail="a register took too long")
         return Gathered(gaps=(Gap("localization", stop),))
+
+
+def named(inquiry: Inquiry) -> tuple[Holder, ...]:
+    """Return the organizations that the caller named, each once: for them no register is needed."""
+    return once(Holder(ura, NAMED) for ura in inquiry.targets)
 
 
 def once(holders: Iterable[Holder]) -> tuple[Holder, ...]:

@@ -19,20 +19,28 @@ from starlette.routing import Route
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+_LOOK = 0.02
+"""Seconds between two looks whether a service still hangs."""
+
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong with the service now. `lying` is a twin's own word for how it lies; `delay` is in seconds."""
+    """What is wrong with the service now. `lying` is a twin's own word for how it lies; `delay` is in seconds.
+
+    While it `hangs`, whoever asks waits; then they are answered as if they had just asked.
+    """
 
     down: bool = False
     delay: float = 0.0
+    hangs: bool = False
     throttled: bool = False
     retry_after: int = 1
     lying: str = ""
 
     def clear(self) -> None:
         """Let everything work again."""
-        self.down, self.delay, self.throttled, self.retry_after, self.lying = False, 0.0, False, 1, ""
+        self.down, self.delay, self.hangs, self.throttled = False, 0.0, False, False
+        self.retry_after, self.lying = 1, ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ def fronted(app: App, faults: Faults, register: Register) -> App:
 
         if faults.delay:
             await asyncio.sleep(faults.delay)
+        while faults.hangs:  # noqa: ASYNC110 (a switch is a plain value, set like the others)
+            await asyncio.sleep(_LOOK)
         if faults.down:
             await Response("Service Unavailable", 503)(scope, receive, watched)
         elif faults.throttled:
@@ -114,6 +124,7 @@ def _wrong(wanted: object, lies: tuple[str, ...]) -> str:
     kinds: dict[str, tuple[type, ...]] = {
         "down": (bool,),
         "delay": (int, float),
+        "hangs": (bool,),
         "throttled": (bool,),
         "retry_after": (int,),
         "lying": (str,),

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from nuts_pzp.accounted import Receipt, Received
+from nuts_pzp.accounted import Addressed, Consulted, Receipt, Received
 from nuts_pzp.consult.flow import Arrived, Complete, consult
 from nuts_pzp.exchange import Asked, Caller, Holder, Inquiry, Presented, Source
 from nuts_pzp.house import Consulting
@@ -84,6 +84,9 @@ class Rooms:
 
     sources_: tuple[Source, ...]
     events: list[Any] = field(default_factory=list)
+    hangs: bool = False
+    """Whether the register says nothing at all."""
+    located: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def append(self, event: Any) -> Receipt[Any]:
         self.events.append(event)
@@ -93,10 +96,15 @@ class Rooms:
         return Caller(KADE, None, frozenset(), Purpose.TREATMENT, None, {}, "mtls", certificate="ab")
 
     async def locate(self, intended: Any) -> Gathered[Holder]:
+        try:
+            await asyncio.sleep(60 if self.hangs else 0)
+        finally:
+            self.located.set()
         return Gathered(tuple(Holder(one.holder.ura, "test") for one in self.sources_))
 
-    async def sources(self, holders: Any) -> Gathered[Source]:
-        return Gathered(self.sources_)
+    async def sources(self, holders: tuple[Holder, ...]) -> Gathered[Source]:
+        wanted = {one.ura for one in holders}
+        return Gathered(tuple(one for one in self.sources_ if one.holder.ura in wanted))
 
     async def grant(self, source: Source, inquiry: Inquiry) -> Any:
         async def sign(method: str, url: str, *, fresh: bool = False) -> Any:
@@ -114,7 +122,8 @@ class Scene:
 
     def consult(self, seconds: float) -> Any:
         person = Professional("k-17", "huisarts", "M. Okker")
-        asked = Asked(Bsn(BSN), date(1941, 3, 9), person, Purpose.TREATMENT, None, None, (), seconds)
+        both = (WELL, SICK) if self.rooms.hangs else ()
+        asked = Asked(Bsn(BSN), date(1941, 3, 9), person, Purpose.TREATMENT, None, None, both, seconds, localize=True)
         presented = Presented("CODE12345678", "", None, b"der", "POST", "https://gw.example/x")
         return consult(self.house, presented, asked, datetime(2026, 11, 22, 3, 0, tzinfo=UTC))
 
@@ -164,6 +173,23 @@ async def test_an_ehr_that_hangs_up_ends_every_call_at_once(scene: Scene) -> Non
         await task
     await asyncio.wait_for(scene.sick.closed.wait(), 10)
     assert scene.house.turns.running == 0
+
+
+async def test_an_ehr_that_hangs_up_while_a_register_hangs_ends_that_call_too(scene: Scene) -> None:
+    scene.rooms.hangs = True
+    flow = scene.consult(30.0)
+    first = await asyncio.wait_for(anext(flow), 20)
+    assert isinstance(first, Arrived)
+    assert first.answer.source.holder.ura == WELL
+    [addressed] = [event for event in scene.rooms.events if isinstance(event, Addressed)]
+    assert addressed.registers_awaited
+    await asyncio.wait_for(scene.sick.asked.wait(), 20)
+    assert not scene.rooms.located.is_set()
+    await flow.aclose()
+    assert scene.rooms.located.is_set()
+    await asyncio.wait_for(scene.sick.closed.wait(), 10)
+    assert scene.house.turns.running == 0
+    assert not any(isinstance(event, Consulted) for event in scene.rooms.events)
 
 
 async def test_the_first_result_does_not_wait_for_the_last(scene: Scene) -> None:

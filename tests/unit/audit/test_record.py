@@ -238,6 +238,15 @@ def test_our_own_server_is_marked_as_our_own(writing: Writing, events: Any) -> N
     assert "own" not in writing.record(received)["object"]
 
 
+def test_a_first_part_of_the_sources_says_that_registers_are_awaited(writing: Writing, events: Any) -> None:
+    addressed = events.addressed("c1")
+    first = writing.record(replace(addressed, gaps=(), registers_awaited=True))
+    assert first["event"] == writing.record(addressed)["event"]
+    assert first["object"] == {"sources": ["90000222"], "sources_count": 1, "registers_awaited": True}
+    assert (first["gaps"], first["outcome"]) == ([], {"code": 0, "kind": "permit"})
+    assert "registers_awaited" not in writing.record(addressed)["object"]
+
+
 def test_sources_gaps_and_what_came_are_named(writing: Writing, events: Any) -> None:
     addressed = writing.record(events.addressed("c1"))
     assert addressed["object"]["sources"] == ["90000222"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -120,6 +120,29 @@ class Region:
     def house(self, deadline: float = 30.0, cross_checks: bool = True) -> Consulting:
         rooms: Any = (self,) * 6
         return Consulting(Tenant("kade", KADE), *rooms, deadline, cross_checks)
+
+
+def directive(decision: str, day: str, local_id: str = "c") -> dict[str, Any]:
+    return {
+        "resourceType": "Consent",
+        "id": local_id,
+        "status": "active",
+        "scope": {"coding": [{"code": "treatment"}]},
+        "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "129125009"}]}],
+        "patient": {"reference": "Patient/1"},
+        "dateTime": day,
+        "provision": {"type": decision, "code": [{"coding": [{"code": "89666000"}]}]},
+    }
+
+
+def holding(decision: str, day: str) -> Any:
+    found = {"Patient": bundle(patient()), "Consent": bundle(directive(decision, day))}
+    return lambda request: found.get(request.resource_type, bundle())
+
+
+def owning(region: Region, answering: Any) -> tuple[Consulting, FakeServer]:
+    own = FakeServer(answering, base="http://own.example/fhir")
+    return replace(region.house(), own=own), own
 
 
 @pytest.fixture

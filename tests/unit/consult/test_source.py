@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -38,7 +39,12 @@ async def visit(region: Any, asked: Asked, presented: Presented, deadline: float
     inquiry = inquire(caller, asked)
     sources = await house.directory.sources(region.holders.items)
     event = Addressed(Attempt("C", trace="00-" + "a" * 32 + "-" + "b" * 16 + "-01"), inquiry, sources.items, ())
-    return [answer async for answer in answers(house, Receipt(event, 0, "r"), as_it_is)]
+    return [answer async for answer in answers(house, recorded(event), as_it_is)]
+
+
+async def recorded(*events: Addressed) -> AsyncIterator[Receipt[Addressed]]:
+    for event in events:
+        yield Receipt(event, 0, "r")
 
 
 async def as_it_is(answer: Answer) -> Answer:

@@ -18,33 +18,10 @@ from nuts_pzp.outcome import Deny, Gap, Gathered, Unavailable
 from nuts_pzp.overview.shape import Overview
 from nuts_pzp.reasons import Reason
 
-from .conftest import KADE, NOW, FakeServer, Region, bundle, patient
+from .conftest import KADE, NOW, Region, holding, owning
 
 OWN, M, L = KADE.ura, Ura("90000222"), Ura("90000333")
 DOWN = Gap("localization", Unavailable(Reason.LOCALIZATION_DOWN))
-
-
-def directive(decision: str, day: str, local_id: str = "c") -> dict[str, Any]:
-    return {
-        "resourceType": "Consent",
-        "id": local_id,
-        "status": "active",
-        "scope": {"coding": [{"code": "treatment"}]},
-        "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "129125009"}]}],
-        "patient": {"reference": "Patient/1"},
-        "dateTime": day,
-        "provision": {"type": decision, "code": [{"coding": [{"code": "89666000"}]}]},
-    }
-
-
-def holding(decision: str, day: str) -> Any:
-    found = {"Patient": bundle(patient()), "Consent": bundle(directive(decision, day))}
-    return lambda request: found.get(request.resource_type, bundle())
-
-
-def owning(region: Region, answering: Any) -> tuple[Consulting, FakeServer]:
-    own = FakeServer(answering, base="http://own.example/fhir")
-    return replace(region.house(), own=own), own
 
 
 async def ask(house: Consulting, presented: Any, question: Asked) -> Complete:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
@@ -166,5 +167,11 @@ async def test_each_twin_can_be_broken_and_mended_on_its_control_face(region: An
     await control.post("/faults", json={})
     assert (await region.client(service).get("/health")).status_code in (200, 404)
     assert [question["status"] for question in (await control.get("/questions")).json()][:2] == [503, 429]
-    for wrong in ({"lying": "politely"}, {"down": "yes"}, {"up": True}, []):
+    await control.post("/faults", json={"hangs": True})
+    waiting = asyncio.create_task(region.client(service).get("/health"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(waiting), 0.1)
+    await control.post("/faults", json={})
+    assert (await waiting).status_code in (200, 404)
+    for wrong in ({"lying": "politely"}, {"down": "yes"}, {"hangs": 1}, {"up": True}, []):
         assert (await control.post("/faults", json=wrong)).status_code == 400
