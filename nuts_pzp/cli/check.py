@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 from dataclasses import asdict
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from .. import telemetry
 from ..assembly import Estate
@@ -54,6 +56,8 @@ def run(
 async def _look(deployment: Deployment, folder: Path) -> list[Check]:
     """Build every house against a ledger of its own that is thrown away: the real one may be in use."""
     found = [_listener(name, deployment, folder) for name in ("network", "ehr", "operations")]
+    found += [_tenants(folder / deployment.tenants), _folders(deployment, folder)]
+    found += [_listed(deployment.adapters)] if deployment.adapters else []
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "ledger.sqlite", Path(scratch) / "keys"
         ledger = Ledger.open(Place(*place, deployment.name, accept_any_filesystem=True))
@@ -84,6 +88,40 @@ def _listener(name: str, deployment: Deployment, folder: Path) -> Check:
         said = unfit(settings.model_dump(), folder) or f"TLS files: {error.strerror or 'unusable'}"
         return Check(f"listeners.{name}", False, said)
     return Check(f"listeners.{name}", True, "TLS" if tls else "plain http")
+
+
+def _tenants(folder: Path) -> Check:
+    """Say how many tenant files there are: with none nobody is served, and a file of another name is not read."""
+    files, others = list(folder.glob("*.yaml")), sorted(folder.glob("*.yml"))
+    if others:
+        return Check("tenants", False, f"{others[0].name}: is not read; its name must end in .yaml")
+    return Check("tenants", bool(files), f"files: {len(files)}" if files else "no *.yaml there: nobody would be served")
+
+
+def _folders(deployment: Deployment, folder: Path) -> Check:
+    """Say whether this user may make or write what the gateway keeps; nothing is made."""
+    audit = deployment.audit
+    kept = {"audit.path": audit.path, "audit.keys": audit.keys, "state": deployment.state_folder}
+    if audit.anchor is not None:
+        kept["audit.anchor.path"] = audit.anchor.path
+    barred = [key for key, path in kept.items() if not _may_write(folder / path)]
+    says = f"this user may not make or write {', '.join(barred)}" if barred else "can be written"
+    return Check("folders", not barred, says)
+
+
+def _may_write(path: Path) -> bool:
+    """Ask of the path itself, or of the nearest one above it that is there, which must be a folder."""
+    if path.is_file():
+        return os.access(path, os.W_OK)
+    above = next(one for one in (path, *path.parents) if one.exists())
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+
+
+def _listed(adapters: tuple[str, ...]) -> Check:
+    """Say whether the distributions that may bring adapters are there."""
+    absent = sorted(set(adapters) - {one.name for one in distributions()})
+    says = f"not installed: {', '.join(absent)}" if absent else f"{len(adapters)} listed"
+    return Check("adapters", not absent, says)
 
 
 def _flows(deployment: Deployment, estate: Estate) -> Check:
@@ -125,7 +163,7 @@ def _decisions(deployment: Deployment, estate: Estate) -> Check:
 
 
 def _show(found: list[Check]) -> None:
-    table = Table("", "what", "says", box=None)
+    table = Table("", Column("what", overflow="fold"), Column("says", overflow="fold"), box=None)
     for check in found:
         table.add_row("[green]ok[/]" if check.ok else "[red]no[/]", check.what, check.says)
     Console().print(table)

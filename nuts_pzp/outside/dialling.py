@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import ssl
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,7 @@ class Trouble(Enum):
     """Why there is no answer. None of these ever permits anything."""
 
     ADDRESS = "address-not-allowed"
+    NAME = "name-unknown"
     REFUSED = "connection-refused"
     TLS = "tls"
     TIMEOUT = "timeout"
@@ -24,6 +26,11 @@ class Trouble(Enum):
     OVERSIZE = "oversize"
     BROKEN = "broken"
     OPEN = "breaker-open"
+
+    @property
+    def reached_nobody(self) -> bool:
+        """True when no connection was made, so that nothing can have been heard."""
+        return self in (Trouble.NAME, Trouble.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +119,19 @@ class Outbound:
         return None if self.permits(str(literal)) else "an address outside outbound.allowed_networks"
 
     async def addresses(self, host: str, port: int) -> tuple[str, ...] | Trouble:
-        """Resolve a name now. ADDRESS when any of its addresses may not be dialled, REFUSED when it has none.
+        """Resolve a name now. ADDRESS when any of its addresses may not be dialled, NAME when it has none.
 
         Whoever dials, dials one of these and does not resolve again: a name that is rebound in between gains nothing.
         """
         try:
             addresses = await look_up(host, port)
-        except (OSError, UnicodeError):
+        except (socket.gaierror, UnicodeError):
+            return Trouble.NAME
+        except OSError:  # it could not even be looked up
             return Trouble.REFUSED
         if not addresses:
-            return Trouble.REFUSED
+            return Trouble.NAME
         return addresses if all(self.permits(address) for address in addresses) else Trouble.ADDRESS
-
-    async def resolve(self, host: str, port: int) -> str | None:
-        """Return the first address of a name, or None when it has none or any of them may not be dialled."""
-        found = await self.addresses(host, port)
-        return None if isinstance(found, Trouble) else found[0]
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)

@@ -67,6 +67,7 @@ def _deployment(services: Services, gateway: Gateway) -> dict[str, Any]:
     if any(slug in CONSULTING for slug in gateway.tenants):
         listeners["ehr"] = {"port": gateway.ehr, "url": gateway.ehr_url, **mutual}
     listeners["operations"] = {"port": gateway.operations}
+    decisions = {"decision_api": {"loopback": True}} if "network" in listeners else {}
     return {
         "name": gateway.name,
         "listeners": listeners,
@@ -79,7 +80,7 @@ def _deployment(services: Services, gateway: Gateway) -> dict[str, Any]:
         "state": "state",
         "tenants": "tenants",
         "outbound": {"allowed_networks": _LOOPBACK},
-        "decision_api": {"loopback": True},
+        **decisions,
         "log": {"level": "warning"},
     }
 

@@ -196,8 +196,10 @@ def _objects(element: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _unreached(trouble: Trouble) -> Unavailable:
-    reasons = {Trouble.REFUSED: Reason.CONSENT_FHIR_UNAVAILABLE, Trouble.TIMEOUT: Reason.CONSENT_FHIR_TIMEOUT}
-    return Unavailable(reasons.get(trouble, Reason.CONSENT_FHIR_BROKEN), detail=trouble.value)
+    if trouble.reached_nobody:
+        return Unavailable(Reason.CONSENT_FHIR_UNAVAILABLE, detail=trouble.value)
+    late = trouble is Trouble.TIMEOUT
+    return Unavailable(Reason.CONSENT_FHIR_TIMEOUT if late else Reason.CONSENT_FHIR_BROKEN, detail=trouble.value)
 
 
 def _broken(detail: str) -> Unavailable:

@@ -32,6 +32,7 @@ _PORTS = {"http": 80, "https": 443}
 
 _TROUBLES = {
     Trouble.ADDRESS: Reason.ADDRESS_REFUSED,
+    Trouble.NAME: Reason.SOURCE_DOWN,
     Trouble.REFUSED: Reason.SOURCE_DOWN,
     Trouble.TLS: Reason.SOURCE_TLS,
     Trouble.TIMEOUT: Reason.SOURCE_TIMEOUT,

@@ -23,6 +23,8 @@ from .replica import Replica
 from .settings import LrzaSettings
 
 _PAGE_LIMIT = 16 * 1024 * 1024
+_LOOK = 10.0
+"""Seconds that a look at the directory waits for a round, at least."""
 
 
 class Lrza:
@@ -35,8 +37,12 @@ class Lrza:
         outbound: Outbound,
         feed: Feed,
         clock: Callable[[], float] = time.time,
+        *,
+        looked_at: bool = False,
     ) -> None:
+        """`looked_at`: it is only asked how it is, so what was copied before says nothing of the directory now."""
         self._settings, self._own, self._outbound, self._feed, self._clock = settings, own, outbound, feed, clock
+        self._looked_at = looked_at
         self._started = False
 
     async def organization(self, ura: Ura, /) -> Outcome[Organization]:
@@ -62,7 +68,8 @@ class Lrza:
         """Restore the snapshot and begin refreshing; without a snapshot wait briefly for the first load."""
         if not self._started:
             self._started = True
-            await self._feed.start(self._settings.first_load_seconds)
+            patience = self._settings.first_load_seconds
+            await self._feed.start(max(patience, _LOOK) if self._looked_at else patience, anew=self._looked_at)
 
     async def stop(self) -> None:
         """Stop refreshing; idempotent."""
@@ -78,7 +85,10 @@ class Lrza:
         if age > self._settings.stale_after_seconds:
             return _down(f"replica of {age / 3600:.0f} h ago; {self._feed.trouble}".rstrip("; "))
         words = f"{replica.organizations} organisations, {age / 60:.0f} min old"
-        return f"{words}; last round: {self._feed.trouble}" if self._feed.trouble else words
+        if not self._feed.trouble:
+            return words
+        words = f"{words}; last round: {self._feed.trouble}"
+        return _down(words) if self._looked_at else words
 
     def _find(self, ura: Ura) -> tuple[Listing, Organization] | Stop:
         if self._feed.replica is None:
@@ -138,7 +148,7 @@ def build(settings: Mapping[str, Any], around: Surroundings) -> Lrza:
 
         feed = Feed(Copier(connect, base), file, interval=checked.interval_seconds)
         _feeds[same] = feed
-    return Lrza(checked, around.tenant.organization.ura, around.outbound, feed)
+    return Lrza(checked, around.tenant.organization.ura, around.outbound, feed, looked_at=around.quiet)
 
 
 def _held(tls: TlsFiles) -> str:

@@ -47,15 +47,15 @@ class Feed:
         """Seconds since the last round that succeeded."""
         return max(self._clock() - self._loaded, 0.0)
 
-    async def start(self, patience: float) -> None:
-        """Restore the snapshot and begin; without one, wait `patience` seconds at most for the first load."""
+    async def start(self, patience: float, *, anew: bool = False) -> None:
+        """Restore the snapshot and begin; without one, or `anew`, wait at most `patience` seconds for a round."""
         self._users += 1
         async with self._turn:
             if self._task is None:
                 await asyncio.to_thread(self._restore)
                 self._first = asyncio.Event()
                 self._task = asyncio.create_task(self._run(self._first))
-        if self.replica is None and self._first is not None:
+        if (anew or self.replica is None) and self._first is not None:
             try:
                 async with asyncio.timeout(patience):
                     await self._first.wait()

@@ -143,7 +143,7 @@ class Copier:
 def _passing(heard: Heard | Trouble) -> bool:
     if isinstance(heard, Heard):
         return heard.status == 429 or heard.status >= 500
-    return heard in (Trouble.REFUSED, Trouble.TIMEOUT, Trouble.BROKEN)
+    return heard.reached_nobody or heard in (Trouble.TIMEOUT, Trouble.BROKEN)
 
 
 def _patience(heard: Heard | Trouble, attempt: int) -> float:

@@ -30,6 +30,7 @@ LONGEST_HOLD = 300.0
 _TROUBLES = {
     # A certificate that we refuse and one that they refuse read alike from here.
     Trouble.ADDRESS: Reason.MITZ_UNAVAILABLE,
+    Trouble.NAME: Reason.MITZ_UNAVAILABLE,
     Trouble.REFUSED: Reason.MITZ_UNAVAILABLE,
     Trouble.TLS: Reason.MITZ_UNAVAILABLE,
     Trouble.BROKEN: Reason.MITZ_UNAVAILABLE,
@@ -163,7 +164,7 @@ def why_not(answered: Answered) -> Reason | None:
 def _was_not_heard(heard: Heard | Trouble) -> bool:
     """True when the question cannot have been registered: no connection, or a 503 of a door before the service."""
     if isinstance(heard, Trouble):
-        return heard is Trouble.REFUSED
+        return heard.reached_nobody
     return heard.status == 503 and not is_soap(heard) and "retry-after" not in heard.headers
 
 

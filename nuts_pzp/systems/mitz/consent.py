@@ -20,7 +20,7 @@ from ...consent.port import Verdict
 from ...exchange import Access
 from ...identity import Organization, Professional, Purpose
 from ...outcome import Deny, Outcome, Permit, Unavailable
-from ...outside import Outbound, Peer, Surroundings, TlsFiles
+from ...outside import Outbound, Peer, Surroundings, TlsFiles, Trouble
 from ...reasons import Reason
 from . import codes
 from .answer import Rules
@@ -160,10 +160,10 @@ class MitzConsent:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         try:
             async with asyncio.timeout(2.0):
-                address = await self._outbound.resolve(host, port)
-                if address is None:
-                    return Unavailable(Reason.MITZ_UNAVAILABLE, detail="address-not-allowed")
-                return await _handshake(address, port, host, self._tls)
+                found = await self._outbound.addresses(host, port)
+                if isinstance(found, Trouble):
+                    return Unavailable(Reason.MITZ_UNAVAILABLE, detail=found.value)
+                return await _handshake(found[0], port, host, self._tls)
         except (OSError, TimeoutError) as error:
             kind = "tls" if isinstance(error, ssl.SSLError) else "connection-refused"
             return Unavailable(Reason.MITZ_UNAVAILABLE, detail=kind)

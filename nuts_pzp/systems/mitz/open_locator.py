@@ -33,7 +33,7 @@ from .question import NotAQuestion, Party
 from .who import Roster
 
 FOUND_BY = "mitz"
-_DOWN = frozenset({Trouble.REFUSED, Trouble.TLS, Trouble.TIMEOUT, Trouble.BROKEN, Trouble.OPEN})
+_DOWN = frozenset({Trouble.NAME, Trouble.REFUSED, Trouble.TLS, Trouble.TIMEOUT, Trouble.BROKEN, Trouble.OPEN})
 
 _log = structlog.get_logger("nuts_pzp.mitz")
 

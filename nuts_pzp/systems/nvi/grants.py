@@ -92,7 +92,10 @@ class Grants:
 
     async def _request(self, want: Want) -> Heard | Trouble:
         heard = await self._peer.send("POST", "", headers=_FORM, content=want.form())
-        passing = heard.status >= 500 if isinstance(heard, Heard) else heard in (Trouble.REFUSED, Trouble.BROKEN)
+        if isinstance(heard, Heard):
+            passing = heard.status >= 500
+        else:
+            passing = heard.reached_nobody or heard is Trouble.BROKEN
         return await self._peer.send("POST", "", headers=_FORM, content=want.form()) if passing else heard
 
 

@@ -59,8 +59,10 @@ async def test_the_gateway_accepts_the_settings_of_each_deployment_and_tenant(re
 
 
 async def test_the_data_user_needs_no_network_door(region: Region) -> None:
-    listeners = gateway_settings(region, "kade")["deployment.yaml"]["listeners"]
-    assert set(listeners) == {"ehr", "operations"}
+    deployment = gateway_settings(region, "kade")["deployment.yaml"]
+    assert set(deployment["listeners"]) == {"ehr", "operations"}
+    assert "decision_api" not in deployment, "it discloses nothing: check would find fault with the offer"
+    assert "decision_api" in gateway_settings(region, "meerwijck")["deployment.yaml"]
 
 
 async def test_no_secret_is_in_a_settings_file(region: Region) -> None:

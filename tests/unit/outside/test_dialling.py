@@ -125,19 +125,16 @@ def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 async def test_a_name_is_resolved_to_its_addresses(resolves: Callable[..., None]) -> None:
     resolves("1.1.1.1", "1.0.0.1", "1.1.1.1")
     assert await PUBLIC.addresses("x.example", 443) == ("1.1.1.1", "1.0.0.1")
-    assert await PUBLIC.resolve("x.example", 443) == "1.1.1.1"
 
 
 async def test_one_forbidden_address_forbids_the_name(resolves: Callable[..., None]) -> None:
     resolves("1.1.1.1", "10.0.0.1")
     assert await PUBLIC.addresses("x.example", 443) is Trouble.ADDRESS
-    assert await PUBLIC.resolve("x.example", 443) is None
 
 
 async def test_a_name_without_address_is_not_a_forbidden_one(resolves: Callable[..., None]) -> None:
     resolves()
-    assert await PUBLIC.addresses("x.example", 443) is Trouble.REFUSED
-    assert await PUBLIC.resolve("x.example", 443) is None
+    assert await PUBLIC.addresses("x.example", 443) is Trouble.NAME
 
 
 def test_over_plain_http_no_roots_are_read_and_nobody_is_trusted() -> None:

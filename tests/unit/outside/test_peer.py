@@ -138,8 +138,8 @@ async def test_nobody_listening_is_refused(peer: Any) -> None:
     assert await peer("http://127.0.0.1:9").send("GET", "/") is Trouble.REFUSED
 
 
-async def test_a_name_without_address_is_refused(peer: Any) -> None:
-    assert await peer("http://nowhere.invalid").send("GET", "/") is Trouble.REFUSED
+async def test_a_name_without_address_is_no_refused_connection(peer: Any) -> None:
+    assert await peer("http://nowhere.invalid").send("GET", "/") is Trouble.NAME
 
 
 async def test_a_connection_dropped_after_a_post_is_broken_and_not_tried_again(door: Any, peer: Any) -> None:

@@ -38,6 +38,19 @@ async def test_health_says_what_is_wrong(papers: Papers, serving: Any, tmp_path:
         await gone.stop()
 
 
+@pytest.mark.parametrize(("addresses", "why"), [((), "name-unknown"), (("10.9.8.7",), "address-not-allowed")])
+async def test_a_name_that_nobody_knows_is_not_one_that_is_not_allowed(
+    papers: Papers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...], why: str
+) -> None:
+    async def found(host: str, port: int) -> tuple[str, ...]:
+        return addresses
+
+    monkeypatch.setattr("nuts_pzp.outside.dialling.look_up", found)
+    mitz = adapter("https://mitz.example", papers, tmp_path)
+    assert await mitz.health() == Unavailable(Reason.MITZ_UNAVAILABLE, detail=why)
+    await mitz.stop()
+
+
 async def test_no_bsn_in_any_log(region: Region, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("aiohttp", "asyncio", "uvicorn.error"):

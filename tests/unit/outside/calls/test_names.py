@@ -66,7 +66,7 @@ async def test_names_that_are_not_found_yet_hold_up_neither_others_nor_other_thr
     assert isinstance(heard, Heard)
     assert await asyncio.wait_for(asyncio.to_thread(threading.get_ident), 10)
     resolver.released.set()
-    assert await asyncio.gather(*hanging) == [Trouble.REFUSED] * 20
+    assert await asyncio.gather(*hanging) == [Trouble.NAME] * 20
 
 
 async def test_only_so_many_are_looked_up_at_once_and_the_others_in_turn(
@@ -81,7 +81,7 @@ async def test_only_so_many_are_looked_up_at_once_and_the_others_in_turn(
     assert sorted(resolver.asked) == ["slow0.example", "slow1.example", "slow2.example"]
     resolver.released.set()
     assert isinstance(await waiting, Heard)
-    assert await asyncio.gather(*hanging) == [Trouble.REFUSED] * 5
+    assert await asyncio.gather(*hanging) == [Trouble.NAME] * 5
 
 
 async def test_whoever_waits_for_a_name_waits_no_longer_than_allowed_and_the_next_shares_what_is_under_way(
@@ -101,10 +101,12 @@ async def test_whoever_waits_for_a_name_waits_no_longer_than_allowed_and_the_nex
     assert here._pool._free == here._connections
 
 
-async def test_a_name_without_addresses_is_refused_and_looked_up_again(line: Any, resolver: Resolver) -> None:
+async def test_a_name_without_addresses_is_said_to_be_unknown_and_looked_up_again(
+    line: Any, resolver: Resolver
+) -> None:
     here = line()
     for _ in range(2):
-        assert await here.call("GET", "http://bad.example/") is Trouble.REFUSED
+        assert await here.call("GET", "http://bad.example/") is Trouble.NAME
     assert resolver.asked == ["bad.example"] * 2
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from nuts_pzp.identity import Ura
+from nuts_pzp.outcome import Unavailable
+from nuts_pzp.outside import Outbound
+from nuts_pzp.systems.lrza.directory import Lrza
 from nuts_pzp.systems.lrza.feed import Feed
 from nuts_pzp.systems.lrza.loading import RoundFailed
 from nuts_pzp.systems.lrza.reading import Listing, Stamp
 from nuts_pzp.systems.lrza.replica import Replica
+from nuts_pzp.systems.lrza.settings import LrzaSettings
 
 
 class Clock:
@@ -127,3 +132,19 @@ async def test_a_snapshot_that_cannot_be_written_is_said_and_serving_goes_on(tmp
     await made.round()
     assert made.replica is not None
     assert made.trouble.startswith("the snapshot could not be written")
+
+
+async def test_who_only_looks_learns_how_the_directory_is_now_and_not_what_the_snapshot_says(tmp_path: Path) -> None:
+    directory = Directory()
+    await feed(directory, tmp_path / "r.json").round()
+    directory.down = True
+    for looked_at, kind in ((False, str), (True, Unavailable)):
+        made = feed(directory, tmp_path / "r.json")
+        settings = LrzaSettings.model_validate({"url": "https://lrza.example/fhir"})
+        look = Lrza(settings, Ura("90000444"), Outbound(), made, looked_at=looked_at)
+        await look.start()
+        assert made.replica is not None
+        if looked_at:
+            assert made.trouble == "answer 503", "a round was waited for"
+        assert isinstance(await look.health(), kind)
+        await look.stop()
