@@ -82,6 +82,11 @@ class Events:
         gap = Gap("localization", Unavailable(Reason.LOCALIZATION_DOWN))
         return Addressed(Attempt(correlation, self.caller, flow="consult"), self.inquiry, (self.source,), (gap,))
 
+    def addressed_first(self, correlation: str = "c1") -> Addressed:
+        """The part of the sources that needs no register, our own server among them."""
+        own = replace(self.source, own=True)
+        return replace(self.addressed(correlation), sources=(own,), gaps=(), registers_awaited=True)
+
     def received(self, correlation: str = "c1") -> Received:
         attempt = Attempt(correlation, self.caller, flow="consult")
         return Received(attempt, self.inquiry, self.source, ("Consent/7/_history/1",), ())

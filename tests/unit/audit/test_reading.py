@@ -13,7 +13,6 @@ from nuts_pzp.audit.verify import LogReport, Verdict
 from nuts_pzp.identity import Tenant
 from nuts_pzp.outcome import Unavailable, Unknown
 from nuts_pzp.reasons import Reason
-from nuts_pzp.values import replace
 
 
 async def test_the_trail_of_one_request_reads_in_an_officers_words(
@@ -55,7 +54,7 @@ async def test_the_first_part_of_the_sources_is_told_apart_from_the_last(
     opening: Callable[..., Ledger], place: Place, tenant: Tenant, events: Any
 ) -> None:
     audit = opening(place).of(tenant)
-    await audit.append(replace(events.addressed("c1"), registers_awaited=True))
+    await audit.append(events.addressed_first("c1"))
     await audit.append(events.addressed("c1"))
     words = [entry.word for entry in reading.records(place.path, "meerwijck", "c1")]
     assert words == ["Eerste bronnen bepaald", "Bronnen bepaald"]

@@ -22,6 +22,7 @@ from nuts_pzp.values import replace
 
 ALL = (
     "allowed", "disclosed", "not_disclosed", "denied", "emergency", "intended", "addressed", "received", "consulted",
+    "addressed_first",
 )  # fmt: skip
 
 
@@ -239,12 +240,11 @@ def test_our_own_server_is_marked_as_our_own(writing: Writing, events: Any) -> N
 
 
 def test_a_first_part_of_the_sources_says_that_registers_are_awaited(writing: Writing, events: Any) -> None:
-    addressed = events.addressed("c1")
-    first = writing.record(replace(addressed, gaps=(), registers_awaited=True))
-    assert first["event"] == writing.record(addressed)["event"]
-    assert first["object"] == {"sources": ["90000222"], "sources_count": 1, "registers_awaited": True}
+    whole, first = writing.record(events.addressed("c1")), writing.record(events.addressed_first("c1"))
+    assert first["object"] == {"sources": ["90000222"], "sources_count": 1, "own": True, "registers_awaited": True}
     assert (first["gaps"], first["outcome"]) == ([], {"code": 0, "kind": "permit"})
-    assert "registers_awaited" not in writing.record(addressed)["object"]
+    assert first["event"] == whole["event"]
+    assert "registers_awaited" not in whole["object"]
 
 
 def test_sources_gaps_and_what_came_are_named(writing: Writing, events: Any) -> None:

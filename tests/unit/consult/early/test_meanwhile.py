@@ -53,6 +53,18 @@ async def test_registers_that_answer_within_the_grace_change_nothing(night: Nigh
     assert night.waited == pytest.approx(after, abs=0.001)
 
 
+async def test_the_overview_is_the_same_whether_registers_are_quick_or_slow(night: Night) -> None:
+    night.registers.answer(M, L, A)
+    _, quick = await to_the_end(night.consult())
+    night.registers.may.clear()
+    asyncio.get_running_loop().call_later(3.0, night.registers.answer, M, L, A)
+    _, slow = await to_the_end(night.consult())
+    assert [event.registers_awaited for event in night.region.events if isinstance(event, Addressed)] == [
+        False, True, False,
+    ]  # fmt: skip
+    assert slow == quick
+
+
 @pytest.mark.parametrize("before", [True, False])
 async def test_an_answer_at_the_very_end_of_the_grace_is_heard_once(night: Night, before: bool) -> None:
     loop = asyncio.get_running_loop()

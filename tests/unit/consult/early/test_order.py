@@ -212,3 +212,50 @@ async def test_an_early_source_that_does_not_know_the_patient_is_still_an_answer
     told, overview = await to_the_end(flow)
     assert (told, overview.complete) == ([], True)
     assert night.told[4:] == [([], ""), "Consulted"]
+
+
+# Whatever comes first
+
+NEVER = 60.0
+
+
+@pytest.mark.parametrize("left_at", [0.0, GRACE, 0.7, 2.0, 8.0, NEVER])
+@pytest.mark.parametrize("named_at", [0.0, 0.3, GRACE, 1.5, NEVER])
+@pytest.mark.parametrize("found_at", [0.0, GRACE - 0.01, GRACE, GRACE + 0.01, 1.0, 2.0, NEVER])
+async def test_at_whatever_moment_each_is_asked_once_after_its_record_and_nothing_runs_on(
+    night: Night, found_at: float, named_at: float, left_at: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, grant = Held(), night.region.grant
+    loop, records = asyncio.get_running_loop(), night.region.events
+
+    async def after_its_record(source: Any, inquiry: Any) -> Any:
+        assert source.holder.ura.value in [ura for one in records if isinstance(one, Addressed) for ura in whom(one)]
+        return await grant(source, inquiry)
+
+    monkeypatch.setattr(night.region, "grant", after_its_record)
+    night.region.answering[L] = named
+    loop.call_later(named_at, named.may.set)
+    loop.call_later(found_at, night.registers.answer, M, OWN, L)
+    taking = asyncio.create_task(to_the_end(night.consult()))
+    await asyncio.wait({taking}, timeout=left_at)
+    left = not taking.done()
+    taking.cancel()
+    await asyncio.gather(taking, return_exceptions=True)
+    assert nothing_runs()
+    parts = [one for one in records if isinstance(one, Addressed)]
+    asked = [ura for one in parts for ura in whom(one)]
+    assert len(set(asked)) == len(asked)
+    assert [one.registers_awaited for one in parts] in ([], [False], [True], [True, False])
+    assert all(night.times(ura) <= 1 for ura in (OWN, L, M))
+    if left:
+        assert not any(isinstance(one, Consulted) for one in records)
+        return
+    told, overview = taking.result()
+    found = {M} if found_at < NEVER else set()
+    assert (sorted(told), sorted(asked)) == (sorted({OWN, L} | found),) * 2
+    assert parts[-1].registers_awaited is False
+    assert overview.complete is (bool(found) and named_at < NEVER)
+
+
+def whom(part: Addressed) -> list[str]:
+    return [one.holder.ura.value for one in part.sources]
