@@ -39,7 +39,8 @@ def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> li
         codes = sorted(codes_in((found.type,)) & ICD_TYPES.keys())
         if not codes:
             return None
-        detail = joined(ICD_TYPES[codes[0]], beside(found.type, ICD_TYPES[codes[0]]))
+        kind = ICD_TYPES[codes[0]]
+        detail = joined(kind, beside(found.type, kind), notes(found.note, found.extension))
     elif _named_icd(display):
         detail = quoted("", display)
     else:
@@ -52,7 +53,7 @@ def read_device_use(frame: Frame, held: Held, content: DeviceUseStatement) -> li
     if device is not None and (device.hides or modified(device.content)) and not record.modified:
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
-    record.comment = joined(detail, notes(content.note))
+    record.comment = joined(detail, notes(content.note, content.extension))
     record.ids = business_ids(content.identifier)
     professional = extension(content.extension, "ext-MedicalDevice.HealthProfessional")
     professional = professional or extension(content.extension, "zib-MedicalDevice-Practitioner")
@@ -79,7 +80,7 @@ def read_communication(frame: Frame, held: Held, content: Communication) -> list
     if content.do_not_perform and not record.modified:
         record.modified = True
         record.warn("UNKNOWN_MODIFIER")
-    record.comment = notes(content.note)
+    record.comment = notes(content.note, content.extension)
     record.ids = business_ids(content.identifier)
     told = (content.sender, content.requester) if kind == "Communication" else (content.requester, content.sender)
     record.authors = tuple(one for one in told if one is not None)

@@ -37,6 +37,7 @@ from .records import (
     beside,
     business_ids,
     codes_in,
+    comments,
     extension,
     extension_texts,
     joined,
@@ -51,6 +52,8 @@ from .structures import Actor, Attachment, Concept, Consent, Extension, Provisio
 
 SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
 _KNOWN = frozenset({SPECIFICATION_OTHER})
+_SPECIFYING = (SPECIFICATION_OTHER, "http://nictiz.nl/fhir/StructureDefinition/zib-TreatmentDirective-Restrictions")
+"""Where a decision is specified: the restrictions of zib2017 may have come along into R4."""
 _ENCOUNTER = "ext-EncounterReference"
 _WHY_ENDED = "ext-TreatmentDirective2.ReasonForEnding"
 _NOTHING = Provision()
@@ -158,7 +161,7 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
     if record is None:
         return []
     specified = _specified(content, provision)
-    texts = extension_texts(specified, SPECIFICATION_OTHER) if specified else ""
+    texts = extension_texts(specified, _SPECIFYING) if specified else ""
     _judge_modifiers(record, content, provision, _KNOWN if texts or not specified else frozenset())
     if texts and provision.type is not None and not record.modified:
         record.warn("TYPE_AND_SPECIFICATION")
@@ -179,7 +182,7 @@ def treatments_said(record: Record, concepts: list[Concept], said: Said) -> Iter
 def _specified(content: Consent, provision: Provision) -> list[Extension]:
     """What specifies the decision: modifiers, and what a source wrote as plain extensions instead."""
     places = (content.modifier_extension, provision.modifier_extension, content.extension, provision.extension)
-    return [one for given in places for one in given or () if one.url == SPECIFICATION_OTHER]
+    return [one for given in places for one in given or () if one.url in _SPECIFYING]
 
 
 def _unknown_type(kind: str | None) -> Said | None:
@@ -220,7 +223,9 @@ def _open(
     if record is None:
         return None
     if content.extension:
-        record.comment = extension_texts(content.extension, "ext-Comment")
+        record.comment = comments(content.extension)
+    if provision.extension:
+        record.comment = joined(record.comment, comments(provision.extension))
     if content.identifier:
         record.ids = business_ids(content.identifier)
     if provision.actor:
@@ -246,8 +251,17 @@ def _advance(frame: Frame, held: Held, content: Consent, provision: Provision) -
         return []
     _judge_modifiers(record, content, provision, frozenset())
     document = document_of(content.source_attachment, content.source_reference)
-    kinds = directives_said(provision.code or [], document.title, f"{record.source}/{held.resource.id or held.ref}")
-    return [record.says(key, said, label, document) for key, said, label in kinds]
+    concepts, fallback = provision.code or [], f"{record.source}/{held.resource.id or held.ref}"
+    return list(documents_said(record, concepts, document, fallback))
+
+
+def documents_said(record: Record, concepts: list[Concept], document: Document, fallback: str) -> Iterator[Statement]:
+    """Yield the document for each kind that the record says it is of."""
+    comment = record.comment
+    for key, said, label in directives_said(concepts, document.title, fallback):
+        mine = (one for one in concepts if said.code in codes_in((one,)))
+        record.comment = joined(comment, *(beside(one, said.display) for one in mine))
+        yield record.says(key, said, label, document)
 
 
 def document_of(attachment: Attachment | None, source: Reference | None) -> Document:

@@ -76,7 +76,8 @@ def read_observation(frame: Frame, held: Held, content: Observation) -> list[Sta
     if record is None:
         return []
     words = (beside(one, said.display) for one in (content.value_codeable_concept, content.data_absent_reason))
-    record.comment = joined(notes(content.note), *words)
+    string = content.value_string if content.value_codeable_concept is not None else None
+    record.comment = joined(notes(content.note, content.extension), *words, (string or "").strip())
     record.ids = business_ids(content.identifier)
     record.authors = tuple(content.performer or ())
     return [record.says(_KEYS[code], with_words(said, record.comment))]
@@ -110,7 +111,7 @@ def read_goal(frame: Frame, held: Held, content: Goal) -> list[Statement] | None
     if record is None:
         return []
     said = coded(content.description, GOALS)
-    record.comment = joined(notes(content.note), beside(content.description, said.display))
+    record.comment = joined(notes(content.note, content.extension), beside(content.description, said.display))
     record.ids = business_ids(content.identifier)
     record.authors = (content.expressed_by,) if content.expressed_by else ()
     return [record.says("goal:medical-policy", said)]

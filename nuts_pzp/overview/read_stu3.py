@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .codes import OTHERWISE, UNCLEAR, normal, quoted
 from .dossier import Held
-from .read_consent import directives_said, document_of, treatment_said, treatments_said
+from .read_consent import document_of, documents_said, treatment_said, treatments_said
 from .read_observation import without_information
 from .records import (
     Dates,
@@ -16,6 +16,7 @@ from .records import (
     Record,
     business_ids,
     codes_in,
+    comments,
     extension_texts,
     open_record,
     same_text,
@@ -30,7 +31,6 @@ PERMITTED = "http://nictiz.nl/fhir/StructureDefinition/zib-TreatmentDirective-Tr
 _TREATMENT = "zib-TreatmentDirective-Treatment"
 _RESTRICTIONS = "zib-TreatmentDirective-Restrictions"
 _VERIFICATION = "zib-TreatmentDirective-Verification"
-_COMMENT = "StructureDefinition/Comment"
 _VERIFIED_BY_PATIENT = "116154003"
 _TREATMENT_CATEGORY, _ADVANCE_CATEGORY = frozenset({"11291000146105"}), frozenset({"11341000146107"})
 _KNOWN = frozenset({PERMITTED})
@@ -121,7 +121,7 @@ def _open(frame: Frame, held: Held, content: OldConsent, known: frozenset[str]) 
     if record is None:
         return None
     given = content.identifier
-    record.comment = extension_texts(content.extension, _COMMENT)  # type: ignore[arg-type]
+    record.comment = comments(content.extension)  # type: ignore[arg-type]
     record.ids = business_ids(given if isinstance(given, list) else [given] if given is not None else None)
     consenting = tuple(content.consenting_party or ())
     record.parties = (*_verified_with(inside), *consenting)
@@ -150,5 +150,4 @@ def _advance(frame: Frame, held: Held, content: OldConsent) -> list[Statement]:
     kinds = _named(content.extension) or [
         one for one in content.category or () if codes_in((one,)) and not has_code([one], _ADVANCE_CATEGORY)
     ]
-    named = directives_said(kinds, document.title, f"{record.source}/{held.resource.id or held.ref}")
-    return [record.says(key, said, label, document) for key, said, label in named]
+    return list(documents_said(record, kinds, document, f"{record.source}/{held.resource.id or held.ref}"))

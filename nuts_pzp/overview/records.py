@@ -27,6 +27,7 @@ from .whose import Who, differs, numbers
 
 _YES, _ENDED, _NEVER = Leads.YES, Leads.AS_ENDED, Leads.NEVER
 ENTERED_IN_ERROR = "entered-in-error"
+_COMMENT = ("/ext-Comment", "StructureDefinition/Comment")
 _GOAL_HOLDS = [
     "active",
     "accepted",
@@ -219,7 +220,7 @@ def extension(extensions: list[Extension] | None, ending: str) -> Extension | No
     return None
 
 
-def extension_texts(extensions: list[Extension] | None, ending: str) -> str:
+def extension_texts(extensions: list[Extension] | None, ending: str | tuple[str, ...]) -> str:
     """Return the texts of all extensions whose URL ends so."""
     if not extensions:
         return ""
@@ -227,11 +228,15 @@ def extension_texts(extensions: list[Extension] | None, ending: str) -> str:
     return "; ".join([text for text in found if text])
 
 
-def notes(given: list[Note] | None) -> str:
-    """Return the texts of all notes."""
-    if not given:
-        return ""
-    return "; ".join([one.text.strip() for one in given if one.text and one.text.strip()])
+def comments(extensions: list[Extension] | None) -> str:
+    """Return what is written as a comment, by the name of R4 or of STU3: sources mix them."""
+    return extension_texts(extensions, _COMMENT)
+
+
+def notes(given: list[Note] | None, extensions: list[Extension] | None = None) -> str:
+    """Return the texts of all notes, and of comments that were written as extensions instead."""
+    texts = joined(*[one.text.strip() for one in given or () if one.text])
+    return joined(texts, comments(extensions)) if extensions else texts
 
 
 def codes_in(concepts: Iterable[Concept | None]) -> set[str]:

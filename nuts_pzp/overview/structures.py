@@ -181,6 +181,7 @@ class DeviceUseStatement(Resourced):
 class Device(Resourced):
     status: str | None = None
     type: Concept | None = None
+    note: list[Note] | None = None
 
 
 class Communication(Resourced):

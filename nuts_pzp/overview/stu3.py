@@ -42,7 +42,7 @@ _OLD_FIELDS: dict[str, tuple[str, ...]] = {
     "QuestionnaireResponse": ("context", "parent"),
     "Patient": ("animal",),
 }
-_LISTS_SINCE_R4 = {"Consent": ("identifier", "category"), "RelatedPerson": ("relationship",)}
+_LISTS_SINCE_R4 = {"Consent": ("identifier",), "RelatedPerson": ("relationship",)}
 
 
 def in_old_words(raw: bytes) -> bool:

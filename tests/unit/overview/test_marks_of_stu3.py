@@ -52,6 +52,7 @@ def test_each_sign_of_stu3_is_enough(content: dict[str, Any]) -> None:
         {"resourceType": "Procedure", "requester": {"agent": {"reference": "Practitioner/a"}}},
         {"resourceType": "Consent", "modifierExtension": [{"url": "https://x.example/other"}]},
         {"resourceType": "Consent", "category": [{"coding": [{"code": "129125009"}]}]},
+        {"resourceType": "Consent", "category": {"coding": [{"code": "129125009"}]}},
     ],
 )
 def test_what_r4_writes_is_no_sign_of_stu3(content: dict[str, Any]) -> None:

@@ -122,3 +122,60 @@ def test_another_relation_is_shown_in_its_words(pen: Any, look: Any) -> None:
     neighbour["relationship"].append({"coding": [{"system": pen.KIN, "code": "OTH"}], "text": "Buurvrouw"})
     [person] = look(a=[neighbour])["representative"]["value"]["persons"]
     assert person["relation"] == "Anders: Buurvrouw"
+
+
+def test_the_words_of_the_kind_of_wilsverklaring_are_kept_with_that_kind_alone(pen: Any, look: Any) -> None:
+    codes = [_worded(pen, "NR", "Penning, ondertekend in 2019"), pen.coded("VERB")]
+    document = pen.directive("NR", DAY)
+    seen = look(a=[{**document, "provision": {**document["provision"], "code": codes}}])
+    assert (seen["directive:NR"]["display"], seen["directive:NR"]["comment"]) == (
+        "Niet-reanimerenverklaring",
+        "Penning, ondertekend in 2019",
+    )
+    assert seen["directive:VERB"]["comment"] is None
+
+
+OLD_COMMENT = "http://nictiz.nl/fhir/StructureDefinition/Comment"
+
+
+@pytest.mark.parametrize("url", ["http://nictiz.nl/fhir/StructureDefinition/ext-Comment", OLD_COMMENT])
+def test_a_comment_is_read_by_either_name_wherever_it_is_written(pen: Any, look: Any, url: str) -> None:
+    written = [{"url": url, "valueString": "Herzien in het najaar"}]
+    seen = look(
+        a=[
+            pen.treatment("deny", DAY, extension=written),
+            pen.treatment(
+                "deny",
+                DAY,
+                id="i",
+                provision={"type": "deny", "code": [pen.coded(pen.IC)], "extension": written},
+            ),
+            pen.observation("395091006", pen.coded("264362003"), DAY, extension=written),
+            pen.goal("385987000", DAY, extension=written),
+        ]
+    )
+    for key in (CPR, f"treatment:{pen.IC}", PLACE, "goal:medical-policy"):
+        assert seen[key]["comment"] == "Herzien in het najaar", key
+
+
+@pytest.mark.parametrize("kind", ["permit", "deny"])
+def test_a_restriction_of_zib2017_within_an_r4_provision_overrules_its_type(pen: Any, look: Any, kind: str) -> None:
+    """In zib2017 a "ja, maar" travels with the type deny: a record put into R4 may have kept both."""
+    limits = [{"url": ZIB + "Restrictions", "valueString": "Hooguit een schok"}]
+    provision = {"type": kind, "code": [pen.coded(pen.CPR)], "extension": limits}
+    item = look(a=[pen.treatment(kind, DAY, provision=provision)])[CPR]
+    assert (item["value"]["kind"], item["display"]) == ("conditional", "Anders, namelijk: Hooguit een schok")
+    assert [one["code"] for one in item["attention"]] == ["TYPE_AND_SPECIFICATION"]
+
+
+def test_the_note_of_the_device_stands_with_the_icd(pen: Any, look: Any) -> None:
+    device = {"resourceType": "Device", "id": "d", "type": pen.coded("72506001"), "note": [{"text": "Staat uit"}]}
+    use = {"resourceType": "DeviceUseStatement", "id": "u", "status": "active", "recordedOn": DAY}
+    item = look(a=[{**use, "device": {"reference": "Device/d"}}, device])["icd:present"]
+    assert item["comment"] == "implanteerbare cardioverter-defibrillator; Staat uit"
+
+
+def test_a_text_beside_a_coded_value_is_kept(pen: Any, look: Any) -> None:
+    place = pen.observation("395091006", pen.coded("264362003"), DAY, valueString="Zolang het kan")
+    item = look(a=[place])[PLACE]
+    assert (item["display"], item["comment"]) == ("Thuis", "Zolang het kan")
