@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..overview.codes import normal
 from ..overview.dates import dutch, read_date
 from ..overview.shape import Aside, Entry, Item, Overview, Section, SourceRow
 
@@ -90,8 +91,8 @@ def _answer(item: Item) -> Text:
     for words in dict.fromkeys((item.specification, item.comment)):
         if words and words not in item.display:
             text.append(f"\n{words}", style="italic")
-    for document in _documents(item):
-        text.append(f"\n- {document}")
+    for line in _beside(item):
+        text.append(f"\n{line}")
     if item.last_known is not None:
         known = item.last_known
         text.append(f"\nEerder: {known.value.display} ({_day(known.date)}, {known.source.name})", style="yellow")
@@ -100,9 +101,21 @@ def _answer(item: Item) -> Text:
     return text
 
 
-def _documents(item: Item) -> list[str]:
-    filed = item.value.documents if item.value is not None else ()
-    return [f"{one.display} ({_day(one.date)}, {one.source.name})" for one in filed or ()]
+def _beside(item: Item) -> list[str]:
+    """Every active document; and who says the same with more words, or with another way to reach somebody."""
+    filed = item.value is not None and bool(item.value.documents)
+    said = {normal(words) for words in (item.display, item.specification, item.comment) if words}
+    more = (*item.corroborated_by, *(() if filed else item.parallel))
+    own = [one for one in more if not {normal(words) for words in _words(one)} <= said and not _leads(item, one)]
+    return [f"- {_line(one)}" for one in (*(item.parallel if filed else ()), *own)]
+
+
+def _leads(item: Item, one: Entry) -> bool:
+    return (item.source, item.ref) == (one.source, one.ref)
+
+
+def _words(one: Entry) -> list[str]:
+    return [words for words in (one.value.display, one.specification, one.comment) if words]
 
 
 def _line(one: Entry) -> str:

@@ -126,3 +126,47 @@ def test_white_space_stays_white_and_joined_letters_stay_joined() -> None:
     assert harmless("een\u00a0twee\tdrie\nvier") == "een twee drie vier"
     assert harmless("co\u00adop \U0001f468\u200d\U0001f469") == "co\u00adop \U0001f468\u200d\U0001f469"
     assert harmless("\ud800|\x85|\u202d|\ue000") == "\ufffd|\ufffd|\ufffd|\ufffd"
+
+
+def _said(words: str) -> str:
+    url = "http://nictiz.nl/fhir/StructureDefinition/ext-Comment"
+    more = json.dumps({"extension": [{"url": url, "valueString": words}]})[1:-1]
+    return _consent('"type":"permit",', "2024-02-11")[:-1] + f",{more}}}"
+
+
+def test_a_condition_in_the_comment_of_who_says_the_same_is_not_lost() -> None:
+    bare = _answer("Praktijk A", "90000111", "", [_consent('"type":"permit",', "2024-02-11")])
+    text = _shown(bare, _answer("Ziekenhuis B", "90000222", "", [_said("alleen bij getuige")]))
+    assert "- Wel uitvoeren (11-02-2024, Ziekenhuis B): alleen bij getuige" in text
+    assert "- Wel" not in _shown(
+        bare, _answer("Ziekenhuis B", "90000222", "", [_consent('"type":"permit",', "2024-02-11")])
+    )
+
+
+def test_another_number_of_the_same_representative_is_shown() -> None:
+    def person(number: str) -> str:
+        role = '"relationship":[{"coding":[{"code":"24"}]}],"name":[{"text":"Jo Smit"}]'
+        return f'{{"resourceType":"RelatedPerson","id":"r",{role},"telecom":[{{"value":"{number}"}}]}}'
+
+    text = _shown(
+        _answer("Praktijk A", "90000111", "", [person("06-11111111")]),
+        _answer("Ziekenhuis B", "90000222", "", [person("06-22222222")]),
+    )
+    assert "Jo Smit, 06-11111111" in text
+    assert "- Jo Smit, 06-22222222 (zonder datum, Ziekenhuis B)" in text
+
+
+def test_each_active_wilsverklaring_is_shown_with_its_comment() -> None:
+    def document(day: str, words: str, id: str) -> str:
+        url = "http://nictiz.nl/fhir/StructureDefinition/ext-Comment"
+        kind = '"category":[{"coding":[{"code":"acd"}]}],"provision":{"code":[{"coding":[{"code":"NR"}]}]}'
+        more = json.dumps({"extension": [{"url": url, "valueString": words}]})[1:-1]
+        return f'{{"resourceType":"Consent","id":"{id}","status":"active","dateTime":"{day}",{kind},{more}}}'
+
+    text = _shown(
+        _answer(
+            "Praktijk A", "90000111", "", [document("2020-01-02", "penning", "a"), document("2021-03-04", "brief", "b")]
+        )
+    )
+    assert "- Niet-reanimerenverklaring (02-01-2020, Praktijk A): penning" in text
+    assert "- Niet-reanimerenverklaring (04-03-2021, Praktijk A): brief" in text
