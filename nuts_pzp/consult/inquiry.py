@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import date
 
 from ..exchange import Asked, Caller, Inquiry, Relation
@@ -13,6 +14,11 @@ from ..reasons import Reason
 
 LONGEST_TEXT = 400
 _CODES = ", ".join(one.value for one in EmergencyReason)
+_NO_PATIENT = (
+    "niet het BSN van de patiënt: dit gaat naar elke bron",
+    "not the patient's BSN: this goes to every source",
+)
+_NO_BSN = "geen BSN: dit gaat naar elke bron", "no BSN: this goes to every source"
 _NINE = re.compile(r"(?<![0-9])[0-9](?:[ .-]?[0-9]){8}(?![0-9])")
 """Nine digits, written together or in groups; a telephone number has ten."""
 
@@ -27,15 +33,13 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
     if not may_speak_for(caller, asked.professional):
         return Deny(Reason.PROFESSIONAL_MISMATCH)
     professional = caller.professional or asked.professional
-    if any(_names(text, asked.bsn) for text in (professional.id, professional.role, professional.name)):
-        return Deny(Reason.BODY_MALFORMED, detail="professional: it travels to every holder, so not the patient's BSN")
+    if wrong := _named_in(professional, asked.bsn):
+        return _malformed(wrong)
     if asked.purpose is not Purpose.TREATMENT and not (emergency and asked.purpose is Purpose.EMERGENCY):
         return Deny(Reason.PURPOSE_NOT_ALLOWED, detail="only treatment is offered")
     claimed = asked.purpose is Purpose.EMERGENCY
-    if claimed and asked.reason not in {one.value for one in EmergencyReason}:
-        return Deny(Reason.BODY_MALFORMED, detail=f"reason: one of: {_CODES}")
-    if claimed and (_names(asked.explanation, asked.bsn) or _may_name_somebody(asked.explanation)):
-        return Deny(Reason.BODY_MALFORMED, detail="explanation: it travels to every holder, so no BSN in it")
+    if wrong := _unfit_claim(asked):
+        return _malformed(wrong)
     return Inquiry(
         caller=caller,
         professional=professional,
@@ -50,6 +54,41 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
         context=asked.context,
         localize=asked.localize,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A key of the question that does not do in its place, and what would be right."""
+
+    key: str
+    nl: str
+    en: str
+
+
+def unfit(asked: Asked) -> tuple[Unfit, ...]:
+    """Return what `inquire` finds wrong with a question that can be read."""
+    return _named_in(asked.professional, asked.bsn) + _unfit_claim(asked)
+
+
+def _named_in(professional: Professional, bsn: Bsn) -> tuple[Unfit, ...]:
+    said = {"id": professional.id, "role": professional.role, "name": professional.name}
+    return tuple(Unfit(f"professional.{key}", *_NO_PATIENT) for key, text in said.items() if _names(text, bsn))
+
+
+def _unfit_claim(asked: Asked) -> tuple[Unfit, ...]:
+    """What an emergency needs besides; nothing of it is looked at for treatment."""
+    if asked.purpose is not Purpose.EMERGENCY:
+        return ()
+    wrong: tuple[Unfit, ...] = ()
+    if asked.reason not in {one.value for one in EmergencyReason}:
+        wrong += (Unfit("reason", f"een van: {_CODES}", f"one of: {_CODES}"),)
+    if _names(asked.explanation, asked.bsn) or _may_name_somebody(asked.explanation):
+        wrong += (Unfit("explanation", *_NO_BSN),)
+    return wrong
+
+
+def _malformed(wrong: tuple[Unfit, ...]) -> Deny:
+    return Deny(Reason.BODY_MALFORMED, detail="; ".join(f"{one.key}: {one.en}" for one in wrong))
 
 
 def may_speak_for(caller: Caller, professional: Professional) -> bool:

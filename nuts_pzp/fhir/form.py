@@ -42,7 +42,7 @@ def stated(value: str, forms: frozenset[Form]) -> Form:
     """Return the form that a `_format` value asks for; a `+` may have become a space on the way."""
     form = _STATED.get(value.replace(" ", "+"))
     if form is None or form not in forms:
-        raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, "a form that is not spoken here")
+        raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, f"_format: {_offered(forms)} is expected")
     return form
 
 
@@ -59,7 +59,11 @@ def accepted(accept: str, spoken: Speech, forms: frozenset[Form]) -> Form:
         return "xml"
     if json > 0:
         return "json"
-    raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, "no room for a form that is spoken here")
+    raise Refused(Reason.REQUEST_NOT_ACCEPTABLE, f"Accept: {_offered(forms)} is expected, FHIR {RELEASES[spoken]}")
+
+
+def _offered(forms: frozenset[Form]) -> str:
+    return " or ".join(MEDIA[form] for form in sorted(forms))
 
 
 def _welcome(accept: str, release: str) -> dict[str, float]:

@@ -32,6 +32,8 @@ _PATIENT = re.compile(rf"Patient/({_ID})")
 _SOME_PATIENT = re.compile(r"(?:^|[/|])Patient/", re.IGNORECASE)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
+_WORD = re.compile(r"[a-z_][a-z.-]{0,39}(?::[a-z]{1,12})?", re.ASCII)
+"""A name that may be repeated in a refusal: no digit, so no number of anybody."""
 _SEEN_BY_OTHER_NAMES = ("patient", "subject", "identifier", "individual", "_id")
 _SINGLE = frozenset({"patient", "subject", "identifier", "birthdate", "questionnaire", "_count", "_format", "_id"})
 
@@ -45,7 +47,7 @@ def drop_format(given: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], st
         if not _NAME.fullmatch(name):
             raise Refused(Reason.REQUEST_MALFORMED, "a parameter name that is none")
         if name in seen and (name in _SINGLE or (name, value) in kept):
-            raise Refused(Reason.REQUEST_AMBIGUOUS, "a parameter given twice")
+            raise Refused(Reason.REQUEST_AMBIGUOUS, f"a parameter given twice{_shown(name)}")
         seen.add(name)
         if name != "_format":
             kept.append((name, value))
@@ -65,10 +67,11 @@ def patient_search(given: list[tuple[str, str]], *, born: bool = False) -> tuple
             params.append((name, (_birth_date(value),)))
             continue
         if name != "identifier":
-            raise Refused(Reason.REQUEST_BSN, "a Patient is searched by BSN identifier only")
+            by = "identifier (a BSN) and birthdate" if born else "identifier (a BSN)"
+            raise Refused(Reason.REQUEST_BSN, f"a Patient is searched by {by} only{_shown(name)}")
         system, _, bsn = value.partition("|")
         if system != BSN_SYSTEM or not eleven_test(bsn):
-            raise Refused(Reason.REQUEST_BSN, "not exactly one BSN identifier")
+            raise Refused(Reason.REQUEST_BSN, f"identifier: {BSN_SYSTEM}|<a BSN> is expected")
         params.append((name, (value,)))
     if not any(name == "identifier" for name, _ in params):
         raise Refused(Reason.REQUEST_BSN, "no BSN identifier")
@@ -122,6 +125,10 @@ def _count(value: str) -> str:
     return value
 
 
+def _shown(name: str) -> str:
+    return f": {name}" if _WORD.fullmatch(name) else ""
+
+
 def _included(value: str, listed: ResourceCapability) -> str:
     if value not in listed.includes:
         raise Refused(Reason.REQUEST_UNSUPPORTED, "an _include that the capability does not list")
@@ -130,7 +137,7 @@ def _included(value: str, listed: ResourceCapability) -> str:
 
 def _other(name: str, value: str, listed: ResourceCapability) -> tuple[str, ...]:
     if name not in listed.params or (name[0] == "_" and name != "_id"):
-        raise Refused(Reason.REQUEST_UNSUPPORTED, "a parameter that the capability does not list")
+        raise Refused(Reason.REQUEST_UNSUPPORTED, f"a parameter that the capability does not list{_shown(name)}")
     if "." in name and name not in CHAINS:
         raise Refused(Reason.REQUEST_UNSUPPORTED, "a chained parameter")
     if name != "_id" and name.startswith(_SEEN_BY_OTHER_NAMES):

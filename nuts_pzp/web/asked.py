@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..consult.inquiry import unfit
 from ..exchange import Asked, Relation
 from ..identity import Bsn, NotAnIdentifier, Professional, Purpose, Ura
 from ..outcome import Deny, Outcome
@@ -64,6 +65,11 @@ class Question:
     view: View = "overview"
     history: bool = False
     """As FHIR: earlier statements as well. The JSON always has them."""
+
+
+def unfit_keys(asked: Asked) -> tuple[Fault, ...]:
+    """Return what is wrong with a question that can be read: what would travel, or what an emergency needs."""
+    return tuple(Fault(one.key, one.nl, one.en) for one in unfit(asked))
 
 
 class _Twice(Exception):

@@ -62,7 +62,12 @@ class Stated:
         read = asked.read(orjson.dumps(self.body | {"patient": patient}))
         if isinstance(read, Question):
             return read.asked
-        return Wrong(tuple(Fault(_BY_KEY.get(one.key, one.key), one.nl, one.en) for one in read.faults))
+        return in_headers(read.faults)
+
+
+def in_headers(faults: tuple[Fault, ...]) -> Wrong:
+    """Return what is wrong by the headers that say it."""
+    return Wrong(tuple(Fault(_BY_KEY.get(one.key, one.key), one.nl, one.en) for one in faults))
 
 
 def stated(call: Call, caller: Caller) -> Stated | Wrong:

@@ -36,8 +36,8 @@ from ..overview.shape import Overview
 from ..reasons import Reason
 from ..values import replace
 from . import door
-from .asked import Wrong
-from .asking import Stated, stated
+from .asked import Wrong, unfit_keys
+from .asking import Stated, in_headers, stated
 from .call import Call, while_listening
 from .facade_request import named, posed, turned
 from .held import Asker, Entry, Held, Key
@@ -253,7 +253,7 @@ def _understood(call: Call, caller: Caller, raw: RawRequest, base: str) -> _Aski
         return question
     inquiry = inquire(caller, question, emergency=call.house.emergency)
     if isinstance(inquiry, Deny | Unknown | Unavailable):
-        return inquiry
+        return in_headers(unfit_keys(question)) if inquiry.reason is Reason.BODY_MALFORMED else inquiry
     if after is not None:
         request = replace(request, continuation="")
     return _Asking(call, said, bound, request, whose, ids.seal(whose, bound), question, base, after)

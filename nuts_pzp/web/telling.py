@@ -21,9 +21,9 @@ from ..outcome import Deny, Stop, Unavailable, Unknown
 from ..overview.fhir_answer import all_failed, failure, searchset
 from ..overview.merge import as_bytes, merge
 from ..overview.shape import Json, Overview, PatientShown, SourceRow
-from ..reasons import Language
+from ..reasons import Language, Reason
 from . import door
-from .asked import Question, Wrong
+from .asked import Question, Wrong, unfit_keys
 from .hints import hints
 from .problem import problem
 
@@ -102,10 +102,16 @@ async def told_whole(flow: Flow, manner: Manner) -> door.Response:
             if isinstance(step, Arrived):
                 given.append(step)
             elif isinstance(step.content, Deny | Unknown | Unavailable):
-                return problem(step.content, manner.code, manner.language, phone=step.phone)
+                return _refusal(step.content, step, manner)
             else:
                 return _shown(step.content, given, manner)
     raise AssertionError("a consultation ends with Complete")
+
+
+def _refusal(stop: Stop, step: Complete, manner: Manner) -> door.Response:
+    """The problem; of a question that can be read and yet is wrong, with each wrong key."""
+    faults = unfit_keys(manner.question.asked) if stop.reason is Reason.BODY_MALFORMED else ()
+    return problem(stop, manner.code, manner.language, faults, phone=step.phone)
 
 
 async def told_as_it_comes(flow: Flow, manner: Manner) -> door.Response | Events:
@@ -113,7 +119,7 @@ async def told_as_it_comes(flow: Flow, manner: Manner) -> door.Response | Events
     first = await anext(flow)
     if isinstance(first, Complete) and isinstance(first.content, Deny | Unknown | Unavailable):
         await flow.aclose()
-        return problem(first.content, manner.code, manner.language, phone=first.phone)
+        return _refusal(first.content, first, manner)
     return _events(first, flow, manner)
 
 
@@ -133,7 +139,7 @@ async def pieces(flow: Flow, manner: Manner, first: Arrived | Complete | None = 
                 given.append(step)
                 yield Piece("source", _event("source", _with(_alone(step, manner), [step], manner)))
             elif isinstance(step.content, Deny | Unknown | Unavailable):
-                refused = problem(step.content, manner.code, manner.language, phone=step.phone)
+                refused = _refusal(step.content, step, manner)
                 yield Piece("problem", _event("problem", refused.body), refused, step.content)
             else:
                 shown = _shown(step.content, given, manner)

@@ -295,3 +295,30 @@ def test_parse_never_raises_and_what_it_accepts_encodes_to_itself(
         found = parse(RawRequest(method, tried, query, headers, body), CAPABILITY, BASE)
         if isinstance(found, FhirRequest):
             assert parse(encode(found), CAPABILITY, BASE) == found
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (get("patient=p1&catgory=x"), "a parameter that the capability does not list: catgory"),
+        (get("patient=p1&category:not=x"), "a parameter that the capability does not list: category:not"),
+        (get("patient=p1&_sort=x"), "a parameter that the capability does not list: _sort"),
+        (get("patient=p1&a900012341=x"), "a parameter that the capability does not list"),
+        (get("patient=p1&Postma=x"), "a parameter that the capability does not list"),
+        (get("patient=p1&patient=p1"), "a parameter given twice: patient"),
+        (post("name=x", "/Patient/_search"), "a Patient is searched by identifier (a BSN) only: name"),
+        (
+            post("identifier=900012341", "/Patient/_search"),
+            "identifier: http://fhir.nl/fhir/NamingSystem/bsn|<a BSN> is expected",
+        ),
+        (
+            get("patient=p1", "/Consent", ("accept", "text/html")),
+            "Accept: application/fhir+json is expected, FHIR 4.0",
+        ),
+        (get("patient=p1&_format=html"), "_format: application/fhir+json is expected"),
+    ],
+)
+def test_a_refusal_names_what_was_not_taken_and_never_a_number(raw: RawRequest, said: str) -> None:
+    found = parse(raw, CAPABILITY, BASE)
+    assert isinstance(found, Deny)
+    assert found.detail == said

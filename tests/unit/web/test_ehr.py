@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,6 +12,14 @@ import pytest
 from nuts_pzp.outcome import Deny, Unavailable
 from nuts_pzp.reasons import Reason
 from nuts_pzp.web.ehr import PATH
+
+BODY = orjson.dumps(
+    {
+        "patient": {"bsn": "999900006", "birthDate": "1941-03-09"},
+        "professional": {"id": "k-17", "name": "M. Okker", "role": "huisarts"},
+        "purpose": "treatment",
+    }
+)
 
 
 def knows(request: Any) -> Any:
@@ -95,6 +104,37 @@ async def test_a_refusal_is_a_problem_whatever_was_asked_for(region: Any, called
     assert (seen.status, seen.media_type) == (401, "application/problem+json")
     assert orjson.loads(seen.content)["code"] == "PZP-AUTHN-013"
     assert len(region.events) == 1
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+@pytest.mark.parametrize("language", ["nl", "en"])
+async def test_what_does_not_do_in_a_question_that_can_be_read_is_named_key_by_key(
+    region: Any, called: Any, accept: str, language: str
+) -> None:
+    body = orjson.loads(BODY)
+    body |= {"purpose": "emergency", "explanation": "zoon van 999900006"}
+    house = replace(region.house(), emergency=True)
+    wants = {"accept": accept, "accept-language": language}
+    seen = await called(house=house, headers=wants, body=orjson.dumps(body)).run()
+    assert (seen.status, seen.json["code"]) == (400, "PZP-REQUEST-010")
+    codes = "unresponsive, incapable, no-time"
+    assert (
+        seen.json["errors"]
+        == {
+            "nl": [
+                {"key": "reason", "detail": f"een van: {codes}"},
+                {"key": "explanation", "detail": "geen BSN: dit gaat naar elke bron"},
+            ],
+            "en": [
+                {"key": "reason", "detail": f"one of: {codes}"},
+                {"key": "explanation", "detail": "no BSN: this goes to every source"},
+            ],
+        }[language]
+    )
+    body["professional"]["name"] = "M. Okker 999900006"
+    seen = await called(house=house, headers=wants, body=orjson.dumps(body | {"purpose": "treatment"})).run()
+    assert [one["key"] for one in seen.json["errors"]] == ["professional.name"]
+    assert "999900006" not in seen.content.decode()
 
 
 @pytest.mark.usefixtures("leaping")

@@ -171,7 +171,9 @@ async def test_an_emergency_is_asked_by_header_where_the_tenant_offers_it(
     urgent = ME | {"x-purpose": "emergency", "x-purpose-reason": "no-time"}
     plain, offering = Client(called, make_door(house())), Client(called, make_door(house(emergency=True)))
     assert refusal(await plain.patient(headers=urgent)) == (403, "PZP-REQUEST-011")
-    assert refusal(await offering.patient(headers=ME | {"x-purpose": "emergency"})) == (400, "PZP-REQUEST-010")
+    unsaid = await offering.patient(headers=ME | {"x-purpose": "emergency"})
+    assert refusal(unsaid) == (400, "PZP-REQUEST-010")
+    assert "X-Purpose-Reason: een van: unresponsive, incapable" in unsaid.json["issue"][0]["diagnostics"]
     id = await offering.id(headers=urgent)
     query = f"Goal?patient=Patient/{id}&category={SCT}%7C713603004"
     assert len(matches(await offering(query, headers=urgent))) == 1
