@@ -1,16 +1,16 @@
 """The overview as a FHIR searchset (spec pzp-fhir 4): the resources behind what leads, each at its own source. Pure.
 
 The gateway adds `meta.source` and a tag with the source's URA, and makes relative references absolute, because ids of
-two sources collide. A resource that its source names by a `urn:` only gets one of our own, made of the source and that
-name, because two sources may use the same. Nothing else of a resource changes; decimals stay as they were written.
-Resources are not merged.
+two sources collide. Of several versions the newest is given, as in the overview. A resource that its source names by a
+`urn:` only, or by the name of another, gets one of our own, made of the source and that name. Nothing else of a
+resource changes; decimals stay as they were written. Resources are not merged.
 A source that speaks STU3 cannot be part of an R4 Bundle: an issue says that what it told is in the overview only.
 """
 
 from __future__ import annotations
 
 import re
-import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ import msgspec
 from ..exchange import Answer, Source
 from ..fhir.bundle import Resource
 from .dossier import reference_of
+from .returned import once
 from .shape import Item, Overview, SourceRow
 
 TAG = "urn:nuts-pzp:source"
@@ -46,14 +47,16 @@ def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = 
     old = {one.id for one in overview.sources if one.dialect == "stu3"}
     answers = [answer for answer in answers if answer.source.holder.ura.value not in old]
     contents: dict[str, dict[str, Any]] = {}
-    addresses: dict[tuple[str, str], str] = {}
+    addresses: dict[tuple[str, str], set[str]] = defaultdict(set)
     for answer in sorted(answers, key=lambda one: one.source.holder.ura.value):
-        named = _named(answer)
-        for one in answer.got.items:
-            contents[named.get(one.url, one.url)] = _at_source(answer, one, named)
-            addresses[answer.source.holder.ura.value, reference_of(one)] = named.get(one.url, one.url)
-    shown = {addresses.get(one, one[1]) for one in _shown(overview)}
-    earlier = {addresses.get(one, one[1]) for one in _earlier(overview)} if history else set()
+        named, ura = _named(answer), answer.source.holder.ura.value
+        for one in once(answer.got.items):
+            url = named.get(one.url, one.url)
+            url = url if url not in contents else _ours(f"{ura} {url} {one.raw!r}")
+            contents[url] = _at_source(answer, one, named)
+            addresses[ura, reference_of(one)].add(url)
+    shown = {url for one in _shown(overview) for url in addresses[one]}
+    earlier = {url for one in _earlier(overview) for url in addresses[one]} if history else set()
     matches = sorted((shown | earlier).intersection(contents))
     for url in (earlier - shown).intersection(contents):
         contents[url]["meta"]["tag"].append(HISTORY)
@@ -115,10 +118,15 @@ def _named(answer: Answer) -> dict[str, str]:
     named: dict[str, str] = {}
     for one in answer.got.items:
         if not one.url.startswith(("http://", "https://")):
-            ours = uuid.uuid5(uuid.NAMESPACE_URL, f"{answer.source.holder.ura.value} {one.url} {reference_of(one)}").urn
+            ours = _ours(f"{answer.source.holder.ura.value} {one.url} {reference_of(one)}")
             named[one.url] = ours
             named.setdefault(f"{answer.source.base}/{one.type}/{one.id}", ours)
     return named
+
+
+def _ours(text: str) -> str:
+    """Return a name of our own for what has none, or no other than another resource has."""
+    return uuid5(NAMESPACE_URL, text).urn
 
 
 def _at_source(answer: Answer, resource: Resource, called: Mapping[str, str]) -> dict[str, Any]:

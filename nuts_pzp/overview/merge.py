@@ -106,7 +106,7 @@ def merge(
         tuple(_warning(one) for one in rows if one.status != "ok"),
         tuple(rows),
         sections(setting, verdicts, talks, found),
-        tuple(_conversation(setting, talk) for talk in talks),
+        tuple(_conversation(setting, talk, name) for talk, name in zip(talks, _names(talks), strict=True)),
         (*found, *(x8(one.id) for one in rows if one.status == "rejected")),
         _asides((one.dossier, one.dossier.excluded) for one in used),
         _asides((one.dossier, one.dossier.unmapped) for one in used),
@@ -200,9 +200,7 @@ def _names(talks: Sequence[Talk]) -> list[str]:
     return names
 
 
-def _conversation(setting: Setting, talk: Talk) -> Conversation:
-    own = (talk.source, talk.encounter or next(iter(talk.forms), ""))
-    name = setting.talk_of.get(own) or setting.talk_of[min(talk.refs)]
+def _conversation(setting: Setting, talk: Talk, name: str) -> Conversation:
     return Conversation(
         name,
         talk.day or None,

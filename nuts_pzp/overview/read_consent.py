@@ -209,7 +209,7 @@ def _open(
     frame: Frame, held: Held, content: Consent, provision: Provision, *, may_precede: bool = False
 ) -> Record | None:
     linked = extension(content.extension, _ENCOUNTER) if content.extension else None
-    reason = extension(provision.extension, _WHY_ENDED) if provision.extension else None
+    reason = extension(provision.extension, _WHY_ENDED) or extension(content.extension, _WHY_ENDED)
     dates = Dates(
         ((content.date_time, "Consent.dateTime"),),
         linked.value_reference if linked else None,

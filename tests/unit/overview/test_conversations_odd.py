@@ -114,3 +114,11 @@ def test_conversations_without_date_stand_last_also_behind_very_old_ones(pen: An
 def test_a_statement_dated_by_month_stands_under_its_month(pen: Any, look: Any) -> None:
     [talk] = look(a=[pen.treatment("deny", "2025-03")]).json["conversations"]
     assert (talk["date"], talk["id"], talk["synthetic"]) == ("2025-03", "a|2025-03", True)
+
+
+def test_one_id_with_two_contents_gives_two_conversations_with_names_of_their_own(pen: Any, look: Any) -> None:
+    """Without a version neither is the newer one: both count, each on its own date."""
+    seen = look(a=[pen.treatment("deny", "2023-02-01"), pen.treatment("permit", "2024-03-01")])
+    names = [one["id"] for one in seen.json["conversations"]]
+    assert names == ["a|2024-03-01", "a|2023-02-01"]
+    assert seen["treatment:89666000"]["conversation"] in names

@@ -167,3 +167,12 @@ def test_the_end_of_a_record_that_decided_nothing_is_no_end_of_an_older_agreemen
     also = _ended(pen, "2022-01-01", "2024-01-01", "permit", id="also")
     same = look(a=[*told["a"], also], b=told["b"])
     assert same.codes(CPR) == ([] if source == "a" else ["OLDER_AGREEMENT_AFTER_END"])
+
+
+@pytest.mark.parametrize("place", ["provision", "record"])
+def test_the_reason_of_an_end_is_read_on_the_provision_and_on_the_record(pen: Any, look: Any, place: str) -> None:
+    url = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.ReasonForEnding"
+    consent = _ended(pen, "2022-01-01", "2024-01-01")
+    where = consent["provision"] if place == "provision" else consent
+    where["extension"] = [{"url": url, "valueString": "Zij is hersteld"}]
+    assert look(a=[consent])[CPR]["display"] == "Beëindigd op 01-01-2024 (Zij is hersteld)"
