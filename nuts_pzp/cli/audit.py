@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -179,7 +179,7 @@ def _anchored(file: Path | None) -> anchors.AnchorLines | None:
     try:
         return anchors.read(file) if file else None
     except OSError:
-        raise _WrongUse("the anchor file is not readable") from None
+        raise _WrongUse("--anchor: there is no such file, or it cannot be read") from None
 
 
 @contextmanager
@@ -197,15 +197,24 @@ def _material(path: Path) -> Iterator[Material]:
 
 def _verifier_keys(given: list[str]) -> list[VerifierKey]:
     """Read public keys: written out, from a file with one a line, or from every `*.pub` below a folder."""
-    try:
-        keys = {VerifierKey.parse(line) for one in given for line in _key_lines(one) if line.strip()}
-    except (OSError, ValueError):
-        words = "a --key is neither a public key of a log nor a file or folder of them that can be read"
-        raise _WrongUse(words) from None
+    keys: set[VerifierKey] = set()
+    for one in given:
+        try:
+            keys |= {VerifierKey.parse(line) for line in _key_lines(one) if line.strip()}
+        except (OSError, ValueError):
+            raise _WrongUse(_no_key(one)) from None
     names = [key.name for key in keys]
     if len(set(names)) != len(names):
         raise _WrongUse("two different keys are given for one log; which of them to trust is for you to say")
     return sorted(keys, key=lambda key: key.name)
+
+
+def _no_key(given: str) -> str:
+    """A file is named; what is none is not repeated, for it may be a key that should not have been given."""
+    with suppress(OSError):  # no file has so long a name
+        if Path(given).exists():
+            return f"--key {reading.shown(given)}: cannot be read, or does not hold public keys of logs alone"
+    return "a --key is neither a public key of a log nor a file or folder that is there"
 
 
 def _key_lines(given: str) -> list[str]:

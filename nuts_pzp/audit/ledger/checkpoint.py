@@ -81,7 +81,7 @@ class VerifierKey:
         text, signatures = _split(note)
         checkpoint = _parse(text)
         if checkpoint.origin != self.name:
-            raise BadCheckpoint("another log's origin")
+            raise BadCheckpoint(f"another log's origin; the key given is of {self.name}")
         mine = [raw[4:] for name, raw in signatures if name == self.name and raw[:4] == self.id]
         if len(mine) != 1:
             raise BadCheckpoint("not signed by this key" if not mine else "signed twice by this key")

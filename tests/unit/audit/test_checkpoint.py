@@ -114,7 +114,7 @@ def test_the_words_say_what_is_wrong() -> None:
     for name, words in (
         ("wrong key", "does not fit"),
         ("wrong key under its own id", "not signed by this key"),
-        ("other origin, right key", "another log's origin"),
+        ("other origin, right key", f"another log's origin; the key given is of {SIGNER.verifier.name}"),
         ("signed twice", "signed twice"),
         ("extra text line", "three lines"),
         ("carriage returns", "control character"),

@@ -94,6 +94,17 @@ def test_wrong_use_exits_four(log: Log, given: tuple[str, ...]) -> None:
     assert log.run("verify", str(log.place.path), *words)[0] == 4
 
 
+def test_a_key_that_is_none_is_named_by_its_file_and_never_repeated(log: Log, tmp_path: Path) -> None:
+    secret = "-----BEGIN PRIVATE KEY-----MC4CAQ"
+    (tmp_path / "own.key").write_text(secret)
+    for given, words in (
+        (str(tmp_path / "own.key"), "own.key: cannot be read, or does not hold"),
+        (secret * 99, "neither"),
+    ):
+        done = CliRunner().invoke(app, ["verify", str(log.place.path), "--key", given])
+        assert (done.exit_code, words in done.stderr, "MC4CAQ" in done.output) == (4, True, False)
+
+
 @pytest.mark.parametrize("given", [(), ("--key", "x", "--unheard-of"), ("--key",)])
 def test_wrong_use_of_the_parser_exits_four_too(log: Log, given: tuple[str, ...]) -> None:
     assert log.run("verify", str(log.place.path), *given)[0] == 4
