@@ -42,7 +42,7 @@ def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = 
     """Return the Bundle: a match per leading or conflicting resource, what it points at, one OperationOutcome.
 
     `history`: a match, with a tag, for each resource that only stands in the history of an item. `total` counts the
-    matches. The same answers in another order give the same bytes.
+    matches. What the overview excludes is not included either. The same answers in another order give the same bytes.
     """
     old = {one.id for one in overview.sources if one.dialect == "stu3"}
     answers = [answer for answer in answers if answer.source.holder.ura.value not in old]
@@ -57,6 +57,9 @@ def searchset(answers: Sequence[Answer], overview: Overview, *, history: bool = 
             addresses[ura, reference_of(one)].add(url)
     shown = {url for one in _shown(overview) for url in addresses[one]}
     earlier = {url for one in _earlier(overview) for url in addresses[one]} if history else set()
+    aside = {url for one in overview.excluded for url in addresses[one.source.id, one.ref]}
+    for url in aside - shown - earlier:
+        contents.pop(url, None)
     matches = sorted((shown | earlier).intersection(contents))
     for url in (earlier - shown).intersection(contents):
         contents[url]["meta"]["tag"].append(HISTORY)

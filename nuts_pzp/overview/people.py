@@ -59,7 +59,7 @@ def name_of(dossier: Dossier, reference: Reference, *, specialty: bool = False) 
 
 def _look_up(dossier: Dossier, reference: Reference, *, specialty: bool) -> str:
     found = dossier.find(reference)
-    content = found.content if found is not None else None
+    content = found.content if found is not None and found.ref not in dossier.strangers else None
     shown = (reference.display or "").strip() or NOBODY
     if isinstance(content, Patient):
         return PATIENT

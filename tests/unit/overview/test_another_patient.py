@@ -203,3 +203,17 @@ def test_offline_it_is_said_what_disagrees_and_where(pen: Any, tell: Any, what: 
 
 def test_who_it_is_is_never_printed() -> None:
     assert repr(Who(frozenset({"900010009"}), frozenset({"1941-05-09"}), "Toos van den Akker")) == "Who(*)"
+
+
+@pytest.mark.parametrize("display", [None, "Vriendin"])
+def test_a_person_of_another_patient_who_agreed_is_named_by_this_record_only(
+    pen: Any, look: Any, display: str | None
+) -> None:
+    pointed = {"reference": "RelatedPerson/jo-smit", **({"display": display} if display else {})}
+    actor = {"role": pen.coded("CONSENTER"), "reference": pointed}
+    consent = pen.treatment("deny", "2025-01-01")
+    consent["provision"]["actor"] = [actor]
+    stranger = pen.person("Jo Smit", "24", patient={"reference": "Patient/q"})
+    seen = look(a=[pen.patient(), consent, stranger], asked=ASKED)
+    assert seen[CPR]["agreedWith"] == [display or "onbekend"]
+    assert "Jo Smit" not in str(seen.json)

@@ -58,6 +58,16 @@ def test_a_version_before_one_entered_in_error_is_not_given(pen: Any, turned: bo
     assert _decisions(_bundle(versions[::-1] if turned else versions)) == {}
 
 
+def test_a_person_of_another_patient_is_not_included_though_a_match_points_there(pen: Any) -> None:
+    actor = {"role": pen.coded("CONSENTER"), "reference": {"reference": "RelatedPerson/jo-smit"}}
+    named = {"type": "deny", "code": [pen.coded(pen.CPR)], "actor": [actor]}
+    policy = [{"uri": "https://wetten.overheid.nl/"}]
+    consent = pen.treatment("deny", "2026-01-01", provision=named, policy=policy)
+    stranger = pen.person("Jo Smit", patient={"reference": "Patient/other"})
+    assert "Jo Smit" not in json.dumps(_bundle([pen.patient(), consent, stranger]))
+    assert "Jo Smit" in json.dumps(_bundle([pen.patient(), consent, pen.person("Jo Smit")]))
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_of_two_contents_under_one_name_both_are_given_in_either_order(pen: Any, named: bool) -> None:
     policy = {"policy": [{"uri": "https://wetten.overheid.nl/"}]}
