@@ -22,7 +22,7 @@ from ..exchange import Answer, Source
 from ..fhir.bundle import Resource
 from .dossier import reference_of
 from .returned import once
-from .shape import Item, Overview, SourceRow
+from .shape import Item, Overview, SourceRow, Value
 
 TAG = "urn:nuts-pzp:source"
 HISTORY = {"system": "urn:nuts-pzp:standing", "code": "history", "display": "Eerder vastgelegd"}
@@ -101,19 +101,30 @@ def _shown(overview: Overview) -> set[tuple[str, str]]:
 
 def _earlier(overview: Overview) -> set[tuple[str, str]]:
     """Source and reference of each resource that stands in the history of an item."""
-    return {(entry.source.id, entry.ref.partition("#")[0]) for item in overview.items() for entry in item.history}
+    entries = [entry for item in overview.items() for entry in item.history]
+    found = {(entry.source.id, ref) for entry in entries for ref in (entry.ref, *_people_in(entry.value))}
+    return {(source, ref.partition("#")[0]) for source, ref in found}
 
 
 def _refs(item: Item) -> Iterator[tuple[str, str]]:
     if item.state in ("current", "ended") and item.ref:
-        yield item.source.id if item.source else "", item.ref
+        source = item.source.id if item.source else ""
+        yield from ((source, ref) for ref in (item.ref, *_people_in(item.value)))
     beside = item.parallel if item.conflict is None else item.conflict.candidates
     for entry in beside:
-        yield entry.source.id, entry.ref
+        yield from ((entry.source.id, ref) for ref in (entry.ref, *_people_in(entry.value)))
     documents = item.value.documents if item.value is not None else msgspec.UNSET
     if documents is not msgspec.UNSET:
         for one in documents:
             yield one.source.id, one.ref
+
+
+def _people_in(value: Value | None) -> Iterator[str]:
+    """Where each person of a value is written down: a representative may be several persons of one source."""
+    persons = value.persons if value is not None else msgspec.UNSET
+    if persons is not msgspec.UNSET:
+        for one in persons:
+            yield from one.refs
 
 
 def _named(answer: Answer) -> dict[str, str]:

@@ -68,6 +68,16 @@ def test_a_person_of_another_patient_is_not_included_though_a_match_points_there
     assert "Jo Smit" in json.dumps(_bundle([pen.patient(), consent, pen.person("Jo Smit")]))
 
 
+def test_each_person_who_represents_the_patient_is_given(pen: Any) -> None:
+    both = [pen.person("Jo Smit", "24"), pen.person("Bo Vos", "15")]
+    content = _bundle(both)
+    assert [one["fullUrl"].rpartition("/")[2] for one in content["entry"]] == ["bo-vos", "jo-smit"]
+    assert content["total"] == 2
+    former = [{**one, "active": False} for one in both]
+    assert _bundle(former)["total"] == 0
+    assert _bundle(former, history=True)["total"] == 2
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_of_two_contents_under_one_name_both_are_given_in_either_order(pen: Any, named: bool) -> None:
     policy = {"policy": [{"uri": "https://wetten.overheid.nl/"}]}
