@@ -257,7 +257,7 @@ async def test_with_the_hospice_answering_its_newest_leads(visitor: Visitor) -> 
 
 async def test_the_silent_holder_recorded_that_it_could_not_tell(night: Night, visitor: Visitor) -> None:
     own = visitor.records("kade", "kade", night.overview["meldcode"])
-    for _ in range(120):
+    for _ in range(250):
         if theirs := visitor.joined(own, "avondrood"):
             break
         await asyncio.sleep(0.1)
