@@ -102,7 +102,7 @@ class EhrDoor:
         slug, _, below = path.removeprefix("/").partition("/")
         house = self._house(slug)
         found = house.consulting if house else None
-        at_facade = f"/{below}".startswith(facade.PREFIX) and found is not None and bool(found.facade_key)
+        at_facade = facade.is_here(f"/{below}") and found is not None and bool(found.facade_key)
         allowed = _allowed(f"/{below}", tokens=found is not None and found.issuer is not None)
         if found is None or not (allowed or at_facade):
             stop = Deny(Reason.TENANT_UNKNOWN)
@@ -127,7 +127,7 @@ class EhrDoor:
             return await self._asked(call)
         if below in oauth.METHODS and call.house.issuer is not None:
             return await oauth.served(call, call.house.issuer, below)
-        if below.startswith(facade.PREFIX):
+        if facade.is_here(below):
             return await self._facade.served(call, below.removeprefix(facade.ROOT))
         if below.startswith(f"{PATH}/"):
             again = self._again.drop if call.scope["method"] == "DELETE" else self._again.look
@@ -160,7 +160,7 @@ class EhrDoor:
 
 def _saying(path: str) -> Callable[..., door.Response]:
     """How a refusal is worded at this path."""
-    return outcome if f"/{path.removeprefix('/').partition('/')[2]}".startswith(facade.PREFIX) else problem
+    return outcome if facade.is_here(f"/{path.removeprefix('/').partition('/')[2]}") else problem
 
 
 def _allowed(below: str, *, tokens: bool) -> tuple[str, ...]:

@@ -259,8 +259,13 @@ def _understood(call: Call, caller: Caller, raw: RawRequest, base: str) -> _Aski
     return _Asking(call, said, bound, request, whose, ids.seal(whose, bound), question, base, after)
 
 
+def is_here(below: str) -> bool:
+    """Say whether a path under the tenant is the FHIR base or something below it."""
+    return below == ROOT or below.startswith(PREFIX)
+
+
 def allowed(rest: str) -> str:
     """The methods of an address below the FHIR base; nothing is looked up."""
     if rest.endswith("/_search"):
         return "POST, OPTIONS"
-    return "OPTIONS" if rest == "/Patient" else "GET, HEAD, OPTIONS"
+    return "OPTIONS" if rest in ("", "/", "/Patient") else "GET, HEAD, OPTIONS"

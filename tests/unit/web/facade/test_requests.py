@@ -70,6 +70,19 @@ async def test_a_patient_is_never_searched_by_get(region: Any, client: Client) -
     assert BSN.encode() not in refused.content
 
 
+@pytest.mark.parametrize("base", ["", "/"])
+async def test_the_base_itself_speaks_fhir_and_takes_no_batch(
+    region: Any, called: Any, client: Client, base: str
+) -> None:
+    batch = orjson.dumps({"resourceType": "Bundle", "type": "batch", "entry": []})
+    for how in ({"method": "POST", "body": batch}, {"method": "GET"}, {"method": "PUT"}):
+        headers = ME | {"content-type": "application/fhir+json"}
+        seen = await called(door=client.door, path=f"/kade/fhir{base}", headers=headers, **how).run()
+        assert (seen.status, seen.media_type) == (400 if how["method"] == "GET" else 405, "application/fhir+json")
+        assert seen.json["issue"][0]["details"]["coding"][0]["system"] == "urn:nuts-pzp:reason"
+    assert region.asked == []
+
+
 async def test_all_sources_failing_is_a_502_and_no_answer(region: Any, client: Client) -> None:
     region.source(W, lambda request: None)
     failed = await client.patient()
