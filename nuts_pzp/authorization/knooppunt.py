@@ -137,7 +137,7 @@ def call_of(given: Mapping[str, Any]) -> Call:
     return Call(
         subject=Subject(
             text("client_id"),
-            tuple(text("scope").split()),
+            tuple(scope for scope in text("scope").split(" ") if scope),
             {
                 "ura": text("organization_ura"),
                 "name": text("organization_name"),

@@ -24,7 +24,10 @@ class NotAMoment(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From the first moment of `start` to the last of `end`, both included; an empty text leaves that side open."""
+    """From the first moment of `start` to the last of `end`, both included; an empty text leaves that side open.
+
+    One that ends before it begins says nothing that can be meant: no permit holds by it, and every objection.
+    """
 
     start: str = ""
     end: str = ""
@@ -35,6 +38,8 @@ class Period:
 
     def possibly(self, now: datetime) -> bool:
         """True when `now` (aware) is within by some reading; NotAMoment when a text is unreadable."""
+        if self.start and self.end and _last(self.end)[1] <= _first(self.start)[1]:
+            return True
         return (not self.start or _first(self.start)[0] <= now) and (not self.end or now < _last(self.end)[1])
 
 

@@ -151,10 +151,11 @@ def _effect(provision: Json, parent: bool | None) -> bool | None:
 
 
 def _notified(consent: Json, asked: Asked) -> Finding | None:
-    """A notification of Mitz never permits; inactive, or a deny, it is an objection for the users it names."""
-    provision = child(consent, "provision")
-    kind, status = text(provision, "type"), text(consent, "status")
-    if not (status == "inactive" and not kind) and not (status == "active" and kind == "deny"):
+    """A notification of Mitz never permits; whatever is not plainly a permission objects for the users it names."""
+    provision, status = child(consent, "provision"), text(consent, "status")
+    strange = consent.get("modifierExtension") or provision.get("modifierExtension") or provision.get("provision")
+    permits = status == "active" and text(provision, "type") == "permit" and not strange
+    if permits or status in _NOT_IN_FORCE - {"inactive"}:
         return None
     holders = [
         is_holder(child(actor, "reference"), asked)

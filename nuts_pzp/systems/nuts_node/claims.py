@@ -39,6 +39,16 @@ class Expected:
     scope_claims: Mapping[str, ClaimNames] = field(default_factory=dict)
     """Names in the tokens of one scope, where its presentation definition words them in another way."""
 
+    def granted(self, said: Mapping[str, Any]) -> frozenset[str]:
+        """Return which of the configured scopes a token has."""
+        scope = said.get("scope")
+        return frozenset(scope.split(" ") if isinstance(scope, str) else ()) & self.scopes.keys()
+
+    def names(self, said: Mapping[str, Any]) -> ClaimNames:
+        """Return what the claims of this token are called, by its one configured scope."""
+        granted = self.granted(said)
+        return self.scope_claims.get(next(iter(granted)), self.claims) if len(granted) == 1 else self.claims
+
 
 @dataclass(frozen=True, slots=True)
 class Introspected:
@@ -66,7 +76,7 @@ def read(said: Mapping[str, Any], expected: Expected, *, digest: bytes, now: flo
         if said.get("iss") != expected.issuer:
             raise _Refused(Reason.TOKEN_ISSUER, "the token was not issued by this tenant's authorization server")
         expires = _expires(said, now)
-        scope = _scope(said, expected.scopes)
+        scope = _scope(said, expected)
         caller = _caller(said, expected, scope, digest=digest, expires=expires)
         return Introspected(caller, _thumbprint(said))
     except _Refused as refused:
@@ -93,17 +103,16 @@ def _moment(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def _scope(said: Mapping[str, Any], scopes: Mapping[str, Purpose]) -> str:
+def _scope(said: Mapping[str, Any], expected: Expected) -> str:
     """Return the one configured scope. Two would leave the purpose to choice, and a purpose is not shopped for."""
-    granted = said.get("scope")
-    named = [scope for scope in granted.split(" ") if scope in scopes] if isinstance(granted, str) else []
-    if len(set(named)) != 1:
-        raise _Refused(Reason.TOKEN_SCOPE, f"{len(set(named))} of the configured scopes were granted, not one")
-    return named[0]
+    granted = expected.granted(said)
+    if len(granted) != 1:
+        raise _Refused(Reason.TOKEN_SCOPE, f"{len(granted)} of the configured scopes were granted, not one")
+    return next(iter(granted))
 
 
 def _caller(said: Mapping[str, Any], expected: Expected, scope: str, *, digest: bytes, expires: float) -> Caller:
-    names, purpose = expected.scope_claims.get(scope, expected.claims), expected.scopes[scope]
+    names, purpose = expected.names(said), expected.scopes[scope]
     organization = Organization(
         Ura(_form(said, names.organization_ura, _URA)),
         _form(said, names.organization_facility_type, _FACILITY),

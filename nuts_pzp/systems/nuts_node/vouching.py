@@ -28,13 +28,14 @@ def vouched(
 
     `instead` names a scope of the token that the settings do not list; it then counts as its only one, for treatment.
     """
-    named = _renamed(said, settings)
+    scopes, scope_claims = dict(settings.scopes), dict(settings.scope_claims)
+    if instead:
+        said, scopes, scope_claims = {**said, "scope": instead}, {instead: Purpose.TREATMENT}, {}
+    expected = Expected(settings.issuer, scopes, settings.claims, scope_claims)
+    named = _renamed(said, expected)
     if named is None:
         return Deny(Reason.TOKEN_CLAIMS, detail="a claim is given under two names with two values")
-    scopes = dict(settings.scopes)
-    if instead:
-        named, scopes = {**named, "scope": instead}, {instead: Purpose.TREATMENT}
-    found = read(named, Expected(settings.issuer, scopes, settings.claims), digest=digest, now=now)
+    found = read(named, expected, digest=digest, now=now)
     if isinstance(found, Deny):
         return found
     if settings.require_proof and found.thumbprint is None:
@@ -42,9 +43,9 @@ def vouched(
     return replace(found.caller, means=MEANS)
 
 
-def _renamed(said: Mapping[str, Any], settings: GatekeeperSettings) -> dict[str, Any] | None:
+def _renamed(said: Mapping[str, Any], expected: Expected) -> dict[str, Any] | None:
     """Give the contract's `user_id` and `user_role` the names of this region; None when the two names disagree."""
-    claims, found = settings.claims, dict(said)
+    claims, found = expected.names(said), dict(said)
     for theirs, ours in (("user_id", claims.employee_identifier), ("user_role", claims.employee_role)):
         if theirs in found and found.setdefault(ours, found[theirs]) != found[theirs]:
             return None

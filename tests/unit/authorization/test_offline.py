@@ -164,7 +164,7 @@ async def test_consent_alone_without_its_category_is_not_allowed(call: Any, load
         ("Zorg-Scope zorg_scope ZORG-SCOPE", {"zorg_scope": False}),
         ("zz pzp-gf", {"pzp": True}),
         ("aa pzp-gf", {"aa": False, "pzp": True}),
-        ("  pzp-gf\tpzp-gf ", {"pzp": True}),
+        ("  pzp-gf  pzp-gf ", {"pzp": True}),
     ],
 )
 async def test_scopes_choose_policies_and_the_first_that_allows_ends_it(

@@ -95,3 +95,11 @@ async def test_what_a_server_can_do_is_no_disclosure_and_not_decided_on(call: An
     document = call(request={"path": "/metadata", "query": ""})
     for policies in (lenient, loaded):
         assert await first_reason(document, policies) == ("not_allowed", "PZP-REQUEST-012")
+
+
+@pytest.mark.parametrize("scope", ["pzp\u00a0-gf", "pzp-gf\u3000openid", "pzp-gf\topenid", "pzp\n", "x\x1fpzp"])
+async def test_only_a_space_parts_two_scopes(call: Any, loaded: Any, scope: str) -> None:
+    document = await answered(call(subject={"scope": scope}), loaded)
+    assert document["allow"] is False
+    [policy] = document["policies"].values()
+    assert policy["reasons"][0]["code"] == "not_implemented"

@@ -76,6 +76,15 @@ def test_what_is_no_moment_is_told_without_its_text(text: str) -> None:
         Period(end=text).possibly(at("2026-05-01T00:00:00Z"))
 
 
+def test_a_period_that_ends_before_it_begins_permits_never_and_objects_always() -> None:
+    for period in (Period("2026-05-31", "2026-05-01"), Period("2026-05-01T12:00:00Z", "2026-05-01T11:59:59Z")):
+        for moment in ("2026-04-01T00:00:00Z", "2026-05-15T12:00:00Z", "2026-07-01T00:00:00Z"):
+            assert (period.surely(at(moment)), period.possibly(at(moment))) == (False, True)
+    day = Period("2026-05-01", "2026-05-01")
+    assert day.surely(at("2026-05-01T12:00:00Z"))
+    assert not day.possibly(at("2026-05-03T00:00:00Z"))
+
+
 @given(
     start=st.dates(datetime(1950, 1, 1).date(), datetime(2090, 1, 1).date()),
     end=st.dates(datetime(1950, 1, 1).date(), datetime(2090, 1, 1).date()),

@@ -165,6 +165,39 @@ def test_a_notified_permit_never_permits() -> None:
     assert says(notified("active", "permit")) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("inactive", "permit"),
+        ("inactive", "deny"),
+        ("active", "deny"),
+        ("active", None),
+        ("active", "Permit"),
+        ("on", "permit"),
+    ],
+)
+def test_whatever_is_notified_and_not_plainly_a_permission_is_an_objection(status: str, kind: str | None) -> None:
+    assert says(notified(status, kind)) == ("deny", 2)
+
+
+def test_a_notified_permission_with_an_exception_or_a_condition_is_an_objection() -> None:
+    one = notified("active", "permit")
+    assert says({**one, "modifierExtension": [{"url": "x"}]}) == ("deny", 2)
+    assert says({**one, "provision": {**one["provision"], "provision": [{"type": "deny"}]}}) == ("deny", 2)
+    assert says({**one, "provision": {**one["provision"], "modifierExtension": [{"url": "x"}]}}) == ("deny", 2)
+
+
+@pytest.mark.parametrize("status", ["draft", "proposed", "rejected", "entered-in-error"])
+def test_a_notification_that_never_was_in_force_says_nothing(status: str) -> None:
+    assert says(notified(status, "deny")) is None
+
+
+def test_an_objection_whose_period_ends_before_it_begins_holds() -> None:
+    turned = {"start": "2026-12-31", "end": "2026-01-01"}
+    assert says(consent("deny", period=turned)) == ("deny", 3)
+    assert says(consent(period=turned)) is None
+
+
 def test_a_notified_objection_is_about_the_users_and_the_holder_it_names() -> None:
     hospital = replace(ASKED, user=Organization(Ura("90000222"), "V6", "x"))
     assert says(notified("inactive", None, "RPZAC104")) is None

@@ -130,3 +130,17 @@ def test_an_emergency_without_the_token_itself_is_no_complete_claim() -> None:
     assert found is not None
     assert found.reason is Reason.EMERGENCY_INCOMPLETE
     assert refused(replace(caller, token_digest=b"t" * 32)) is None, "the token is all that it lacks"
+
+
+def test_claims_of_a_scope_are_read_by_the_names_that_the_door_reads() -> None:
+    """A token may carry the usual name as well, for something that its definition never proved."""
+    own = {"scope_claims": {"pzp-gf": {"organization_ura": "ura", "employee_identifier": "badge"}}}
+    said = {**GOOD, "ura": "90000333", "badge": "e-7"}
+    caller = judged(said, **own)
+    assert isinstance(caller, Caller)
+    assert caller.organization.ura.value == "90000333"
+    assert caller.professional is not None
+    assert caller.professional.id == "e-7"
+    assert judged(GOOD, **own).reason is Reason.TOKEN_CLAIMS
+    assert judged({**said, "user_id": "e-8"}, **own).reason is Reason.TOKEN_CLAIMS
+    assert judged({**said, "scope": "pzp"}, instead="pzp", **own).organization.ura.value == "90000111"
