@@ -172,8 +172,9 @@ def _treatment(frame: Frame, held: Held, content: Consent, provision: Provision)
 
 
 def treatments_said(record: Record, concepts: list[Concept], said: Said) -> Iterator[Statement]:
-    """Yield the decision for each treatment that the record names."""
-    comment, fallback = record.comment, f"{record.source}/{record.held.resource.id or record.held.ref}"
+    """Yield the decision for each treatment named; what specifies one that cannot be interpreted stays in sight."""
+    comment = joined(record.comment, said.specification) if record.modified else record.comment
+    fallback = f"{record.source}/{record.held.resource.id or record.held.ref}"
     for key, label in treatment_keys(concepts, fallback).items():
         record.comment = joined(comment, treatment_words(concepts, key, label))
         yield record.says(key, said, label)

@@ -180,10 +180,11 @@ def _who(one: _Found) -> str:
 
 
 def _joined(first: Person, other: Person) -> Person:
-    """One person who was written down twice: the union of roles and of ways to reach (spec 3.3)."""
+    """One person who was written down twice: the union of roles, relations and ways to reach (spec 3.3)."""
+    relations = dict.fromkeys([*first.relation.split(" / "), other.relation])
     return Person(
         first.name,
-        first.relation or other.relation,
+        " / ".join(filter(None, relations)),
         tuple(sorted({*first.roles, *other.roles})),
         tuple(sorted({*first.telecom, *other.telecom})),
         first.birth_date,

@@ -18,6 +18,7 @@ from .records import (
     codes_in,
     comments,
     extension_texts,
+    joined,
     open_record,
     same_text,
     text_of,
@@ -79,6 +80,7 @@ def _treatment(frame: Frame, held: Held, content: OldConsent) -> list[Statement]
     unclear = any(one is None for one in codings) or len({one.code for one in codings if one is not None}) > 1
     if unclear or any(unknown_modifiers(one.modifier_extension) for one in exceptions):
         _not_understood(record)
+        record.comment = joined(record.comment, *(text_of(one) for one in decisions))
     restrictions = [extension_texts(one.extension, _RESTRICTIONS) for one in exceptions]  # type: ignore[arg-type]
     texts = "; ".join(text for text in restrictions if text)
     coding = codings[0] if codings else None

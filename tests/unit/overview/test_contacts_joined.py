@@ -199,3 +199,11 @@ def test_capacity_as_a_modifier_is_not_interpreted(pen: Any, look: Any) -> None:
     patient = pen.patient(capable=False)
     patient["modifierExtension"] = patient.pop("extension")
     assert look(a=[patient])["capacity"]["display"] == "Niet te interpreteren"
+
+
+def test_namesakes_of_another_relation_keep_both_relations(pen: Any, look: Any) -> None:
+    """Husband and son may have one name: by the standard they are one person, and no word of either is lost."""
+    both = [pen.person("Jan Bos", "24", "HUSB", id="h"), pen.person("Jan Bos", "24", "SONC", id="s")]
+    [person] = look(a=both)["representative"]["value"]["persons"]
+    assert person["relation"] == "Echtgenoot / Zoon"
+    assert look(a=both[:1])["representative"]["value"]["persons"][0]["relation"] == "Echtgenoot"

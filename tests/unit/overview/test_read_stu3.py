@@ -251,3 +251,9 @@ def test_a_decision_counts_wherever_the_source_put_it(look: Any) -> None:
     assert look(a=[told])["treatment:89666000"]["value"]["kind"] == "deny"
     told["modifierExtension"] = [{"url": PERMITTED, "valueCodeableConcept": {"coding": [{"code": "JA"}]}}]
     assert look(a=[told])["treatment:89666000"]["display"] == "Niet te interpreteren"
+
+
+def test_the_words_of_a_decision_without_a_code_and_its_restriction_are_not_hidden(look: Any) -> None:
+    said = [{"url": PERMITTED, "valueCodeableConcept": {"text": "Ja, maar met beperkingen"}}]
+    item = look(oud=[{**_restricted(None), "modifierExtension": said}])["treatment:89666000"]
+    assert (item["display"], item["comment"]) == ("Niet te interpreteren", "Ja, maar met beperkingen; Alleen kort")

@@ -200,3 +200,10 @@ def test_a_specification_counts_wherever_the_source_put_it(pen: Any, look: Any, 
     assert seen[CPR]["display"] == "Anders, namelijk: Alleen thuis"
     assert seen.codes(CPR) == (["TYPE_AND_SPECIFICATION"] if kind else [])
     assert seen[CPR]["comment"] == "Besproken"
+
+
+def test_what_specifies_a_decision_that_cannot_be_interpreted_is_not_hidden(pen: Any, look: Any) -> None:
+    odd = {"url": "https://x.example/odd", "valueBoolean": True}
+    known = {"url": pen.SPECIFICATION, "valueString": "Hooguit een schok"}
+    item = look(a=[pen.treatment(None, "2026-01-01", modifierExtension=[odd, known])])[CPR]
+    assert (item["display"], item["comment"]) == ("Niet te interpreteren", "Hooguit een schok")
