@@ -29,7 +29,7 @@ class Clerk:
         try:
             self._ledger = await asyncio.to_thread(Ledger.open, placed(self._post.deployment, self._post.folder))
             self._reception = Reception(self._ledger, self._post.audit_socket)
-            await self._reception.start()
+            self._reception.start()
         except LEDGER_REFUSED as error:
             raise SettingsError(f"audit: {error}") from None
         except OSError as error:
@@ -47,6 +47,6 @@ class Clerk:
         """Wait for the workers, who may still be answering; then take nothing more, and close."""
         if self._reception is not None:
             await self._reception.left(_WORKERS_LEAVE)
-            await self._reception.stop()
+            self._reception.stop()
         if self._ledger is not None:
             await self._ledger.aclose()

@@ -152,8 +152,12 @@ class Ledger:
         return audit
 
     def submit(self, waiting: Waiting) -> None:
-        """Queue a record that was written down elsewhere; NotRecorded when nothing is taken. From any thread."""
-        self._writer.queue.put(waiting)
+        """Queue a record that was written down elsewhere; NotRecorded when nothing is taken. Then `submitted`."""
+        self._writer.queue.put(waiting, wake=False)
+
+    def submitted(self) -> None:
+        """Have written what was submitted: before this returns, if it is one record and nothing else waits."""
+        self._writer.write_alone()
 
     async def enter(self, tenant: Tenant, /) -> TenantAudit:
         """`of` for a running loop, which stays free while the end of the log is verified."""

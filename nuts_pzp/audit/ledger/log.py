@@ -63,7 +63,7 @@ class Grown:
 
 
 class Log:
-    """One tenant's log. Only the writer's thread grows it."""
+    """One tenant's log. Only whoever writes grows it."""
 
     def __init__(self, tenant: str, signer: NoteSigner, frontier: Frontier, note: bytes, spacing: int = 16) -> None:
         """`spacing` is after how many records a checkpoint may be kept that nobody asked for."""

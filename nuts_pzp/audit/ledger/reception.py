@@ -2,7 +2,7 @@
 
 Trusts the mode of the socket (0600) and the kernel's word for the user at the other end, not what is sent: a frame out
 of layout, out of order, or for another tenant's log ends the connection, and what was pending on it fails there. Only
-the writer's thread assigns index and time.
+who writes assigns index and time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import contextlib
 import os
 import socket
 import struct
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -24,16 +27,16 @@ from ..record import SYSTEM
 from . import frames
 from .frames import Enter, Entered, Malformed, Reader, Record, Refused, Why
 from .ledger import Ledger
+from .line import Line
 from .log import Log
 from .socket_name import at_socket
+from .sockets import ONCE_EACH, Sockets
 from .sqlite import StoreFailed
 from .tail import Damaged
 from .waiting import Settled, Waiting
 
 _log = structlog.get_logger("nuts_pzp.audit.reception")
 _CONNECTIONS = 64
-_UNREAD = 1_048_576
-"""Bytes of answers that a worker may leave unread."""
 _WHY: dict[type[Exception], Why] = {
     Damaged: Why.DAMAGED,
     BadKeyFile: Why.KEYS,
@@ -45,30 +48,41 @@ _WHY: dict[type[Exception], Why] = {
 
 
 class Reception:
-    """Listens for workers on a socket in front of an open ledger, which it does not close."""
+    """Listens for workers on a socket in front of an open ledger, which it does not close.
+
+    One thread reads all sockets, and writes a record that is alone; another enters logs, for that takes a while.
+    """
 
     def __init__(self, ledger: Ledger, path: Path) -> None:
         self._ledger, self._path = ledger, path
-        self._logs: list[Log] = [ledger.system.log]
-        self._marks: list[bytes] = [_mark(SYSTEM)]
-        self._turn = asyncio.Lock()
-        self._server: asyncio.Server | None = None
+        self._logs: list[tuple[Log, bytes]] = [(ledger.system.log, _mark(SYSTEM))]
+        self._entering = ThreadPoolExecutor(1, "audit-entering")
+        self._turn = threading.Condition()
+        self._door: tuple[socket.socket, Sockets] | None = None
         self._connections: set[_Connection] = set()
-        self._leaving = asyncio.Event()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen; OSError when that cannot be. Whoever holds the ledger's lock owns the name, so a leftover goes."""
         listener = _listening(self._path)
-        self._server = await asyncio.get_running_loop().create_unix_server(self._connected, sock=listener)
+        sockets = Sockets("audit-door", self._ledger.submitted)
+        self._door = listener, sockets
+        sockets.watch(listener.fileno(), partial(self._open_door, listener, sockets), ONCE_EACH)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Take nothing more: close the door and every connection. What was handed in is still written."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-            self._path.unlink(missing_ok=True)
-        for one in tuple(self._connections):
-            one.close()
+        with self._turn:
+            door, self._door = self._door, None
+            connections = tuple(self._connections)
+        if door is None:
+            return
+        listener, sockets = door
+        sockets.forget(listener.fileno())
+        listener.close()
+        self._path.unlink(missing_ok=True)
+        for one in connections:
+            one.line.close()
+        sockets.close()
+        self._entering.shutdown(wait=False, cancel_futures=True)
 
     @property
     def workers(self) -> int:
@@ -77,95 +91,84 @@ class Reception:
 
     async def left(self, within: float) -> None:
         """Return once no worker is connected, or after so many seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                while self._connections:
-                    self._leaving.clear()
-                    await self._leaving.wait()
+        await asyncio.to_thread(self._left, within)
 
-    def _connected(self) -> _Connection:
-        return _Connection(self)
+    def _left(self, within: float) -> None:
+        with self._turn:
+            self._turn.wait_for(lambda: not self._connections, within)
 
-    def admit(self, connection: _Connection) -> bool:
-        """Take a connection in; False when there are too many."""
-        if len(self._connections) >= _CONNECTIONS:
-            return False
-        self._connections.add(connection)
-        return True
+    def _open_door(self, listener: socket.socket, sockets: Sockets) -> None:
+        with contextlib.suppress(OSError):  # nobody else is there, or the door was closed
+            while True:
+                self._admit(listener.accept()[0], sockets)
+
+    def _admit(self, peer: socket.socket, sockets: Sockets) -> None:
+        """Take one in, unless it is another user or there are too many."""
+        connection = _Connection(self, sockets, peer)
+        with self._turn:
+            admitted = self._door is not None and len(self._connections) < _CONNECTIONS and _same_user(peer)
+            if admitted:
+                self._connections.add(connection)
+        if not admitted:
+            return peer.close()
+        connection.line.begin()
+        return connection.line.send(frames.hello())
 
     def leave(self, connection: _Connection) -> None:
         """Let a connection go."""
-        self._connections.discard(connection)
-        self._leaving.set()
+        with self._turn:
+            self._connections.discard(connection)
+            self._turn.notify_all()
 
-    async def enter(self, asked: Enter) -> Entered | Refused:
-        """Open a tenant's log, one at a time, away from the loop: verifying its tail may take a while."""
+    def enter(self, asked: Enter, line: Line) -> None:
+        """Open a tenant's log, one at a time, and answer then: verifying its tail may take a while."""
+        self._entering.submit(lambda: line.send(self._entered(asked)))
+
+    def _entered(self, asked: Enter) -> bytes:
         id_, ura, type_, name, phone = asked.texts
         try:
-            tenant = Tenant(id_, Organization(Ura.parse(ura), type_, name, phone))
-            async with self._turn:
-                log = (await asyncio.to_thread(self._ledger.of, tenant)).log
+            log = self._ledger.of(Tenant(id_, Organization(Ura.parse(ura), type_, name, phone))).log
         except tuple(_WHY) as error:
             why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
-            return Refused(asked.request, why, str(error))
+            return frames.refused(Refused(asked.request, why, str(error)))
         except Exception as bug:  # this log fails alone; whoever asked for it must hear so
-            return Refused(asked.request, Why.STORE, f"could not be opened: {type(bug).__name__}")
-        if log not in self._logs:
-            self._logs.append(log)
-            self._marks.append(_mark(id_))
-        return Entered(asked.request, self._logs.index(log))
+            return frames.refused(Refused(asked.request, Why.STORE, f"could not be opened: {type(bug).__name__}"))
+        entered = (log, _mark(id_))
+        if entered not in self._logs:
+            self._logs.append(entered)
+        return frames.entered(Entered(asked.request, self._logs.index(entered)))
 
     def take(self, record: Record, connection: _Connection) -> None:
         """Hand one record to the writer; NotRecorded when it takes nothing, Malformed for one that is none."""
         if record.log >= len(self._logs):
             raise Malformed("a log that nobody entered")
+        log, mark = self._logs[record.log]
         one, two, three, four = record.draft.parts
         whole = one.startswith(b'{"') and four.endswith(b"}") and one.endswith(b'"idx":')
         if not (whole and two.endswith(b',"prev_ts_mono":') and three.endswith(b',"ts":')):
             raise Malformed("not a record")
-        if self._marks[record.log] not in three:
+        if mark not in three:
             raise Malformed("a record of another tenant")
-        self._ledger.submit(Waiting(self._logs[record.log], record.draft, record.seq, connection))
+        self._ledger.submit(Waiting(log, record.draft, record.seq, connection))
 
 
-class _Connection(asyncio.Protocol):
+class _Connection:
     """One worker."""
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Reception, sockets: Sockets, peer: socket.socket) -> None:
         self._reception = reception
-        self._loop = asyncio.get_running_loop()
+        self.line = Line(sockets, peer, self._heard, lambda: reception.leave(self))
         self._reader = Reader()
         self._greeted = False
         self._last = 0
-        self._transport: asyncio.Transport | None = None
-        self._entering: set[asyncio.Task[None]] = set()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._transport = transport
-        if not self._reception.admit(self) or not _same_user(transport.get_extra_info("socket")):
-            transport.abort()
-            return
-        transport.write(frames.hello())
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._reception.leave(self)
-        for task in self._entering:
-            task.cancel()
-
-    def close(self) -> None:
-        """End it once what is written has left."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def data_received(self, data: bytes) -> None:
+    def _heard(self, data: bytes) -> None:
         try:
             for frame in self._reader.frames(data):
                 self._hear(frame)
         except Malformed as error:
             _log.error("audit.worker-not-understood", why=str(error), alarm="security")
-            if self._transport is not None:
-                self._transport.abort()
+            self.line.close()
 
     def _hear(self, frame: bytes) -> None:
         if not self._greeted:
@@ -176,9 +179,7 @@ class _Connection(asyncio.Protocol):
         if isinstance(heard, Record):
             self._record(heard)
         elif isinstance(heard, Enter):
-            task = self._loop.create_task(self._enter(heard))
-            self._entering.add(task)
-            task.add_done_callback(self._entering.discard)
+            self._reception.enter(heard, self.line)
         else:
             raise Malformed("a frame that only the writer sends")
 
@@ -189,31 +190,16 @@ class _Connection(asyncio.Protocol):
         try:
             self._reception.take(record, self)
         except NotRecorded as error:
-            self._write(frames.not_durable(record.seq, str(error)))
-
-    async def _enter(self, asked: Enter) -> None:
-        answer = await self._reception.enter(asked)
-        self._write(frames.entered(answer) if isinstance(answer, Entered) else frames.refused(answer))
+            self.line.send(frames.not_durable(record.seq, str(error)))
 
     def settle(self, settled: Sequence[Settled]) -> None:
-        """Say what became of a group; called in the writer's thread."""
+        """Say what became of a group."""
         durable = [(seq, index) for seq, index in settled if isinstance(seq, int) and isinstance(index, int)]
         failed = [(seq, why) for seq, why in settled if isinstance(seq, int) and isinstance(why, NotRecorded)]
         said = b"".join([frames.not_durable(seq, str(why)) for seq, why in failed])
         if durable:
             said += frames.durable(durable[-1][0], [index for _, index in durable])
-        try:
-            self._loop.call_soon_threadsafe(self._write, said)
-        except RuntimeError:
-            return  # the loop ended; the records stand, and the worker sees its socket close
-
-    def _write(self, said: bytes) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.write(said)
-        if self._transport.get_write_buffer_size() > _UNREAD:
-            _log.error("audit.worker-does-not-listen")
-            self._transport.abort()
+        self.line.send(said)
 
 
 def _mark(tenant: str) -> bytes:

@@ -82,7 +82,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class SqliteStore:
-    """One ledger file, held exclusively. Used by the writer's thread; `fold` by one other."""
+    """One ledger file, held exclusively. Used by whoever writes, one at a time; `fold` by one other."""
 
     def __init__(self, path: Path, connecting: Connect = connect) -> None:
         """Take the lock and open or create the file; LedgerInUse or StoreFailed when that cannot be."""

@@ -1,6 +1,6 @@
 """What waits for the writer: bounded in records and in bytes, refused at once above that, taken in groups.
 
-Put in by any thread; taken by the writer's alone (spec audit 3.5, 3.6 C6).
+Put in by any thread; taken by the one that writes (spec audit 3.5, 3.6 C6).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Listener(Protocol):
     """Who handed records in and hears what became of them."""
 
     def settle(self, settled: Sequence[Settled]) -> None:
-        """Hear of all of one group at once, in the order in which they were handed in; in the writer's thread."""
+        """Hear of all of one group at once, in the order in which they were handed in; in the thread that wrote."""
         ...
 
 
@@ -102,12 +102,16 @@ class Queue:
     def __len__(self) -> int:
         return self._count
 
-    def put(self, waiting: Waiting, *, anyway: bool = False) -> None:
-        """Queue a record; raise NotRecorded at once when nothing is accepted or too much waits already."""
+    def put(self, waiting: Waiting, *, anyway: bool = False, wake: bool = True) -> None:
+        """Queue a record; raise NotRecorded at once when nothing is accepted or too much waits already.
+
+        Whoever wakes nobody for it is to `call` soon.
+        """
         with self._turn:
             if (refused := self._admit(waiting, anyway=anyway)) is not None:
                 raise refused
-            self._call()
+            if wake:
+                self._call()
 
     def put_all(self, group: Sequence[Waiting]) -> Sequence[Settled]:
         """Queue records in order; return those that are not taken, and why."""
@@ -128,24 +132,30 @@ class Queue:
         self._records.append(waiting)
         return None
 
+    def call(self) -> None:
+        """Wake the writer for what waits."""
+        with self._turn:
+            self._call()
+
     def _call(self) -> None:
-        if len(self._records) >= self._wanted:
+        if self._due(self._wanted):
             self._wanted = _NOBODY
             self._wake.set()
 
     def close(self) -> None:
-        """Take nothing more. What waits is still to be taken; after that `take` gives nothing."""
+        """Take nothing more. What waits is still to be taken."""
         with self._turn:
             self.closed = True
             self._wake.set()
 
-    def take(self) -> list[Waiting]:
-        """Wait for a record and return it with what else is there; nothing at the end.
-
-        When more than one came, linger until there are as many as usual.
-        """
+    def wait(self) -> bool:
+        """Wait for a record, which another may take first, or for trouble; False at the end."""
         if not self._records:
             self._wait(1, None)
+        return bool(self._records) or not self.closed
+
+    def take(self) -> list[Waiting]:
+        """Return what waits, as far as a group may have it. When it is more than one, linger until it is as usual."""
         group = self._moved([])
         if 1 < len(group) < min(self._usual, self._limits.group):
             self._wait(self._usual - len(group), self._limits.linger)
@@ -156,12 +166,16 @@ class Queue:
 
     def _wait(self, wanted: int, seconds: float | None) -> None:
         with self._turn:
-            if len(self._records) >= wanted or self.closed:
+            if self._due(wanted):
                 return
             self._wanted = wanted
             self._wake.clear()
         self._wake.wait(seconds)
         self._wanted = _NOBODY
+
+    def _due(self, wanted: int) -> bool:
+        """Tell whether the writer's wait is over: so many records, the end, or trouble that is to be mended."""
+        return len(self._records) >= wanted or self.closed or self._shut(True) is not None
 
     def _moved(self, group: list[Waiting]) -> list[Waiting]:
         records, most = self._records, self._limits.group

@@ -1,5 +1,6 @@
-"""The one thread that writes: collects a group, commits it in one transaction, then wakes whoever waits.
+"""Who writes: takes a group, commits it in one transaction, then tells whoever waits.
 
+A thread of its own does that, or for a record alone the thread that read it from a socket, one at a time (ADR 0024).
 Trusts the store's word that a commit is durable, and nothing after an error: it then refuses everything until the same
 file was opened again and holds exactly what was acknowledged (spec audit 3.5, 3.6 C4, C6).
 """
@@ -28,18 +29,20 @@ Own = Callable[[str, tuple[tuple[str, str], ...]], Waiting]
 
 
 class Writer:
-    """Owns the store while it runs. Its queue is for any thread; everything else happens in its own."""
+    """Owns the store while it runs. Its queue is for any thread; everything else is for the one whose turn it is."""
 
     def __init__(self, store: SqliteStore, wall: Clock, monotonic: Clock, limits: Limits) -> None:
         self._store, self._wall, self._monotonic, self.limits = store, wall, monotonic, limits
         self.queue = Queue(limits, self._shut)
         self._drift: int | None = None
         self._stopping = threading.Event()
+        self._turn = threading.Lock()
+        """Whoever has it takes a group and writes it."""
         self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
         self.logs: dict[str, Log] = {}
         self.own: Own | None = None
         self.on_commit: Callable[[int], None] = lambda size: None
-        """Called with the bytes of every durable group, in the writer's thread."""
+        """Called with the bytes of every durable group, by whoever wrote it."""
         self.on_trouble: Callable[[], None] = lambda: None
         """Called when a commit failed, before trying again: give up the reserve."""
         self.trouble: str | None = None
@@ -59,12 +62,31 @@ class Writer:
         self.queue.close()
         self._stopping.set()
         self._thread.join()
+        with self._turn:
+            pass  # until a record that was alone is written
+
+    def write_alone(self) -> None:
+        """Write here and now the record that waits, if it is the only one and nobody writes: so nobody is woken for it.
+
+        More of them are left to the writer's own thread, so that others can be read meanwhile; trouble is, too.
+        """
+        if len(self.queue) == 1 and self._turn.acquire(blocking=False):
+            try:
+                self._write_group()
+            finally:
+                self._turn.release()
+        self.queue.call()
 
     def _run(self) -> None:
-        while group := self.queue.take():
-            self._write(group)
+        while self.queue.wait():
+            with self._turn:
+                self._write_group()
+                if self.trouble is not None:
+                    self._recover()
 
-    def _write(self, group: list[Waiting]) -> None:
+    def _write_group(self) -> None:
+        if not (group := self.queue.take()):
+            return
         try:
             indexes = self._commit(group)
         except Exception as error:  # whatever it is, nobody may believe that this group is durable
@@ -72,7 +94,6 @@ class Writer:
             self.trouble = f"the ledger cannot be written: {words}"
             _log.error("audit.not-written", error=words, records=len(group))
             self._settle([(one, NotRecorded(self.trouble)) for one in group])
-            self._recover()
             return
         self._settle(zip(group, indexes, strict=False))  # a record of our own may follow the group
 

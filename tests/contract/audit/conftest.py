@@ -44,14 +44,14 @@ WILGENHOF = Tenant("wilgenhof", Organization(Ura("90000111"), "Z3", "De Wilgenho
 async def over_socket(ledger: Ledger, folder: Path) -> AsyncIterator[tuple[RemoteLedger, Reception]]:
     """A worker's ledger in front of this one, as in a deployment with workers, but in one process."""
     reception = Reception(ledger, folder / "audit.sock")
-    await reception.start()
+    reception.start()
     remote = RemoteLedger(ledger.place, folder / "audit.sock")
     try:
         await remote.start(5.0)
         yield remote, reception
     finally:
         await remote.aclose()
-        await reception.stop()
+        reception.stop()
 
 
 @dataclass
@@ -86,8 +86,12 @@ async def candidate(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     if request.param == "socket":
         async with over_socket(ledger, tmp_path) as (remote, reception):
             opening = audit.log.frontier.size
+
+            async def break_it(reception: Reception = reception) -> None:
+                reception.stop()
+
             remotes = [await remote.enter(tenant) for tenant in (MEERWIJCK, WILGENHOF)]
-            yield Candidate(remotes[0], reception.stop, lambda: audit.log.frontier.size - opening, [remotes[1]])
+            yield Candidate(remotes[0], break_it, lambda: audit.log.frontier.size - opening, [remotes[1]])
         await ledger.aclose()
         return
     opening = audit.log.frontier.size

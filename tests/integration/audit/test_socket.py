@@ -60,11 +60,11 @@ class Office:
     async def open(self) -> None:
         self.ledger = await asyncio.to_thread(Ledger.open, self.place)
         self.reception = Reception(self.ledger, self.socket)
-        await self.reception.start()
+        self.reception.start()
 
     async def close(self) -> None:
         if self.reception and self.ledger:
-            await self.reception.stop()
+            self.reception.stop()
             await self.ledger.aclose()
 
     async def worker(self) -> RemoteLedger:
@@ -160,7 +160,7 @@ async def test_a_writer_that_is_lost_fails_what_is_pending_and_is_found_again(
     pending = asyncio.create_task(audit.append(refusal("in-flight")))
     await held.wait()
     assert office.reception is not None
-    await office.reception.stop()
+    office.reception.stop()
     try:
         with pytest.raises(NotRecorded, match="was lost"):
             await pending
