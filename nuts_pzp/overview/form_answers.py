@@ -47,7 +47,9 @@ class Answers:
 
     def beside(self, link_id: str) -> str:
         """Return what may limit an answer and is none itself: own words beside a code, and what hangs below unasked."""
-        given = self.given.get(link_id, ())
+        given = self.given.get(link_id)
+        if not given:
+            return ""
         coded = any(one.value_coding is not None for one, _ in self.chosen(link_id))
         words = [_aside(one) for one in given] if coded else []
         return joined(*words, *(text for one in given for text in _unasked(one.item, 0)))

@@ -139,7 +139,7 @@ def treatment_words(concepts: list[Concept], key: str, label: str) -> str:
         if concept.text and key in treatment_keys([concept], ""):
             again = key == f"treatment:{ICD_OFF}" and not _ICD_OFF_WORDS.sub("", normal(concept.text)).strip(" -.,;:()")
             found.append("" if again else beside(concept, label))
-    return joined(*found)
+    return joined(*found) if found else ""
 
 
 def _other(concept: Concept, codes: set[str], fallback: str) -> tuple[str, str]:
@@ -176,7 +176,8 @@ def treatments_said(record: Record, concepts: list[Concept], said: Said) -> Iter
     comment = joined(record.comment, said.specification) if record.modified else record.comment
     fallback = f"{record.source}/{record.held.resource.id or record.held.ref}"
     for key, label in treatment_keys(concepts, fallback).items():
-        record.comment = joined(comment, treatment_words(concepts, key, label))
+        words = treatment_words(concepts, key, label)
+        record.comment = joined(comment, words) if words else comment
         yield record.says(key, said, label)
 
 

@@ -75,9 +75,12 @@ def read_observation(frame: Frame, held: Held, content: Observation) -> list[Sta
     record = open_record(frame, held, content.status, dates, content.subject)
     if record is None:
         return []
-    words = (beside(one, said.display) for one in (content.value_codeable_concept, content.data_absent_reason))
-    string = content.value_string if content.value_codeable_concept is not None else None
-    record.comment = joined(notes(content.note, content.extension), *words, (string or "").strip())
+    record.comment = notes(content.note, content.extension)
+    for concept in (content.value_codeable_concept, content.data_absent_reason):
+        if concept is not None and concept.text:
+            record.comment = joined(record.comment, beside(concept, said.display))
+    if content.value_codeable_concept is not None and content.value_string:
+        record.comment = joined(record.comment, content.value_string.strip())
     record.ids = business_ids(content.identifier)
     record.authors = tuple(content.performer or ())
     return [record.says(_KEYS[code], with_words(said, record.comment))]

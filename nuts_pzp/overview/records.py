@@ -235,7 +235,7 @@ def comments(extensions: list[Extension] | None) -> str:
 
 def notes(given: list[Note] | None, extensions: list[Extension] | None = None) -> str:
     """Return the texts of all notes, and of comments that were written as extensions instead."""
-    texts = joined(*[one.text.strip() for one in given or () if one.text])
+    texts = joined(*[one.text.strip() for one in given if one.text]) if given else ""
     return joined(texts, comments(extensions)) if extensions else texts
 
 
