@@ -20,6 +20,7 @@ import msgspec
 
 from ..exchange import Answer, Source
 from ..fhir.bundle import Resource
+from ..identity import eleven_test
 from .dossier import reference_of
 from .returned import once
 from .shape import Item, Overview, SourceRow, Value
@@ -29,6 +30,7 @@ HISTORY = {"system": "urn:nuts-pzp:standing", "code": "history", "display": "Eer
 """The tag of a resource that no longer says what counts."""
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]{1,40})/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?", re.ASCII)
+_NINE_DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ .-]?[0-9]){8}(?![0-9])")
 _PEOPLE = ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization")
 _INCLUDED = frozenset((*_PEOPLE, "Encounter", "Procedure", "Device"))
 _CODES = {"timeout": "timeout", "not-released": "forbidden", "incomplete": "incomplete"}
@@ -232,4 +234,10 @@ def conflict_issues(overview: Overview) -> Iterator[tuple[dict[str, Any], tuple[
     for item in overview.items():
         if item.conflict is not None:
             about = tuple(sorted({one.ref.partition("#")[0] for one in item.conflict.candidates}))
-            yield issue("conflict", f"{item.label}: {item.display}", item.key), about
+            text, key = (_NINE_DIGITS.sub(_masked, words) for words in (f"{item.label}: {item.display}", item.key))
+            yield issue("conflict", text, key), about
+
+
+def _masked(digits: re.Match[str]) -> str:
+    """A treatment in own words is part of its item's name, and may hold a number that an issue must not."""
+    return "*" * 9 if eleven_test(re.sub(r"[ .-]", "", digits[0])) else digits[0]

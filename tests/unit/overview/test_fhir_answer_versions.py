@@ -78,6 +78,23 @@ def test_each_person_who_represents_the_patient_is_given(pen: Any) -> None:
     assert _bundle(former, history=True)["total"] == 2
 
 
+@pytest.mark.parametrize("number", ["900010009", "9000.10.009", "900 010 009"])
+def test_a_number_of_a_person_in_the_name_of_a_treatment_stays_out_of_the_issues(pen: Any, number: str) -> None:
+    def said(decision: str) -> dict[str, Any]:
+        code = [{"coding": [{"system": pen.NULL, "code": "OTH"}], "text": f"Dialyse ({number}, doos 123456789)"}]
+        policy = [{"uri": "https://wetten.overheid.nl/"}]
+        return dict(
+            pen.treatment(
+                decision, "2026-01-01", id=decision, provision={"type": decision, "code": code}, policy=policy
+            )
+        )
+
+    [outcome] = [one for one in _bundle([said("permit"), said("deny")])["entry"] if one["search"]["mode"] == "outcome"]
+    [issue] = outcome["resource"]["issue"]
+    assert issue["diagnostics"] == "treatment:other:dialyse (*********, doos 123456789)"
+    assert number not in json.dumps(issue)
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_of_two_contents_under_one_name_both_are_given_in_either_order(pen: Any, named: bool) -> None:
     policy = {"policy": [{"uri": "https://wetten.overheid.nl/"}]}
