@@ -7,6 +7,9 @@ import select
 import threading
 from collections.abc import Callable
 
+import structlog
+
+_log = structlog.get_logger("nuts_pzp.audit.sockets")
 READS, WRITES = select.EPOLLIN, select.EPOLLOUT
 ONCE_EACH = select.EPOLLIN | select.EPOLLET
 """Once for what newly arrives, however much of it is left."""
@@ -15,7 +18,7 @@ ONCE_EACH = select.EPOLLIN | select.EPOLLET
 class Sockets:
     """Calls for every socket that is ready, in its own thread; everything here is for any thread.
 
-    What is called for a socket neither blocks nor raises.
+    What is called for a socket does not block.
     """
 
     def __init__(self, name: str, after: Callable[[], None]) -> None:
@@ -48,10 +51,16 @@ class Sockets:
 
     def _run(self) -> None:
         while not self._closed:
-            for descriptor, _ in self._epoll.poll():
-                ready = self._ready.get(descriptor)
-                if ready is not None:  # else it was forgotten since
-                    ready()
-            self._after()
+            try:
+                self._round()
+            except Exception as bug:  # the others are served all the same
+                _log.error("audit.sockets", error=type(bug).__name__)
         self._epoll.close()
         os.close(self._bell)
+
+    def _round(self) -> None:
+        for descriptor, _ in self._epoll.poll():
+            ready = self._ready.get(descriptor)
+            if ready is not None:  # else it was forgotten since
+                ready()
+        self._after()

@@ -123,6 +123,21 @@ def test_what_is_to_follow_follows_once_all_were_read(room: Room) -> None:
     assert room.rounds > seen[0]
 
 
+def test_a_bug_in_what_follows_does_not_end_the_thread(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed, came = threading.Event(), threading.Event()
+
+    def bug() -> None:
+        failed.set()
+        raise LookupError
+
+    monkeypatch.setattr(room.sockets, "_after", bug)
+    _, far, _ = room.line(lambda data: came.set() if failed.is_set() else None)
+    far.send(b"x")
+    assert failed.wait(LATEST)
+    far.send(b"y")
+    assert came.wait(LATEST)
+
+
 def test_a_closed_one_ends_its_thread() -> None:
     sockets = Sockets("brief", lambda: None)
     thread = next(one for one in threading.enumerate() if one.name == "brief")
