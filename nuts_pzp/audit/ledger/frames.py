@@ -12,6 +12,8 @@ from enum import IntEnum
 from struct import Struct
 from struct import error as StructError
 
+import msgspec
+
 from ..canonical import LARGEST
 from ..page import Draft
 
@@ -30,7 +32,8 @@ _ENTERED = Struct(">BIH")
 _REFUSED = Struct(">BIBH")
 _DURABLE = Struct(">BQI")
 _NOT = Struct(">BQH")
-_SHORT = Struct(">H")
+_SIZES = tuple(Struct(f">{count}H") for count in range(_KEYS + 1))
+"""The lengths of so many keys."""
 
 
 class Malformed(Exception):
@@ -59,8 +62,7 @@ class Why(IntEnum):
     NAME = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Worker to writer: one record, written down but for index and time. `seq` counts a connection's from one."""
 
     seq: int
@@ -133,7 +135,7 @@ def record(seq: int, log: int, draft: Draft) -> bytes:
     head = _RECORD.pack(
         Kind.RECORD, seq, log, draft.keep, *map(len, parts), len(draft.opens), len(draft.closes)
     )  # fmt: skip
-    return _framed(b"".join([head, *[_SHORT.pack(len(key)) for key in keys], *keys, *parts]))
+    return _framed(b"".join([head, _SIZES[len(keys)].pack(*map(len, keys)), *keys, *parts]))
 
 
 def enter(frame: Enter) -> bytes:
@@ -203,15 +205,13 @@ def _record(frame: bytes) -> Record:
     keys = opens + closes
     if keys > _KEYS or keep > 1:
         raise ValueError
-    at = _RECORD.size + _SHORT.size * keys
-    lengths = [_SHORT.unpack_from(frame, _RECORD.size + _SHORT.size * number)[0] for number in range(keys)]
-    sizes = (*lengths, one, two, three, four)
-    if at + sum(sizes) != len(frame) or sum(sizes[keys:]) > LARGEST or any(length > _KEY_BYTES for length in lengths):
+    lengths = _SIZES[keys].unpack_from(frame, _RECORD.size)
+    at, size = _RECORD.size + _SIZES[keys].size, one + two + three + four
+    if at + sum(lengths) + size != len(frame) or size > LARGEST or max(lengths, default=0) > _KEY_BYTES:
         raise ValueError
-    found = _cut(frame, at, sizes)
-    texts = tuple(key.decode() for key in found[:keys])
-    parts = (found[keys], found[keys + 1], found[keys + 2], found[keys + 3])
-    return Record(seq, log, Draft("", parts, texts[:opens], texts[opens:], bool(keep)))
+    *found, first, second, third, fourth = _cut(frame, at, (*lengths, one, two, three, four))
+    texts = tuple([key.decode() for key in found])
+    return Record(seq, log, Draft("", (first, second, third, fourth), texts[:opens], texts[opens:], bool(keep)))
 
 
 def _enter(frame: bytes) -> Enter:
