@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from ..conformance.wire import cause
 from ..identity import Bsn
 
 
@@ -179,7 +180,13 @@ async def _post(door: Door, question: Question, accept: str) -> AsyncIterator[ht
         ):
             yield answer
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise NoAnswer(f"the gateway cannot be reached ({type(error).__name__})") from None
+        raise NoAnswer(f"the gateway cannot be reached: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
+        return "it closed the connection; does it trust --certificate?"  # TLS 1.3 refuses after its handshake
+    return cause(error)[1]
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:

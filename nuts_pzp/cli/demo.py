@@ -17,6 +17,7 @@ from rich.console import Console
 
 from .. import telemetry
 from ..loops import run_on_uvloop
+from .options import UNFIT_FOLDER, usable_folder
 
 
 def run(
@@ -35,6 +36,8 @@ def run(
     if not console.is_terminal:
         console.width = 120
     kept = folder is not None
+    if patient not in (known := _people()):
+        raise _wrong(f"--patient: there is no test person of that name; known: {', '.join(known)}", as_json=as_json)
     place = _usable(folder, as_json=as_json) if folder else Path(tempfile.mkdtemp(prefix="nuts-pzp-demo-"))
     try:
         told = run_on_uvloop(_perform(place, patient, console, show=not as_json))
@@ -48,17 +51,23 @@ def run(
 
 def _usable(folder: Path, *, as_json: bool) -> Path:
     """Return the folder, made when it was not there; one line and exit 2 when nothing can be written in it."""
-    try:
-        folder = folder.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
-        words = "--folder: no folder that can be written in"
-        typer.echo(words, err=True)
-        if as_json:
-            typer.echo(json.dumps({"schema": "nuts-pzp-demo/1", "ok": False, "error": words}))
-        raise typer.Exit(2) from None
-    return folder
+    found = usable_folder(folder)
+    if found is None:
+        raise _wrong(UNFIT_FOLDER, as_json=as_json)
+    return found
+
+
+def _wrong(words: str, *, as_json: bool) -> typer.Exit:
+    typer.echo(words, err=True)
+    if as_json:
+        typer.echo(json.dumps({"schema": "nuts-pzp-demo/1", "ok": False, "error": words}))
+    return typer.Exit(2)
+
+
+def _people() -> list[str]:
+    from ..sandbox.people import PEOPLE
+
+    return [person.slug for person in PEOPLE]
 
 
 async def _perform(place: Path, slug: str, console: Console, *, show: bool) -> dict[str, Any]:
@@ -70,12 +79,7 @@ async def _perform(place: Path, slug: str, console: Console, *, show: bool) -> d
     console.print("[bold]nuts-pzp demo[/]: an out-of-hours GP asks what a patient wants. Everything runs on loopback.")
     try:
         async with Stage(place, say=lambda words: console.print(f"[dim]  {words}[/]")) as stage:
-            try:
-                patient = stage.patient(slug)
-            except KeyError:
-                known = ", ".join(person.slug for person in stage.region.people)
-                console.print(f"[red]There is no test person {slug}; known: {known}[/]")
-                return {"schema": "nuts-pzp-demo/1", "ok": False, "error": "no such test person"}
+            patient = stage.patient(slug)
             console.print(f"[dim]  Asking for {patient.name}; the slowest source gets 3 seconds ...[/]")
             asked = time.monotonic()
             overview = await stage.consult(patient, relation={"kind": "out-of-hours"})

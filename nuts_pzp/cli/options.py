@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,20 @@ import typer
 Config = Annotated[
     Path, typer.Option("--config", "-c", envvar="NUTS_PZP_CONFIG", help="The deployment file (YAML)", dir_okay=False)
 ]
+
+
+UNFIT_FOLDER = "--folder: no folder that can be written in"
+
+
+def usable_folder(folder: Path) -> Path | None:
+    """Return the folder, made when it was not there; None when nothing can be written in it."""
+    try:
+        folder = folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return None
+    return folder
 
 
 def day_in(text: str) -> date | None:

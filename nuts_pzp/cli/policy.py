@@ -53,7 +53,7 @@ def run_decide(
     except (NotABundle, TestsFailed, EngineAbsent) as error:
         _stop(str(error))
     except OSError as error:
-        _stop(f"cannot read a file: {error.strerror}")
+        _stop(f"{error.filename}: cannot be read ({error.strerror})")
     if as_json:
         print(json.dumps(document, ensure_ascii=False, indent=2))
         return
@@ -73,7 +73,7 @@ def run_test(folder: Folder = None, roles: Roles = None) -> None:
     except (NotABundle, TestsFailed, EngineAbsent) as error:
         _stop(str(error))
     except OSError as error:
-        _stop(f"cannot read a file: {error.strerror}")
+        _stop(f"{error.filename}: cannot be read ({error.strerror})")
     for name, passed in results:
         print(f"{'PASS' if passed else 'FAIL'}  {name}")
     failed = sum(not passed for _, passed in results)

@@ -11,6 +11,7 @@ import typer
 
 from .. import telemetry
 from ..loops import run_on_uvloop
+from .options import UNFIT_FOLDER, usable_folder
 
 
 def run(
@@ -23,7 +24,11 @@ def run(
         typer.echo(f"The sandbox needs the extra `sandbox` (pip install 'nuts-pzp[sandbox]'): {error.name}", err=True)
         raise typer.Exit(2) from None
     telemetry.configure("warning")
-    run_on_uvloop(_until_stopped(Region(folder.resolve())))
+    place = usable_folder(folder)
+    if place is None:
+        typer.echo(UNFIT_FOLDER, err=True)
+        raise typer.Exit(2)
+    run_on_uvloop(_until_stopped(Region(place)))
 
 
 async def _until_stopped(region: object) -> None:

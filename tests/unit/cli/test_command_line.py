@@ -72,6 +72,19 @@ def test_a_demo_in_a_folder_that_cannot_be_is_wrong_use(folder: str) -> None:
     assert done.stderr == "--folder: no folder that can be written in\n"
 
 
+@pytest.mark.parametrize("folder", ["/dev/null", "/proc/nowhere"])
+def test_a_sandbox_in_a_folder_that_cannot_be_is_wrong_use(folder: str) -> None:
+    done = CliRunner().invoke(application(("sandbox",)), ["sandbox", "--folder", folder])
+    assert (done.exit_code, done.stderr) == (2, "--folder: no folder that can be written in\n")
+
+
+def test_a_demo_about_nobody_is_wrong_use_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nuts_pzp.cli.demo._perform", None)
+    done = CliRunner().invoke(application(("demo",)), ["demo", "--json", "--patient", "nobody"])
+    assert (done.exit_code, json.loads(done.stdout)["ok"]) == (2, False)
+    assert "postma" in done.stderr
+
+
 ASKING = ["conformance", "--target", "http://127.0.0.1:9/fhir", "--birth-date", "1941-04-17"]
 
 

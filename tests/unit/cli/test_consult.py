@@ -261,3 +261,20 @@ def test_a_token_is_read_from_a_file_and_sent_along(words: list[str], tmp_path: 
         done = _run(words, "--json", "--token-file", str(file))
         assert (done.exit_code, route.call_count) == (2, 1)
         assert "--token-file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("127.0.0.1:9", "the connection was refused"), ("nowhere.invalid", "its name is not known")],
+)
+def test_why_nobody_was_reached_is_said_in_words(words: list[str], host: str, said: str) -> None:
+    elsewhere = [word.replace("127.0.0.1:8444", host) for word in words]
+    done = _run(elsewhere)
+    assert (done.exit_code, done.stderr) == (4, f"No answer: the gateway cannot be reached: {said}\n")
+
+
+@respx.mock
+def test_a_door_that_closes_is_one_that_may_not_know_the_certificate(words: list[str]) -> None:
+    respx.post(URL).mock(side_effect=httpx.ReadError("x"))
+    done = _run(words)
+    assert (done.exit_code, "it closed the connection; does it trust --certificate?" in done.stderr) == (4, True)

@@ -65,7 +65,7 @@ def test_what_is_not_json_is_exit_2_with_an_error(run: CliRunner, given: Path, c
 def test_a_file_that_is_not_there_is_exit_2(run: CliRunner, tmp_path: Path) -> None:
     result = run.invoke(app, ["decide", "--input", str(tmp_path / "nowhere"), "--json"])
     assert result.exit_code == 2
-    assert "cannot read a file" in result.stderr
+    assert "nowhere: cannot be read (No such file" in result.stderr
 
 
 def test_another_policy_can_be_loaded_and_chosen_by_scope(run: CliRunner, given: Path, tmp_path: Path) -> None:
