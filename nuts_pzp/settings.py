@@ -74,8 +74,11 @@ class OutboundSettings(Strict):
     @field_validator("allowed_networks")
     @classmethod
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in set(networks) - {PUBLIC}:
-            ipaddress.ip_network(network)
+        try:
+            for network in set(networks) - {PUBLIC}:
+                ipaddress.ip_network(network)
+        except ValueError:
+            raise ValueError("each a network such as 10.0.0.0/24 (its first address), or public") from None
         return networks
 
     def outbound(self) -> Outbound:
@@ -277,15 +280,29 @@ def _read(file: Path, model: type[_Model]) -> _Model:
         raise SettingsError(f"{file.name}: {in_words(error)}") from None
 
 
+_OF_YAML = {
+    "tuple_type": "a list is expected",
+    "list_type": "a list is expected",
+    "model_type": "a mapping of settings is expected",
+    "dict_type": "a mapping of settings is expected",
+    "path_type": "the name of a file or folder is expected",
+    "string_type": "a text is expected (in YAML: between quotes)",
+    "bool_parsing": "true or false is expected",
+    "bool_type": "true or false is expected",
+}
+"""What YAML calls it, where the checker speaks of Python."""
+
+
 def in_words(error: ValidationError, prefix: str = "") -> str:
     """Say which keys are wrong and what would be right; never the values."""
     said = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         key = prefix + ".".join(str(part) for part in problem["loc"])
+        words = _OF_YAML.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             said.append(f"{key}: unknown key (remove it or check its spelling)")
         elif problem["type"] == "missing":
             said.append(f"{key}: is missing")
         else:
-            said.append(f"{key}: {problem['msg']}")
+            said.append(f"{key}: {words}" if key else words)
     return "; ".join(said)

@@ -67,6 +67,36 @@ def test_a_wrong_deployment_file_says_which_key(tmp_path: Path, text: str, said:
     assert "deployment.yaml" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("adapters: regio", "adapters: a list is expected"),
+        ("indicators: maybe", "indicators: true or false is expected"),
+        ("outbound: {allowed_networks: public}", "outbound.allowed_networks: a list is expected"),
+        (
+            "outbound: {allowed_networks: [10.1.2.3/24]}",
+            "outbound.allowed_networks: each a network such as 10.0.0.0/24 (its first address), or public",
+        ),
+        ("log: [info]", "log: a mapping of settings is expected"),
+        ("decision_api: {}", "decision_api: decision_api: either clients (by certificate), or loopback: true"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_words_of_the_file(tmp_path: Path, added: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_deployment(written(tmp_path, "d.yaml", f"{DEPLOYMENT}{added}\n"))
+    assert str(error.value) == f"d.yaml: {said}"
+
+
+def test_a_text_and_a_path_are_called_so(tmp_path: Path) -> None:
+    for change, said in (
+        (("tenants: tenants", "tenants: [a]"), "d.yaml: tenants: the name of a file or folder is expected"),
+        (("name: meerwijck.example", "name: 5"), "d.yaml: name: a text is expected (in YAML: between quotes)"),
+    ):
+        with pytest.raises(SettingsError) as error:
+            read_deployment(written(tmp_path, "d.yaml", DEPLOYMENT.replace(*change)))
+        assert str(error.value) == said
+
+
 def test_a_value_is_never_repeated(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as error:
         read_tenant(written(tmp_path, "meerwijck.yaml", TENANT.replace("90000222", "geheim-1234")))
