@@ -36,7 +36,7 @@ from .form_people import read_form_people
 from .form_zib2017 import DATE as OLD_DATE
 from .form_zib2017 import FORM
 from .read_action import ICD_YES
-from .read_consent import treatment_keys, treatment_said
+from .read_consent import treatment_keys, treatment_said, treatment_words
 from .read_observation import NOTHING, coded, free_text, with_words, without_information
 from .read_people import capacity_said
 from .records import Dates, Frame, Record, business_ids, codes_in, joined, open_record
@@ -180,7 +180,7 @@ def _others(record: Record, group: Answers, fallback: str) -> Iterator[Statement
             continue
         said = _decided(chosen[1], texts) if chosen is not None else treatment_said(None, texts)
         for key, label in treatment_keys([concept], f"{fallback}.{number}").items():
-            yield _says(record, key, said, joined(comment, beside), label)
+            yield _says(record, key, said, joined(comment, beside, treatment_words([concept], key, label)), label)
 
 
 def _named(coding: Coding | None, text: str | None) -> Concept:

@@ -154,3 +154,10 @@ def test_a_long_explanation_beside_many_treatments_is_not_repeated_without_end(p
     seen = look(vvt=[pen.form(DATE, _group(pen, named, ["2"] * 1000, long))])
     comments = [comment for _, comment in _texts(seen).values()]
     assert len([comment for comment in comments if comment]) == 1
+
+
+def test_a_treatment_by_code_and_in_words_keeps_its_words(pen: Any, look: Any) -> None:
+    named = {"valueCoding": {"system": pen.SCT, "code": pen.CPR}, "valueString": "Alleen buiten het ziekenhuis"}
+    group = pen.group("1421", {"linkId": "1422", "answer": [named]}, pen.choice("1402", "2"))
+    item = look(vvt=[pen.form("2026-01-01", group)])["treatment:89666000"]
+    assert (item["display"], item["comment"]) == ("Niet uitvoeren", "Alleen buiten het ziekenhuis")
