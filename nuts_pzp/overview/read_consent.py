@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 
 from .codes import (
     DENY,
-    DIRECTIVES,
     ICD_OFF,
     ICD_OFF_LABEL,
     ICD_OFF_TEXTS,
@@ -29,6 +28,7 @@ from .codes import (
     normal,
     quoted,
 )
+from .directives import document_of, documents_said
 from .dossier import Held
 from .records import (
     Dates,
@@ -47,8 +47,8 @@ from .records import (
     text_of,
     unknown_modifiers,
 )
-from .statements import Document, Said, Statement
-from .structures import Actor, Attachment, Concept, Consent, Extension, Provision, Reference, has_code
+from .statements import Said, Statement
+from .structures import Actor, Concept, Consent, Extension, Provision, Reference, has_code
 
 SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
 _KNOWN = frozenset({SPECIFICATION_OTHER})
@@ -61,13 +61,6 @@ PERMITTED, DENIED = Said("permit", "permit", PERMIT, "permit"), Said("deny", "de
 _UNSAID = Said("no-information", "", NO_DECISION, "no-information")
 _ONE = {code: {f"treatment:{code}": label} for code, label in TREATMENTS.items()}
 """Item key -> label of a treatment that is named by its code alone."""
-_TYPES = {
-    code: (f"directive:{code}", Said("decision", code, label, code), label)
-    for code, label in DIRECTIVES.items()
-    if code != "OTH"
-}
-"""Item key, value and label of a wilsverklaring, by its type."""
-Kind = tuple[str, Said, str]
 _ADVANCE, _ADVANCE_SCOPE = frozenset({"acd"}), frozenset({"adr"})
 _TREATMENT, _TREATMENT_SCOPE = frozenset({TREATMENT_CATEGORY}), frozenset({"treatment"})
 _NAMED = frozenset({*TREATMENTS, ICD_OFF})
@@ -255,50 +248,3 @@ def _advance(frame: Frame, held: Held, content: Consent, provision: Provision) -
     document = document_of(content.source_attachment, content.source_reference)
     concepts, fallback = provision.code or [], f"{record.source}/{held.resource.id or held.ref}"
     return list(documents_said(record, concepts, document, fallback))
-
-
-def documents_said(record: Record, concepts: list[Concept], document: Document, fallback: str) -> Iterator[Statement]:
-    """Yield the document for each kind that the record says it is of."""
-    comment = record.comment
-    for key, said, label in directives_said(concepts, document.title, fallback):
-        mine = (one for one in concepts if said.code in codes_in((one,)))
-        record.comment = joined(comment, *(beside(one, said.display) for one in mine))
-        yield record.says(key, said, label, document)
-
-
-def document_of(attachment: Attachment | None, source: Reference | None) -> Document:
-    """Return where a wilsverklaring is: what is attached counts before what is pointed at."""
-    title = (attachment.title if attachment else None) or (source.display if source else None) or ""
-    kind = attachment.content_type if attachment else None
-    place = (attachment.url if attachment else None) or (source.reference if source else None)
-    return Document(title, kind or "", place or "")
-
-
-def directives_said(concepts: list[Concept], title: str, fallback: str) -> list[Kind]:
-    """Return item key, value and label for each kind that a wilsverklaring is of: one document may be of several."""
-    listed = codes_in(concepts) - {"OTH"}
-    lone = next((words for one in concepts if (words := text_of(one))), "") if len(listed) == 1 else ""
-    found: dict[str, Kind] = {}
-    for concept in concepts:
-        for coding in concept.coding or ():
-            code = coding.code or ""
-            if code in listed:
-                found[code] = _TYPES.get(code) or _unlisted(code, (coding.display or concept.text or lone).strip())
-    others = [one for one in concepts if not listed or codes_in((one,)) == {"OTH"}]
-    text = next((one.text.strip() for one in others if one.text and one.text.strip()), "" if listed else title.strip())
-    if text:
-        display = f"Anders: {text}"
-        found["OTH"] = (
-            f"directive:OTH:{normal(text)}",
-            Said("decision", "OTH", display, same_text("OTH", text)),
-            display,
-        )
-    if not found:
-        display = "Wilsverklaring (soort niet opgegeven)"
-        return [(f"directive:#{fallback}", Said("decision", "", display, f"#{fallback}"), display)]
-    return [found[code] for code in sorted(found)]
-
-
-def _unlisted(code: str, words: str) -> Kind:
-    display = quoted(code, words)
-    return f"directive:{code}", Said("decision", code, display, code), display

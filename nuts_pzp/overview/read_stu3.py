@@ -7,8 +7,9 @@ patient said "yes, if". Only the modifier TreatmentPermitted tells the decision;
 from __future__ import annotations
 
 from .codes import OTHERWISE, UNCLEAR, normal, quoted
+from .directives import document_of, documents_said
 from .dossier import Held
-from .read_consent import document_of, documents_said, treatment_said, treatments_said
+from .read_consent import treatment_said, treatments_said
 from .read_observation import without_information
 from .records import (
     Dates,

@@ -160,3 +160,11 @@ def test_a_document_may_be_older_than_the_talk_and_not_younger(
     }
     seen = look(a=[pen.encounter(talk), pen.directive("EU", "2023-05-01", extension=[link])])
     assert seen.codes("directive:EU") == codes
+
+
+def test_a_document_of_two_other_kinds_is_two_items(pen: Any, look: Any) -> None:
+    other = {"coding": [{"system": "urn:oid:2.16.840.1.113883.2.4.3.11.60.40.4.14.1", "code": "OTH"}]}
+    codes = [{**other, "text": "Levensboek"}, {**other, "text": "Brief aan de huisarts"}]
+    seen = look(a=[pen.directive("OTH", "2026-01-01", provision={"code": codes})])
+    assert seen["directive:OTH:levensboek"]["display"] == "Anders: Levensboek"
+    assert seen["directive:OTH:brief aan de huisarts"]["display"] == "Anders: Brief aan de huisarts"
