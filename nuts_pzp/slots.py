@@ -22,7 +22,8 @@ from .emergency.port import Alarm
 from .forwarding.port import Connector, FhirServer
 from .localization.port import Locator
 from .outside import Surroundings
-from .settings import SettingsError, SlotSettings, in_words
+from .settings import SettingsError, SlotSettings
+from .settings_words import in_words
 from .unfit_files import unfit
 
 P = TypeVar("P")
