@@ -79,9 +79,9 @@ class Answers:
         return _with(own, [one for one in self.given.get(link_id, ()) if id(one) not in placed])
 
     def date(self, link_id: str) -> str:
-        """Return the first date given."""
+        """Return the date given; two that differ are no date, and are told as they stand."""
         found = ((one.value_date_time or one.value_date) for one in self.given.get(link_id, ()))
-        return next((text for text in found if text), "")
+        return " / ".join(dict.fromkeys(text for text in found if text))
 
     def _walk(self, questions: list[Question], depth: int) -> None:
         for question in questions:

@@ -164,3 +164,14 @@ def test_a_question_of_the_form_that_hangs_under_another_is_no_comment_on_it(pen
         "Niet uitvoeren",
         "Te zwaar",
     )
+
+
+@pytest.mark.parametrize(
+    ("dates", "date", "marks"), [([DAY, DAY], DAY, []), ([DAY, "2020-01-01"], None, ["DATE_UNREADABLE"])]
+)
+def test_a_form_with_two_dates_that_differ_has_none(
+    pen: Any, look: Any, dates: list[str], date: str | None, marks: list[str]
+) -> None:
+    dated = _asked("963", *({"valueDate": one} for one in dates))
+    seen = look(vvt=[pen.form(None, dated, _asked("1386", _coding("2", DECIDED)))])
+    assert (seen[CPR]["date"], seen.codes(CPR)) == (date, marks)
