@@ -28,7 +28,7 @@ from ..accounted import (
     TokenIssued,
 )
 from ..identity import Tenant
-from ..outcome import Permit, Unavailable
+from ..outcome import Permit, Stop, Unavailable
 from . import consulting
 from .canonical import HOLE, SCHEMA, WALL, Clock, Pool, Randomness, check, dumps_checked
 from .desk import Desk, asked
@@ -135,7 +135,7 @@ def _denied(event: Denied, members: Members, page: Page, desk: Desk) -> None:
     attempt, stop = event.attempt, event.stop
     caller = attempt.caller
     purpose = caller.purpose if caller else None
-    room = stop.reason.code.split("-")[1]
+    room = _room(stop)
     answered = None if isinstance(stop, Unavailable) else False
     about_consent = room == "CONSENT"
     consulting = attempt.flow == "consult"
@@ -153,9 +153,18 @@ def _denied(event: Denied, members: Members, page: Page, desk: Desk) -> None:
         "policy": _policy(event.policy, []),
     }
     if about_consent:
-        members["consent"] = {"basis": [], "decision": kind_of(stop), "evidence": evidence_field(stop.evidence)}
+        members["consent"] = _not_consented(stop)
     elif stop.evidence:
         members["evidence"] = evidence_field(stop.evidence)
+
+
+def _room(stop: Stop) -> str:
+    """Which room stopped it, as its code says: `PZP-CONSENT-003`."""
+    return stop.reason.code.split("-")[1]
+
+
+def _not_consented(stop: Stop) -> Members:
+    return {"basis": [], "decision": kind_of(stop), "evidence": evidence_field(stop.evidence)}
 
 
 def _disclosed(event: Disclosed, members: Members, page: Page, desk: Desk) -> None:
@@ -167,8 +176,13 @@ def _disclosed(event: Disclosed, members: Members, page: Page, desk: Desk) -> No
     told = members["object"] | listed("references", event.references) | listed("withheld", event.withheld)
     if event.digest:
         told["sha256"] = event.digest
+    # A result follows a recorded yes only, as the ports' types demand; but a choice may have changed since.
+    consent: bool | None = True
+    if event.stop is not None and _room(event.stop) == "CONSENT":
+        consent = None if isinstance(event.stop, Unavailable) else False
+        members["consent"] = _not_consented(event.stop)
     members |= {
-        "checks": checks_field(True, True, purpose),  # a result follows a recorded yes only: the ports' types demand it
+        "checks": checks_field(True, consent, purpose),
         "event": event_field("disclosure.result", "R", purpose),
         "object": told,
         "outcome": outcome_field(event.stop),

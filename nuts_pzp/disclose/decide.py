@@ -19,7 +19,7 @@ from ..fhir.envelope import RawRequest
 from ..fhir.request import FhirRequest, parse
 from ..house import Holding
 from ..identity import Organization, Patient, Standing, Tenant
-from ..outcome import Deny, Outcome, Permit, Stop
+from ..outcome import Deny, Evidence, Outcome, Permit, Stop
 from ..reasons import Reason
 from ..values import Value, replace
 from .paging import Opened, asks_for_page, open_page
@@ -130,7 +130,7 @@ class _Deciding:
         consent, generation = consented.permit, consented.generation
         permit = await policy.evaluate(access, consent)
         if not isinstance(permit, Permit):
-            return self._denied(permit)
+            return self._denied(permit, consent.evidence)
         return Allowed(self.attempt, access, (consent, permit), self._policy, generation)
 
     async def _patient(self, request: FhirRequest, token: bytes) -> Outcome[Patient]:
@@ -145,11 +145,14 @@ class _Deciding:
             house.recent.forget(token)
         return patient
 
-    def _denied(self, stop: object) -> Denied:
-        """Only a Stop says why; anything else that is not the expected value is a bug, and denies."""
+    def _denied(self, stop: object, asked: tuple[Evidence, ...] = ()) -> Denied:
+        """Only a Stop says why; anything else that is not the expected value is a bug, and denies.
+
+        `asked` is what was heard of consent before: the citizen sees that Mitz was asked, so the record tells it too.
+        """
         if not isinstance(stop, Stop):
             stop = Deny(Reason.INTERNAL, detail="a room gave neither its value nor a stop")
-        return Denied(self.attempt, stop, self._policy)
+        return Denied(self.attempt, replace(stop, evidence=asked + stop.evidence), self._policy)
 
 
 class Consented(Value, frozen=True):

@@ -20,7 +20,7 @@ from ..house import Holding
 from ..identity import Standing
 from ..outcome import Deny, Outcome, Stop
 from ..reasons import Reason
-from ..values import Value
+from ..values import Value, replace
 from .addresses import Outside
 from .as_xml import as_xml
 from .decide import Consented, consent_of, decide, internal
@@ -66,11 +66,11 @@ async def disclose(
         return Reply(await house.audit.append(decision), decision.stop)
 
     allowed = await house.audit.append(decision)
-    content = await still(house, allowed, await fetch(house, allowed, clock()))
+    allowed, content = await still(house, allowed, await fetch(house, allowed, clock()))
     _alarm(house, content, presented)
     receipt = await house.audit.append(_disclosed(decision.attempt, content))
     _has(house, decision, content)
-    return Reply(receipt, content, decision.broke_glass)
+    return Reply(receipt, content, allowed.event.broke_glass)
 
 
 def _died(house: Holding, denied: Denied) -> None:
@@ -114,25 +114,31 @@ async def fetch(house: Holding, allowed: Receipt[Allowed], now: float) -> Outcom
         return internal(error, allowed.event.attempt.correlation)
 
 
-async def still(house: Holding, allowed: Receipt[Allowed], content: Outcome[Minimized]) -> Outcome[Minimized]:
+async def still(
+    house: Holding, allowed: Receipt[Allowed], content: Outcome[Minimized]
+) -> tuple[Receipt[Allowed], Outcome[Minimized]]:
     """Return the content while the choice it was allowed by still stands; else what a new question says.
 
-    The last thing before the result is recorded: what changes after that was disclosed before the change.
+    Beside it what it leaves by: a permit in the stead of the one that is gone is recorded first, as that one was. The
+    last thing before the result is recorded: what changes after that was disclosed before the change.
     """
     if isinstance(content, Stop):
-        return content
+        return allowed, content
     access, generation = allowed.event.access, allowed.event.generation
     for _ in range(_DECISIONS):
         now = await house.generations.generation(access.patient.bsn)
         if not isinstance(now, Generation):
-            return now
+            return allowed, now
         if now == generation:
-            return content
+            return allowed, content
         consented = await consent_of(house, access)
         if not isinstance(consented, Consented):
-            return consented
-        generation = consented.generation
-    return Deny(Reason.CONSENT_CONFLICT, detail="changed-while-answering")
+            return allowed, consented
+        generation, (former, *others) = consented.generation, allowed.event.grounds
+        if consented.permit != former:
+            grounds = (consented.permit, *others)
+            allowed = await house.audit.append(replace(allowed.event, grounds=grounds, generation=generation))
+    return allowed, Deny(Reason.CONSENT_CONFLICT, detail="changed-while-answering")
 
 
 def _uniform(stop: Stop) -> Stop:

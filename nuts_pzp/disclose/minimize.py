@@ -27,7 +27,7 @@ from .belonging import Belongs, Head, Owners, Whose, head, local
 from .one_reading import UNREADABLE, Broken, refuse_repeated_keys, why
 from .plain import plain
 from .read import Searchset
-from .selection import Selection
+from .selection import Selection, is_sharing
 from .writing import Staying, leaving
 
 
@@ -70,10 +70,10 @@ One that does name somebody, in whatever way, must name the patient.
 def minimize(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimized]:
     """Return what may leave of the own server's answer: the very bytes when nothing had to change.
 
-    Removed and recorded: other types, patients, codes and forms than asked for, stray includes, outcomes. Where an
-    outcome says that something is lacking, an outcome of ours says so, in fixed words. Deny
-    SOURCE_OTHER_PATIENT when none is of the patient and another's was there; Unavailable SOURCE_BROKEN for what cannot
-    be read.
+    Removed and recorded: other types, patients, codes and forms than asked for, consents about sharing, stray includes,
+    outcomes. Where an outcome says that something is lacking, an outcome of ours says so, in fixed words. Deny
+    SOURCE_OTHER_PATIENT when none is of the patient and another's was there, RESOURCE_REFUSED for a read of a consent
+    about sharing; Unavailable SOURCE_BROKEN for what cannot be read.
     """
     try:
         if not answer.body.isascii():
@@ -91,6 +91,8 @@ def _one(answer: FhirAnswer, access: Access, outside: Outside) -> Outcome[Minimi
     found = head(answer.body)
     if (found.resourceType, found.id) != (access.request.resource_type, access.request.id):
         return Unavailable(Reason.SOURCE_BROKEN, detail="the own server gave another resource than asked")
+    if is_sharing(found):
+        return Deny(Reason.RESOURCE_REFUSED, detail="what a patient chose about sharing is no PZP")
     known = addresses(answer.base, outside.base)
     whose = Whose(access.patient, known.bases)
     if found.resourceType == "Patient":
@@ -212,7 +214,7 @@ class _Searchset:
             if "other" in owners.values():
                 return Deny(Reason.SOURCE_OTHER_PATIENT, detail="every match is of another patient")
             return Unavailable(Reason.SOURCE_BROKEN, detail="no match is of the type and the patient asked for")
-        return {at for at in ours if self._selection.takes([self._heads[at]])}
+        return {at for at in ours if self._selection.takes([self._heads[at]]) and not is_sharing(self._heads[at])}
 
     def _includes(self, matches: set[int]) -> set[int]:
         """Includes stay when the request asked for their type that way and a match that stays refers to them."""

@@ -14,8 +14,9 @@ from ..forwarding.port import FhirAnswer, FhirServer
 from ..identity import BSN_SYSTEM, Bsn, Patient, Standing
 from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
-from .belonging import Person, owner_of, person
+from .belonging import Person, head, owner_of, person
 from .one_reading import UNREADABLE, why
+from .selection import is_sharing
 
 
 class _Search(msgspec.Struct):
@@ -111,6 +112,8 @@ async def _by_resource(request: FhirRequest, records: FhirServer, base: str) -> 
     if isinstance(answer, Stop):
         return answer
     answer.body.decode("utf-8")
+    if is_sharing(head(answer.body)):
+        return Deny(Reason.RESOURCE_REFUSED, detail="what a patient chose about sharing is no PZP")
     owner = owner_of(answer.body, tuple(f"{one}/" for one in (answer.base, base) if one))
     if owner is None:
         return Deny(Reason.RESOURCE_REFUSED, detail="a resource that names no patient of this holder")

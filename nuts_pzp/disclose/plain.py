@@ -15,7 +15,7 @@ from ..fhir.parameters import ID
 from .addresses import Addresses
 from .belonging import Owners, Unread
 from .read import Searchset
-from .selection import Selection
+from .selection import Selection, is_sharing
 
 _ONE = rf"[A-Z][A-Za-z]{{1,63}}/{ID.pattern}(?:/_history/{ID.pattern})?"
 _NAMES = re.compile(rf"{_ONE}(?:\n{_ONE})*")
@@ -61,7 +61,7 @@ def plain(read: Searchset, access: Access, known: Addresses) -> tuple[list[str],
     if asked in _JUDGED_APART or together.count("\n") >= count or not _NAMES.fullmatch(together):
         return None
     selection = Selection.of(access.request)
-    if not selection.takes(read.heads):
+    if not selection.takes(read.heads) or any(map(is_sharing, read.heads)):
         return None
     read.refuse_two_readings(own, count, count - subjects, subjects, selection.elements)
     return names, urls

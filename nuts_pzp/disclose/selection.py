@@ -15,6 +15,7 @@ import msgspec
 
 from ..fhir.request import FhirRequest
 from .belonging import Head
+from .one_reading import ANY
 
 _ELEMENTS = {
     "code": "code",
@@ -25,6 +26,20 @@ _ELEMENTS = {
     "questionnaire": "questionnaire",
 }
 """The parameters of a PZP search that select by a code or canonical of the resource itself, and its element."""
+
+
+_SHARING = re.compile(rb"patient-privacy|nl-gf-consent-scope")
+
+
+def is_sharing(found: Head) -> bool:
+    """True for a Consent about sharing, by its scope: never PZP, and nobody's business outside (spec consent 7.1).
+
+    That it is there would tell of a restriction. One that says that it is PZP as well is about sharing all the same.
+    """
+    if found.resourceType != "Consent" or isinstance(found.scope, msgspec.UnsetType):
+        return False
+    scope = bytes(found.scope)
+    return _SHARING.search(msgspec.json.encode(ANY.decode(scope)) if b"\\" in scope else scope) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from nuts_pzp.audit.record import Scribe, follows
 from nuts_pzp.audit.seal import Seal
 from nuts_pzp.exchange import Attempt, Relation
 from nuts_pzp.identity import Assurance, Bsn, Organization, Patient, Professional, Standing, Tenant, Ura
-from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
+from nuts_pzp.outcome import Deny, Evidence, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
 from nuts_pzp.values import replace
 
@@ -209,6 +209,18 @@ def test_a_result_lists_what_left_and_what_was_withheld(writing: Writing, events
     assert failed["outcome"] == {"code": 8, "kind": "unavailable", "reason": "PZP-SOURCE-005"}
     assert "references" not in failed["object"]
     assert "sha256" not in failed["object"]
+
+
+def test_a_result_that_a_choice_stopped_does_not_claim_consent(writing: Writing, events: Any) -> None:
+    told = Evidence("mitz", "ref-9", "00" * 32)
+    stopped = replace(events.not_disclosed("c1"), stop=Deny(Reason.CONSENT_OBJECTION, (told,)))
+    record = writing.record(stopped)
+    assert record["checks"]["consent"] is False
+    assert record["consent"]["decision"] == "deny"
+    assert [one["ref"] for one in record["consent"]["evidence"]] == ["ref-9"]
+    asked = writing.record(replace(stopped, stop=Unavailable(Reason.MITZ_TIMEOUT, (told,))))
+    assert (asked["checks"]["consent"], asked["consent"]["decision"]) == (None, "unavailable")
+    assert writing.record(events.not_disclosed("c1"))["checks"]["consent"] is True
 
 
 def test_a_consultation_declares_the_relation_and_never_claims_it(writing: Writing, events: Any) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from nuts_pzp.accounted import Allowed, Denied, Disclosed
+from nuts_pzp.audit.port import NotRecorded
 from nuts_pzp.disclose.flow import disclose
 from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.exchange import Generation
 from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.identity import Bsn
-from nuts_pzp.outcome import Deny, Outcome, Permit, Unavailable
+from nuts_pzp.outcome import Deny, Evidence, Outcome, Permit, Unavailable
 from nuts_pzp.reasons import Reason
 
 SEARCH = RawRequest("GET", "/Consent", "patient=Patient/p1", (), b"")
@@ -76,6 +77,39 @@ async def test_change_that_leaves_the_permit_lets_the_answer_go(holder: Any, tol
     reply = await ask(holder, told, fakes)
     assert isinstance(reply.content, Minimized)
     assert holder.journal.count("consent") == 2
+    assert [type(one) for one in holder.audit.events] == [Allowed, Disclosed]
+
+
+INSTEAD = Permit("emergency-override:PZP-CONSENT-005", (Evidence("emergency", "e1"),))
+"""What the answer may leave by once the consent that it was allowed by is gone."""
+
+
+async def test_what_permits_in_its_stead_is_recorded_before_the_answer_leaves(
+    holder: Any, told: Told, fakes: Any
+) -> None:
+    def otherwise() -> None:
+        told.now, holder.consent.says = AFTER, INSTEAD
+
+    on_fetching(holder, otherwise)
+    reply = await ask(holder, told, fakes)
+    assert isinstance(reply.content, Minimized)
+    first, second, disclosed = holder.audit.events
+    assert [one.basis for one in first.grounds] == ["explicit-consent:mitz", "policy:pzp"]
+    assert second.grounds == (INSTEAD, first.grounds[1])
+    assert (second.generation, second.attempt, second.access) == (AFTER, first.attempt, first.access)
+    assert isinstance(disclosed, Disclosed)
+    assert reply.broke_glass, "who asks is told that it stands in the review queue"
+
+
+async def test_nothing_leaves_by_what_could_not_be_recorded(holder: Any, told: Told, fakes: Any) -> None:
+    def otherwise() -> None:
+        told.now, holder.consent.says, holder.audit.fails_at = AFTER, INSTEAD, 2
+
+    on_fetching(holder, otherwise)
+    with pytest.raises(NotRecorded):
+        await ask(holder, told, fakes)
+    [allowed] = holder.audit.events
+    assert isinstance(allowed, Allowed)
 
 
 async def test_without_a_change_consent_is_asked_once(holder: Any, told: Told, fakes: Any) -> None:

@@ -13,7 +13,7 @@ from nuts_pzp.disclose.decide import confirm, decide
 from nuts_pzp.exchange import Attempt, Caller
 from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.identity import Organization, Standing, Tenant, Ura
-from nuts_pzp.outcome import Deny, Permit, Unavailable, Unknown
+from nuts_pzp.outcome import Deny, Evidence, Permit, Unavailable, Unknown
 from nuts_pzp.reasons import Reason
 from nuts_pzp.values import replace
 
@@ -40,6 +40,16 @@ async def test_allowed_carries_access_grounds_and_policy(holder: Any, fakes: Any
     assert decision.access.patient.logical_id == "p1"
     assert decision.attempt.caller == decision.access.caller
     assert decision.attempt.patient is decision.access.patient
+
+
+@pytest.mark.parametrize("says", [Deny(Reason.POLICY_DENY), Unavailable(Reason.POLICY_UNAVAILABLE), None])
+async def test_what_consent_rests_on_is_kept_when_the_policy_says_no(holder: Any, says: Any) -> None:
+    """The citizen sees that Mitz was asked: the holder's log must show it as well."""
+    asked = Evidence("mitz", "urn:uuid:1", "00" * 32)
+    holder.consent.says, holder.policy.says = Permit("explicit-consent:mitz", (asked,)), says
+    decision = await denied(holder)
+    assert decision.stop.reason is (says.reason if says else Reason.INTERNAL)
+    assert decision.stop.evidence == (asked,)
 
 
 async def test_rooms_are_asked_in_order_and_mitz_last_but_one(holder: Any) -> None:

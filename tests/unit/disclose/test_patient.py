@@ -216,3 +216,13 @@ async def test_search_on_bsn_without_a_searchset_is_broken(holder: Any, fakes: A
     stop = await stopped(holder, BY_BSN)
     assert not isinstance(stop, Deny)
     assert stop.reason is Reason.SOURCE_BROKEN
+
+
+async def test_a_read_of_what_the_patient_chose_about_sharing_stops_before_anybody_is_asked(
+    holder: Any, fakes: Any
+) -> None:
+    scope = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
+    holder.records.resources = [fakes.patient("p1", BSN), fakes.consent("c1", "Patient/p1", scope=scope)]
+    assert (await stopped(holder, READ)).reason is Reason.RESOURCE_REFUSED
+    reply = await holder.disclose(fakes.get("/Consent/c1"))
+    assert (reply.content.reason, "consent" in holder.journal) == (Reason.RESOURCE_REFUSED, False)

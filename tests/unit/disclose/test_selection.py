@@ -178,3 +178,15 @@ def test_in_stu3_a_category_keeps_each_kind_of_directive_and_consents_to_share_a
         {"category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}]},
     )
     assert len(ids(found)) == 1
+
+
+def test_what_a_patient_chose_about_sharing_is_never_a_match(fakes: Any) -> None:
+    """Also where it says that it is a treatment directive as well, or nothing was said of what is wanted."""
+    scopes = "http://terminology.hl7.org/CodeSystem/consentscope"
+    treatment = {"system": scopes, "code": "treatment"}
+    both = {"scope": {"coding": [treatment, {"system": scopes, "code": "patient-privacy"}]}}
+    for request in (asked("Consent", ("scope", f"{scopes}|treatment")), asked("Consent")):
+        found = left(request, fakes, {"scope": {"coding": [treatment]}}, both)
+        assert (ids(found), found.withheld) == (["1"], ("Consent/2",))
+        assert json.loads(found.body)["total"] == 1
+        assert json.loads(left(request, fakes, both).body).get("entry", []) == []

@@ -34,6 +34,21 @@ def test_read_of_something_else_is_broken(wrong: dict[str, Any], fakes: Any) -> 
     assert refused(body, READ, fakes).reason is Reason.SOURCE_BROKEN
 
 
+PRIVACY = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
+GF_SCOPE = "http://nuts-foundation.github.io/nl-generic-functions-ig/CodeSystem/nl-gf-consent-scope"
+OF_RESOURCES = {"coding": [{"system": GF_SCOPE, "code": "x"}]}
+
+
+@pytest.mark.parametrize("scope", [PRIVACY, OF_RESOURCES])
+def test_read_never_gives_what_the_patient_chose_about_sharing(scope: dict[str, Any], fakes: Any) -> None:
+    plain = json.dumps(fakes.consent("c1", "Patient/p1", scope=scope)).encode()
+    for body in (
+        plain,
+        plain.replace(b"patient-privacy", b"patient\\u002dprivacy").replace(b"nl-gf-", b"nl\\u002dgf-"),
+    ):
+        assert refused(body, READ, fakes).reason is Reason.RESOURCE_REFUSED
+
+
 def test_read_patient_is_held_against_id_and_bsn(fakes: Any) -> None:
     asked = FhirRequest("read", "Patient", "p1")
     assert left(json.dumps(fakes.patient("p1", BSN)).encode(), asked, fakes).references == ("Patient/p1",)
