@@ -23,6 +23,8 @@ from .identity import Ura
 from .keys import BadKeyFile
 from .premises import open_store, surroundings
 from .protection.guard import Memory
+from .secret_files import Named, exposed, secret_files
+from .secret_files import checks as secret_checks
 from .settings import Deployment, SettingsError, read_tenant
 from .state_settings import PostgresState
 from .store.port import State
@@ -43,6 +45,7 @@ class Estate:
         self._houses: dict[str, Furnished] = {}
         self._memories: dict[str, Memory] = {}
         self._named: dict[str, list[tuple[str, Path]]] = {}
+        self._secret: dict[str, list[Named]] = {}
         self.certificates = Certificates(self._certificate_files)
         """Our own certificates, listeners' and adapters', and until when they are good."""
         self.broken: dict[str, str] = {}
@@ -131,6 +134,9 @@ class Estate:
         for gone in set(self._houses) - {file.stem for file in files}:
             await self._replaced(self._houses.pop(gone))
         self.broken = broken
+        if self.accounts:
+            for key, why in exposed(self._secret_files()):
+                _log.warning("secret_file.exposed", key=key, why=why)
 
     async def _replaced(self, former: Furnished) -> None:
         """Stop a house at once when it is empty, else when it is; the reload does not wait for that."""
@@ -148,6 +154,7 @@ class Estate:
         network = self._deployment.listeners.network
         named = settings.model_dump(exclude_none=True)
         self._named[around.tenant.id] = list(named_in(named, around.folder, around.tenant.id))
+        self._secret[around.tenant.id] = list(secret_files(named, around.folder, around.tenant.id))
         memory = self._memories.setdefault(around.tenant.id, Memory())
         try:
             audit = await self._ledger.enter(around.tenant)
@@ -162,6 +169,11 @@ class Estate:
         except (ValueError, Damaged, StoreFailed, StateFailed, BadKeyFile, NotRecorded) as error:
             raise SettingsError(f"{file.name}: {error}") from None
 
+    def _secret_files(self) -> Iterable[Named]:
+        yield from secret_files(self._deployment.listeners.model_dump(exclude_none=True), self._folder, "listeners")
+        for slug in sorted(self._secret):
+            yield from self._secret[slug] if slug in self._houses else ()
+
     def _certificate_files(self) -> Iterable[tuple[str, Path]]:
         yield from named_in(self._deployment.listeners.model_dump(), self._folder, "listeners")
         for slug in sorted(self._named):
@@ -171,7 +183,8 @@ class Estate:
         """Say of every slot of every tenant, and of every broken tenant file, how it is."""
         found = await asyncio.gather(*(one.checks() for one in self._houses.values()))
         broken = [Check(name, False, why) for name, why in self.broken.items()]
-        return [*broken, self._files(), *self.certificates.checks(), *(check for checks in found for check in checks)]
+        files = [self._files(), *secret_checks(self._secret_files()), *self.certificates.checks()]
+        return [*broken, *files, *(check for checks in found for check in checks)]
 
     def _files(self) -> Check:
         """Say whether this process may have as many files open as its listeners and sources can come to need."""

@@ -19,7 +19,7 @@ def unfit(settings: object, folder: Path) -> str | None:
     """Return `key: what is wrong` of the first file that cannot be used, or None. Relative names are of `folder`."""
     groups = [
         (where, {key: folder / Path(value).expanduser() for key, value in files.items()})
-        for where, files in _files(settings, "")
+        for where, files in files_in(settings)
     ]
     for judge in (_unreadable, _no_pem, _no_pair):
         for where, files in groups:
@@ -28,15 +28,15 @@ def unfit(settings: object, folder: Path) -> str | None:
     return None
 
 
-def _files(settings: object, where: str) -> Iterator[tuple[str, dict[str, str | Path]]]:
+def files_in(settings: object, where: str = "") -> Iterator[tuple[str, dict[str, str | Path]]]:
     """Yield the files that stand side by side, at any depth, and where."""
     if isinstance(settings, Mapping):
         yield where, {k: v for k, v in settings.items() if str(k).endswith("_file") and isinstance(v, str | Path)}
         for key, value in settings.items():
-            yield from _files(value, f"{where}{key}.")
+            yield from files_in(value, f"{where}{key}.")
     elif isinstance(settings, list | tuple):
         for number, one in enumerate(settings):
-            yield from _files(one, f"{where}{number}.")
+            yield from files_in(one, f"{where}{number}.")
 
 
 def _unreadable(files: dict[str, Path]) -> str | None:
