@@ -48,7 +48,7 @@ async def consult(
     began = time.monotonic()
     caller = await house.ehr.verify(presented)
     attempt = _attempt(presented, caller)
-    inquiry = _inquiry(caller, asked, emergency=house.emergency)
+    inquiry = _inquiry(caller, asked, now, emergency=house.emergency)
     if isinstance(inquiry, Deny | Unknown | Unavailable):
         yield Complete(await house.audit.append(Denied(attempt, inquiry)), inquiry)
         return
@@ -104,13 +104,13 @@ def _attempt(presented: Presented, caller: Outcome[Caller]) -> Attempt:
     return Attempt(presented.correlation, known, address=presented.address, trace=presented.trace, flow="consult")
 
 
-def _inquiry(caller: Outcome[Caller], asked: Outcome[Asked], *, emergency: bool) -> Outcome[Inquiry]:
+def _inquiry(caller: Outcome[Caller], asked: Outcome[Asked], now: datetime, *, emergency: bool) -> Outcome[Inquiry]:
     """Who asks comes first: a stranger is not told what is wrong with the question."""
     if isinstance(caller, Deny | Unknown | Unavailable):
         return caller
     if isinstance(asked, Deny | Unknown | Unavailable):
         return asked
-    return inquire(caller, asked, emergency=emergency)
+    return inquire(caller, asked, now, emergency=emergency)
 
 
 def _cannot_tell(missing: tuple[Gap, ...]) -> Unavailable | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from ..exchange import Asked, Caller, Inquiry, Relation
 from ..identity import Assurance, Bsn, EmergencyReason, Professional, Purpose, eleven_test
 from ..outcome import Deny, Outcome
+from ..overview.dates import AMSTERDAM
 from ..reasons import Reason
 
 LONGEST_TEXT = 400
+EARLIEST_BIRTH = date(1850, 1, 1)
+"""Nobody who was born before is alive: an earlier date is a slip of the keyboard."""
 _CODES = ", ".join(one.value for one in EmergencyReason)
 _NO_PATIENT = (
     "niet het BSN van de patiënt: dit gaat naar elke bron",
@@ -23,7 +26,7 @@ _NINE = re.compile(r"(?<![0-9])[0-9](?:[ .-]?[0-9]){8}(?![0-9])")
 """Nine digits, written together or in groups; a telephone number has ten."""
 
 
-def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome[Inquiry]:
+def inquire(caller: Caller, asked: Asked, now: datetime | None = None, *, emergency: bool = False) -> Outcome[Inquiry]:
     """Return the question in the name of the professional that the caller may speak for.
 
     A caller whose token names a professional may ask for that one only; a caller that proved itself by certificate
@@ -33,7 +36,7 @@ def inquire(caller: Caller, asked: Asked, *, emergency: bool = False) -> Outcome
     if not may_speak_for(caller, asked.professional):
         return Deny(Reason.PROFESSIONAL_MISMATCH)
     professional = caller.professional or asked.professional
-    if wrong := _named_in(professional, asked.bsn):
+    if wrong := unfit_birth_date(asked.birth_date, now) + _named_in(professional, asked.bsn):
         return _malformed(wrong)
     if asked.purpose is not Purpose.TREATMENT and not (emergency and asked.purpose is Purpose.EMERGENCY):
         return Deny(Reason.PURPOSE_NOT_ALLOWED, detail="only treatment is offered")
@@ -65,9 +68,18 @@ class Unfit:
     en: str
 
 
-def unfit(asked: Asked) -> tuple[Unfit, ...]:
+def unfit(asked: Asked, now: datetime | None = None) -> tuple[Unfit, ...]:
     """Return what `inquire` finds wrong with a question that can be read."""
-    return _named_in(asked.professional, asked.bsn) + _unfit_claim(asked)
+    born = unfit_birth_date(asked.birth_date, now)
+    return born + _named_in(asked.professional, asked.bsn) + _unfit_claim(asked)
+
+
+def unfit_birth_date(born: date, now: datetime | None = None) -> tuple[Unfit, ...]:
+    """Say of a date on which nobody who lives can be born, on Dutch clocks, what would be right."""
+    if EARLIEST_BIRTH <= born <= (now or datetime.now(AMSTERDAM)).astimezone(AMSTERDAM).date():
+        return ()
+    first = EARLIEST_BIRTH.isoformat()
+    return (Unfit("patient.birthDate", f"een dag van {first} tot en met vandaag", f"a day from {first} to today"),)
 
 
 def _named_in(professional: Professional, bsn: Bsn) -> tuple[Unfit, ...]:

@@ -67,9 +67,9 @@ class Question:
     """As FHIR: earlier statements as well. The JSON always has them."""
 
 
-def unfit_keys(asked: Asked) -> tuple[Fault, ...]:
+def unfit_keys(asked: Asked, now: datetime.datetime | None = None) -> tuple[Fault, ...]:
     """Return what is wrong with a question that can be read: what would travel, or what an emergency needs."""
-    return tuple(Fault(one.key, one.nl, one.en) for one in unfit(asked))
+    return tuple(Fault(one.key, one.nl, one.en) for one in unfit(asked, now))
 
 
 class _Twice(Exception):

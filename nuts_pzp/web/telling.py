@@ -110,7 +110,7 @@ async def told_whole(flow: Flow, manner: Manner) -> door.Response:
 
 def _refusal(stop: Stop, step: Complete, manner: Manner) -> door.Response:
     """The problem; of a question that can be read and yet is wrong, with each wrong key."""
-    faults = unfit_keys(manner.question.asked) if stop.reason is Reason.BODY_MALFORMED else ()
+    faults = unfit_keys(manner.question.asked, manner.now) if stop.reason is Reason.BODY_MALFORMED else ()
     return problem(stop, manner.code, manner.language, faults, phone=step.phone)
 
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ...identity import Bsn, NotAnIdentifier, Professional, Purpose
 from ...outcome import Deny, Outcome
 from ...reasons import Reason
+from ..inquiry import EARLIEST_BIRTH, unfit_birth_date
 
 LIFETIME = 600
 """Seconds that an id and a page token live."""
@@ -29,10 +30,9 @@ _SKEW = 30
 
 _NONCE, _SEALED, _BYTES = 12, 48, 20
 _ALPHABET = b"-."
-_BORN, _EPOCH = date(1850, 1, 1), int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
+_BORN, _EPOCH = EARLIEST_BIRTH, int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 _FIELDS = (30, 17, 30, 24, 59)
 """Bits: the BSN, days since 1850, seconds since 2026, a mark of the search, the place of a resource."""
-_LAST_YEAR = (_BORN + timedelta(days=(1 << _FIELDS[1]) - 1)).year - 1
 
 PATIENT = 0
 """The place of the patient itself."""
@@ -87,9 +87,9 @@ class Ids:
         return "Ids()"
 
     def begin(self, bsn: Bsn, born: date, now: float) -> Outcome[Whose]:
-        """Return a patient of a new search; Deny BODY_MALFORMED for a birth date that an id cannot hold."""
-        if not 0 <= (born - _BORN).days < 1 << _FIELDS[1]:
-            return Deny(Reason.BODY_MALFORMED, detail=f"birthdate: a date from {_BORN.year} to {_LAST_YEAR}")
+        """Return a patient of a new search; Deny BODY_MALFORMED for a birth date that nobody has."""
+        if wrong := unfit_birth_date(born, datetime.fromtimestamp(now, UTC)):
+            return Deny(Reason.BODY_MALFORMED, detail=f"birthdate: {wrong[0].en}")
         return Whose(bsn, born, int(now) + LIFETIME, secrets.randbits(_FIELDS[3]))
 
     def seal(self, whose: Whose, bound: Bound, place: int = PATIENT) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -93,3 +93,21 @@ def test_what_a_treatment_adds_stays_at_home() -> None:
 def test_coordination_cannot_be_asked_for() -> None:
     found = inquire(CALLER, replace(ASKED, purpose=Purpose.COORDINATION), emergency=True)
     assert isinstance(found, Deny)
+
+
+@pytest.mark.parametrize(
+    ("born", "now", "fits"),
+    [
+        (date(1849, 12, 31), datetime(2026, 11, 29, 12, tzinfo=UTC), False),
+        (date(1850, 1, 1), datetime(2026, 11, 29, 12, tzinfo=UTC), True),
+        (date(2026, 11, 29), datetime(2026, 11, 29, 12, tzinfo=UTC), True),
+        (date(2026, 11, 30), datetime(2026, 11, 29, 12, tzinfo=UTC), False),
+        (date(2026, 11, 30), datetime(2026, 11, 29, 23, 30, tzinfo=UTC), True),
+    ],
+)
+def test_a_patient_is_born_between_1850_and_today_on_dutch_clocks(born: date, now: datetime, fits: bool) -> None:
+    found = inquire(CALLER, replace(ASKED, birth_date=born), now, emergency=True)
+    assert isinstance(found, Inquiry) is fits
+    if isinstance(found, Deny):
+        assert found.reason is Reason.BODY_MALFORMED
+        assert found.detail == "patient.birthDate: a day from 1850-01-01 to today"

@@ -137,6 +137,16 @@ async def test_what_does_not_do_in_a_question_that_can_be_read_is_named_key_by_k
     assert "999900006" not in seen.content.decode()
 
 
+@pytest.mark.parametrize("born", ["2199-01-01", "1849-12-31"])
+async def test_a_birth_date_that_nobody_has_is_named_and_nobody_is_asked(region: Any, called: Any, born: str) -> None:
+    body = orjson.loads(BODY)
+    body["patient"]["birthDate"] = born
+    seen = await called(body=orjson.dumps(body), headers={"accept-language": "en"}).run()
+    said = {"key": "patient.birthDate", "detail": "a day from 1850-01-01 to today"}
+    assert (seen.status, seen.json["code"], seen.json["errors"]) == (400, "PZP-REQUEST-010", [said])
+    assert region.asked == []
+
+
 @pytest.mark.usefixtures("leaping")
 async def test_an_ehr_that_hangs_up_ends_its_consultation(region: Any, called: Any) -> None:
     cancelled = asyncio.Event()

@@ -40,7 +40,7 @@ from nuts_pzp.web.asking import HEADERS
         ({"identifier": f"{BSN_SYSTEM}|999900007", "birthdate": BORN}, "PZP-REQUEST-008"),
         ({"birthdate": BORN}, "PZP-REQUEST-008"),
         ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": "1800-01-01"}, "PZP-REQUEST-010"),
-        ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": "2999-01-01"}, "PZP-REQUEST-010"),
+        ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": "2199-01-01"}, "PZP-REQUEST-010"),
         ({"identifier": f"{BSN_SYSTEM}|{BSN}", "birthdate": BORN, "name": "x"}, "PZP-REQUEST-008"),
     ],
 )
