@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from ..fhir.bundle import Resource
-from .structures import Reference, Resourced
+from .datatypes import Reference
+from .structures import Resourced
 
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 Inner = tuple[str, Resource, Resourced]

@@ -12,15 +12,17 @@ import msgspec
 
 from .attentions import attention
 from .codes import CONVERSATION_CODES
+from .datatypes import Reference
 from .dates import When, is_future, read_date
 from .dossier import Dossier, Held, PutAside
 from .form_answers import Answers
 from .form_people import names_present
 from .people import name_of
 from .read_form import DATE, form_author, is_form
-from .records import ENTERED_IN_ERROR, business_ids, codes_in, modified
+from .records import ENTERED_IN_ERROR, modified
 from .statements import Attention, Statement
-from .structures import Encounter, Procedure, QuestionnaireResponse, Reference
+from .structures import Encounter, Procedure, QuestionnaireResponse
+from .wording import business_ids, codes_in
 
 _DIFFERS = "ENCOUNTER_DATE_DIFFERS"
 FUTURE = "FUTURE_DATE"

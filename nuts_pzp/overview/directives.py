@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .codes import DIRECTIVES, normal, quoted
-from .records import Record, beside, codes_in, joined, same_text, text_of
+from .datatypes import Attachment, Concept, Reference
+from .records import Record
 from .statements import Document, Said, Statement
-from .structures import Attachment, Concept, Reference
+from .wording import beside, codes_in, joined, same_text, text_of
 
 _TYPES = {
     code: (f"directive:{code}", Said("decision", code, label, code), label)

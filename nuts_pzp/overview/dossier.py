@@ -15,10 +15,11 @@ from ..fhir.bundle import Resource
 from ..fhir.issues import trouble
 from ..outcome import Gap, Stop
 from .contained import open_up
+from .datatypes import Identifier, Reference
 from .dates import When
 from .hidden_modifiers import hides_modifier
 from .returned import once
-from .structures import DECODE, Identifier, Patient, Reference, Resourced
+from .structures import DECODE, Patient, Resourced
 from .stu3 import SUSPECTS, in_old_words, is_stu3
 from .stu3_structures import DECODE_STU3
 

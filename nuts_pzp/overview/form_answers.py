@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import structs
 
 from .codes import DIRECTIVE_SYSTEM, DIRECTIVES, NO, SNOMED, UNREAD_ANSWER, YES, YES_NO, quoted
+from .datatypes import Coding
 from .form_zib2017 import LINKS
 from .read_observation import without_information
-from .records import joined
-from .structures import DEEPEST, Coding, Given, Question
+from .structures import DEEPEST, Given, Question
+from .wording import joined
 
 _ASKED = frozenset(LINKS.values()) | {"82", "408", "411", "412", "413", "414", "979", "991", "1403"}
 """The questions of the form, by number."""

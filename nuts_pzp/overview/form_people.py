@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NOBODY, PATIENT, RELATIONS, ROLES, normal, quoted
+from .datatypes import Coding
 from .form_answers import Answers
 from .read_people import contact_said
 from .records import Record
 from .statements import Person, Statement
-from .structures import Coding
 
 _ALSO_FIRST_CONTACT = "984"
 _REACH, _REACH_CONTACT = ("976", "977", "978", "979", "980", "981"), ("988", "989", "990", "991", "992", "993")

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from itertools import zip_longest
 
 from .codes import NOBODY, PATIENT, RELATIONS, ROLES, SPECIALTIES, normal, quoted
+from .datatypes import Concept, HumanName, Reference, Telecom
 from .dossier import Dossier
-from .records import text_of
 from .statements import Person
-from .structures import Concept, HumanName, Patient, Practitioner, PractitionerRole, Reference, RelatedPerson, Telecom
+from .structures import Patient, Practitioner, PractitionerRole, RelatedPerson
 from .stu3_structures import PersonReference
+from .wording import text_of
 
 _FORMER = frozenset({"old", "maiden", "temp", "anonymous", "nickname"})
 

@@ -7,21 +7,10 @@ from __future__ import annotations
 
 from .codes import ACP, ICD_TYPES, INFORM, YES, YES_NO, normal, quoted
 from .dossier import Held
-from .records import (
-    ENTERED_IN_ERROR,
-    Dates,
-    Frame,
-    beside,
-    business_ids,
-    codes_in,
-    extension,
-    joined,
-    modified,
-    notes,
-    open_record,
-)
+from .records import ENTERED_IN_ERROR, Dates, Frame, modified, open_record
 from .statements import Said, Statement
 from .structures import Communication, Device, DeviceUseStatement
+from .wording import beside, business_ids, codes_in, extension, joined, notes
 
 _INFORMED = Said("decision", "1", "Ja", "yes")
 _NOT_INFORMED = Said("decision", "0", "Nee", "no")

@@ -28,12 +28,13 @@ from .codes import (
     normal,
     quoted,
 )
+from .datatypes import Concept, Extension, Reference, has_code
 from .directives import document_of, documents_said
 from .dossier import Held
-from .records import (
-    Dates,
-    Frame,
-    Record,
+from .records import Dates, Frame, Record, modified, open_record
+from .statements import Said, Statement
+from .structures import Actor, Consent, Provision
+from .wording import (
     beside,
     business_ids,
     codes_in,
@@ -41,14 +42,10 @@ from .records import (
     extension,
     extension_texts,
     joined,
-    modified,
-    open_record,
     same_text,
     text_of,
     unknown_modifiers,
 )
-from .statements import Said, Statement
-from .structures import Actor, Concept, Consent, Extension, Provision, Reference, has_code
 
 SPECIFICATION_OTHER = "http://nictiz.nl/fhir/StructureDefinition/ext-TreatmentDirective2.SpecificationOther"
 _KNOWN = frozenset({SPECIFICATION_OTHER})

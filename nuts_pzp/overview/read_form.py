@@ -29,6 +29,7 @@ from .codes import (
     normal,
     quoted,
 )
+from .datatypes import Coding, Concept
 from .dates import over_a_year_apart, read_date
 from .dossier import Held
 from .form_answers import Answers, groups_with
@@ -39,9 +40,10 @@ from .read_action import ICD_YES
 from .read_consent import treatment_keys, treatment_said, treatment_words
 from .read_observation import NOTHING, coded, free_text, with_words, without_information
 from .read_people import capacity_said
-from .records import Dates, Frame, Record, business_ids, codes_in, joined, open_record
+from .records import Dates, Frame, Record, open_record
 from .statements import Said, Statement
-from .structures import Coding, Concept, Given, Question, QuestionnaireResponse
+from .structures import Given, Question, QuestionnaireResponse
+from .wording import business_ids, codes_in, joined
 
 DATE = "963"
 BIRTH_DATE = "967"

@@ -20,23 +20,12 @@ from .codes import (
     normal,
     quoted,
 )
+from .datatypes import Coding, Concept
 from .dossier import Held
-from .records import (
-    STATUSES,
-    Dates,
-    Frame,
-    beside,
-    business_ids,
-    codes_in,
-    extension,
-    joined,
-    notes,
-    open_record,
-    same_text,
-    text_of,
-)
+from .records import STATUSES, Dates, Frame, open_record
 from .statements import Leads, Said, Statement
-from .structures import Coding, Concept, Goal, Observation
+from .structures import Goal, Observation
+from .wording import beside, business_ids, codes_in, extension, joined, notes, same_text, text_of
 
 NOTHING = Said("no-information", "", UNKNOWN, "no-information")
 _NOT_ASKED = attrgetter(

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from .attentions import attention
 from .codes import BOOLEANS, FIRST_CONTACT_ROLE, NO, NOBODY, REPRESENTATIVE_ROLES, YES, YES_NO, normal
+from .datatypes import Concept, Extension, Period
 from .dates import is_future, is_past, read_date
 from .dossier import Held
 from .people import human_name, person
 from .read_observation import NOTHING, coded
-from .records import Frame, Record, codes_in, modified, of_another, put_aside_other, text_of, unknown_modifiers
+from .records import Frame, Record, modified, of_another, put_aside_other
 from .statements import Attention, Leads, Person, Said, Statement
-from .structures import Concept, Extension, Patient, Period, RelatedPerson
+from .structures import Patient, RelatedPerson
+from .wording import codes_in, text_of, unknown_modifiers
 
 CONTACTS = {"representative": REPRESENTATIVE_ROLES, "first-contact": frozenset({FIRST_CONTACT_ROLE})}
 _CAPACITY = ("LegallyCapable-MedicalTreatmentDecisions", "LegallyCapableMedicalTreatmentDecisions")

@@ -7,27 +7,15 @@ patient said "yes, if". Only the modifier TreatmentPermitted tells the decision;
 from __future__ import annotations
 
 from .codes import OTHERWISE, UNCLEAR, normal, quoted
+from .datatypes import Coding, Concept, Reference, has_code
 from .directives import document_of, documents_said
 from .dossier import Held
 from .read_consent import treatment_said, treatments_said
 from .read_observation import without_information
-from .records import (
-    Dates,
-    Frame,
-    Record,
-    business_ids,
-    codes_in,
-    comments,
-    extension_texts,
-    joined,
-    open_record,
-    same_text,
-    text_of,
-    unknown_modifiers,
-)
+from .records import Dates, Frame, Record, open_record
 from .statements import Said, Statement
-from .structures import Coding, Concept, Reference, has_code
 from .stu3_structures import OldConsent, OldExtension
+from .wording import business_ids, codes_in, comments, extension_texts, joined, same_text, text_of, unknown_modifiers
 
 PERMITTED = "http://nictiz.nl/fhir/StructureDefinition/zib-TreatmentDirective-TreatmentPermitted"
 _TREATMENT = "zib-TreatmentDirective-Treatment"

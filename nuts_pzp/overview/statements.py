@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from .codes import ENDED
+from .datatypes import Reference
 from .dates import When, dutch
-from .structures import Reference
 
 Kind = Literal["permit", "deny", "conditional", "no-information", "undecided", "decision", "text", "ended"]
 Severity = Literal["high", "medium", "low"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
+from .datatypes import Extension, has_code
 from .structures import (
     Communication,
     Consent,
-    Extension,
     Goal,
     Observation,
     Patient,
@@ -23,7 +23,6 @@ from .structures import (
     QuestionnaireResponse,
     RelatedPerson,
     Resourced,
-    has_code,
 )
 
 _NONE: tuple[Extension, ...] = ()

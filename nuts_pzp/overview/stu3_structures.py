@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from . import structures as r4
+from .datatypes import Attachment, Concept, Extension, Identifier, Note, Period, Reference, Shape, Subject
 from .form_zib2017 import as_zib2020
-from .structures import Attachment, Concept, Extension, Identifier, Note, Period, Reference, Resourced, Shape, Subject
+from .structures import Resourced
 from .stu3 import is_stu3
 
 _ROLE_LINK, _ROLE = "practitionerrole-reference", "nl-core-relatedperson-role"

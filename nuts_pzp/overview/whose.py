@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from ..identity import BSN_SYSTEM
-from .structures import Identifier
+from .datatypes import Identifier
 
 _BSN_SYSTEMS = frozenset({BSN_SYSTEM, "urn:oid:2.16.840.1.113883.2.4.6.3"})
 

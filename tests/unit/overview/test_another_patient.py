@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nuts_pzp.identity import Bsn
+from nuts_pzp.overview.datatypes import Identifier
 from nuts_pzp.overview.merge import PatientsDisagree, merge
-from nuts_pzp.overview.structures import Identifier
 from nuts_pzp.overview.whose import Who, numbers
 
 CPR, PLACE = "treatment:89666000", "obs:395091006"

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from nuts_pzp.fhir.bundle import Bundle, Resource, read_bundle
+from nuts_pzp.overview.datatypes import Reference
 from nuts_pzp.overview.dossier import Dossier, Told, identity_of, reference_of
-from nuts_pzp.overview.structures import Practitioner, Reference
+from nuts_pzp.overview.structures import Practitioner
 
 HOME = "https://a.example/fhir"
 

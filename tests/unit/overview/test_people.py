@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from stu3_pen import yes_but
 
+from nuts_pzp.overview.datatypes import Coding, Concept, HumanName, Telecom
 from nuts_pzp.overview.people import human_name, person
-from nuts_pzp.overview.structures import Coding, Concept, HumanName, Telecom
 
 CPR = "treatment:89666000"
 LEGAL = "Wettelijke vertegenwoordiger (ook: wordt dit bij wilsonbekwaamheid)"
