@@ -19,10 +19,10 @@ from typer.core import TyperCommand
 
 from ..accounted import Administered
 from ..consent.choice import Users
+from ..consent.voice import Voice, last_day, refuses
 from ..identity import Bsn, NotAnIdentifier, Professional, Ura, organization_type
 from ..systems.local_consent.record import Choice, Withdrawal, Word
 from ..systems.local_consent.registry import Refused, Registry
-from ..systems.local_consent.voice import Voice, last_day, refuses
 from .options import Config
 from .recorded import reference, say
 from .tenancy import (

@@ -66,6 +66,8 @@ async def _by_bsn(request: FhirRequest, records: FhirServer) -> Outcome[Patient]
     people, ill = _people(answer)
     if any(bsn not in one.bsns for one in people):
         return Deny(Reason.SOURCE_OTHER_PATIENT, detail="a search on BSN gave a patient without that BSN")
+    if len({one.id for one in people}) < len(set(people)):
+        return Deny(Reason.PATIENT_AMBIGUOUS, detail="one patient in two versions")
     current = {one.id: one for one in people if one.active}
     if not current and ill:
         return Unavailable(Reason.SOURCE_BROKEN, detail=f"a look-up was not answered: {ill.detail}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from typing import Any
 
@@ -73,6 +73,8 @@ class Asked:
     """How that server refers to the holder's own Organization: `Organization/1`."""
     type_extension: str = ""
     """URL of the extension on an actor's reference that names a type of organization."""
+    born: date | None = None
+    """The patient's birth date, as far as the holder's own record has one."""
 
 
 @dataclass(frozen=True, slots=True)

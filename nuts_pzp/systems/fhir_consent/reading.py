@@ -15,6 +15,7 @@ from ...consent.choice import HOLDER, Finding
 from ...identity import BSN_SYSTEM
 from ...outcome import Evidence
 from .criteria import Applies, Asked, Fit, Json, Unreadable, child, children, codings, fit, is_holder, text
+from .performers import may_permit
 
 SCOPE = ("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy")
 CLINICAL = frozenset(
@@ -60,7 +61,7 @@ def finding(consent: Json, asked: Asked) -> Finding | None:
         raise Unreadable("resourceType")
     if not _is_sharing(consent):
         return None
-    cap = min(_plain(consent), _patient(consent, asked))
+    cap = min(_plain(consent), _patient(consent, asked), _voice(consent, asked))
     if any(profile.partition("|")[0] == NOTIFICATION for profile in _profiles(consent)):
         return _notified(consent, asked)
     if text(consent, "status") in _NOT_IN_FORCE:
@@ -112,6 +113,11 @@ def _patient(consent: Json, asked: Asked) -> Applies:
             raise AnotherPatient("patient")
         applies = Applies.SURELY
     return applies
+
+
+def _voice(consent: Json, asked: Asked) -> Applies:
+    """Perhaps, when whose word it is could not permit, or does so no more: a permit needs more, an objection less."""
+    return Applies.SURELY if may_permit(consent, asked) else Applies.PERHAPS
 
 
 def _organization(consent: Json, asked: Asked) -> Applies:

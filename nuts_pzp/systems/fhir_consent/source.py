@@ -89,6 +89,7 @@ class FhirConsent:
             self._base,
             self._settings.own_organization,
             self._settings.type_extension,
+            access.patient.birth_date,
         )
         try:
             async with asyncio.timeout(self._settings.total_seconds):

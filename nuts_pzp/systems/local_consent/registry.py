@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...accounted import Administered
+from ...consent.voice import Voice, comes_before
 from ...exchange import Generation
 from ...identity import Bsn
 from ...store.outbox import Outbox
@@ -18,7 +19,6 @@ from ...store.patients import CHOICES, Patients
 from ...store.port import StoreFailed
 from ...store.vault import Vault
 from .record import MOST, Choice, Dossier, Withdrawal, Word
-from .voice import Voice, comes_before
 
 _TRIES = 20
 _KEPT = 1_000

@@ -93,6 +93,16 @@ async def test_two_patients_with_one_bsn_are_ambiguous_and_one_twice_is_not(hold
     assert (await stopped(holder, BY_BSN)).reason is Reason.PATIENT_AMBIGUOUS
 
 
+@pytest.mark.parametrize("other", [{"deceasedBoolean": True}, {"active": False}, {"birthDate": "1950-01-01"}])
+@pytest.mark.parametrize("last", [False, True])
+async def test_one_patient_in_two_versions_is_ambiguous(
+    other: dict[str, Any], last: bool, holder: Any, fakes: Any
+) -> None:
+    both = [fakes.patient("p1", BSN), fakes.patient("p1", BSN, **other)]
+    holder.records.resources = both if last else both[::-1]
+    assert (await stopped(holder, BY_BSN)).reason is Reason.PATIENT_AMBIGUOUS
+
+
 async def test_further_page_of_patients_is_ambiguous(holder: Any, fakes: Any) -> None:
     holder.records.answers["Patient"] = fakes.answer(fakes.searchset(fakes.patient("p1", BSN)), "/Patient?page=2")
     assert (await stopped(holder, BY_BSN)).reason is Reason.PATIENT_AMBIGUOUS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import AsyncIterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -83,7 +84,7 @@ class Wired:
         caller = Caller(
             POST, Professional("k-17", "huisarts"), frozenset({"pzp-gf"}), Purpose.TREATMENT, None, {}, "nuts-bearer"
         )
-        patient = Patient(Bsn("999912008"), "p1", Standing.KNOWN)
+        patient = Patient(Bsn("999912008"), "p1", Standing.KNOWN, date(1990, 4, 3))
         return await self.source.ask(Access(caller, FhirRequest("search-type", "Consent"), patient))
 
     async def fails(self, *answers: Any) -> Reason:
@@ -121,6 +122,12 @@ async def test_the_patient_s_consents_are_searched_by_post_without_a_bsn(wired: 
         "_count": ["100"],
     }
     assert wired.own.headers[0]["authorization"] == "Basic ZXhhbXBsZQ=="
+
+
+async def test_the_word_of_parents_is_held_against_the_birth_date_of_the_own_record(wired: Wired) -> None:
+    parents = {**consent(), "performer": [{"reference": "RelatedPerson/r1"}], "dateTime": "2000-05-01"}
+    assert (await wired.ask(page(parents))).outcome == Unknown(Reason.CONSENT_NONE)
+    assert isinstance((await wired.ask(page({**parents, "dateTime": "2020-05-01"}))).outcome, Permit)
 
 
 async def test_nothing_found_is_no_opinion(wired: Wired) -> None:

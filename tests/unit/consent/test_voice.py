@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from nuts_pzp.systems.local_consent.voice import REPRESENTATIVES, Voice, last_day, refuses
+from nuts_pzp.consent.voice import REPRESENTATIVES, Voice, last_day, refuses
 
 TODAY = date(2026, 11, 22)
 P, R, T, S = Voice.PARENTS, Voice.REPRESENTATIVE, Voice.TOGETHER, Voice.PATIENT
