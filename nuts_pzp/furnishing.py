@@ -224,7 +224,7 @@ class Furnishing:
         return desk
 
     def _put(self, name: str, slot: Slot[P], chosen: SlotSettings) -> P:
-        port = slot.fill(chosen, self._around, self._listed)
+        port = slot.fill(chosen, self._around, self._listed, self._settings)
         if isinstance(port, Living):
             self._living[name] = port
         return port

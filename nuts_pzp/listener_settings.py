@@ -8,15 +8,16 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from .consent_settings import Strict
+from .outside import BaseUrlOrNone, Host
 from .web.server import ServerTls
 
 
 class ListenerSettings(Strict):
     """Where one listener binds. `url` is how others reach it: origin and prefix, never taken from Host."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)]
-    url: str = ""
+    url: BaseUrlOrNone = ""
     certificate_file: Path | None = None
     key_file: Path | None = None
     client_roots_file: Path | None = None

@@ -23,7 +23,7 @@ from .forwarding.port import Connector, FhirServer
 from .localization.port import Locator
 from .outside import Surroundings
 from .settings import SettingsError, SlotSettings
-from .settings_words import in_words
+from .settings_words import in_words, key_of
 from .unfit_files import unfit
 
 P = TypeVar("P")
@@ -37,24 +37,28 @@ class Slot(Generic[P]):
 
     function: str
 
-    def fill(self, chosen: SlotSettings, around: Surroundings, listed: frozenset[str]) -> P:
-        """Return the adapter's port object; raise SettingsError that names the key and says what would be right."""
+    def fill(self, chosen: SlotSettings, around: Surroundings, listed: frozenset[str], whole: object = None) -> P:
+        """Return the adapter's port object; raise SettingsError that names the key and says what would be right.
+
+        `whole`: the tenant's settings that the choice stands in, so that the key can be named in full.
+        """
+        key = key_of(chosen, whole) or self.function
         found = _adapters(f"nuts_pzp.{self.function}", listed)
         entry = found.get(chosen.kind)
         if entry is None:
             known = ", ".join(sorted(found)) or "none"
-            raise SettingsError(f"{self.function}.kind: no such adapter is installed and listed (known: {known})")
+            raise SettingsError(f"{key}.kind: no such adapter is installed and listed (known: {known})")
         try:
             factory: Callable[[Mapping[str, Any], Surroundings], P] = entry.load()
             return factory(chosen.own, around)
         except ValidationError as error:
-            raise SettingsError(in_words(error, f"{self.function}.")) from None
+            raise SettingsError(in_words(error, f"{key}.")) from None
         except OSError as error:
             if said := unfit(chosen.own, around.folder):
-                raise SettingsError(f"{self.function}.{said}") from None
-            raise SettingsError(f"{self.function} ({chosen.kind}): {error}") from None
+                raise SettingsError(f"{key}.{said}") from None
+            raise SettingsError(f"{key} ({chosen.kind}): {error}") from None
         except (ValueError, ImportError) as error:
-            raise SettingsError(f"{self.function} ({chosen.kind}): {error}") from None
+            raise SettingsError(f"{key} ({chosen.kind}): {error}") from None
 
 
 @lru_cache(maxsize=1)

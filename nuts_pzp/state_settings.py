@@ -41,9 +41,9 @@ class PostgresState(Strict):
 
 
 def _kind(given: Any) -> str:
-    return "folder" if isinstance(given, str | Path) else "postgres"
+    return "<folder>" if isinstance(given, str | Path) else "<postgres>"
 
 
 StateSettings = Annotated[
-    Annotated[Path, Tag("folder")] | Annotated[PostgresState, Tag("postgres")], Discriminator(_kind)
+    Annotated[Path, Tag("<folder>")] | Annotated[PostgresState, Tag("<postgres>")], Discriminator(_kind)
 ]

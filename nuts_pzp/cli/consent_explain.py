@@ -158,7 +158,7 @@ async def _explain(place: Tenancy, bsn: Bsn, caller: Caller, who: Professional, 
 
 async def _patient(place: Tenancy, settings: DiscloseSettings, bsn: Bsn, living: list[object]) -> Outcome[Patient]:
     """Look the patient up at the holder's own server, as the gateway does before it asks any source."""
-    records = RECORDS.fill(settings.records, place.around, frozenset(place.deployment.adapters))
+    records = RECORDS.fill(settings.records, place.around, frozenset(place.deployment.adapters), place.settings)
     living.append(records)
     named = (("identifier", (f"{BSN_SYSTEM}|{bsn.value}",)),)
     found = await patient_of(FhirRequest("search-type", "Patient", params=named, via="POST"), records, "")
@@ -168,7 +168,7 @@ async def _patient(place: Tenancy, settings: DiscloseSettings, bsn: Bsn, living:
 
 
 def _witness(place: Tenancy, one: Any, living: list[object], *, silent: bool) -> Witness:
-    source = CONSENT.fill(one, place.around, frozenset(place.deployment.adapters))
+    source = CONSENT.fill(one, place.around, frozenset(place.deployment.adapters), place.settings)
     living.append(source)
     asked = None if silent else source
     if isinstance(source, Bounded) and isinstance(source, Presuming):
@@ -179,7 +179,7 @@ def _witness(place: Tenancy, one: Any, living: list[object], *, silent: bool) ->
 
 
 def _looked(place: Tenancy, one: Any, living: list[object]) -> Looked:
-    source = RELATION.fill(one, place.around, frozenset(place.deployment.adapters))
+    source = RELATION.fill(one, place.around, frozenset(place.deployment.adapters), place.settings)
     living.append(source)
     return Looked(one.kind, source)
 

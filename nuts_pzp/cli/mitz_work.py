@@ -39,7 +39,8 @@ async def _source(place: Tenancy) -> AsyncIterator[MitzConsent]:
     if not chosen:
         refuse("this tenant has no consent source of kind mitz")
     try:
-        source = cast(MitzConsent, CONSENT.fill(chosen[0], place.around, frozenset(place.deployment.adapters)))
+        listed = frozenset(place.deployment.adapters)
+        source = cast(MitzConsent, CONSENT.fill(chosen[0], place.around, listed, place.settings))
     except SettingsError as error:
         refuse(str(error))
     try:

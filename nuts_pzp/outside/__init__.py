@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from .adapters import Living, Surroundings
+from .addressed import BaseUrl, BaseUrlOrNone, Host
 from .answer import Heard
 from .breaker import Breaker
 from .dialling import Outbound, TlsFiles, Trouble
@@ -20,10 +21,13 @@ for _chatty in ("httpx", "httpcore"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 __all__ = [
+    "BaseUrl",
+    "BaseUrlOrNone",
     "Bounds",
     "Breaker",
     "Fingerprint",
     "Heard",
+    "Host",
     "Line",
     "Living",
     "Outbound",

@@ -273,3 +273,54 @@ def test_the_base_of_an_enforcement_point_is_an_address_without_a_last_slash(tmp
         disclosing(tmp_path, f"  policy: {{kind: regorus}}\n  decision: {{base: '{base}'}}\n")
     good = disclosing(tmp_path, "  policy: {kind: regorus}\n  decision: {base: 'https://a/meerwijck/fhir'}\n")
     assert good.decision is not None
+
+
+def _door(key: str, value: str) -> str:
+    return DEPLOYMENT.replace("{port: 9090}", f"{{port: 9090, {key}: {value}}}")
+
+
+NO_URLS = "gw.example ftp://gw.example https:// https://u:p@gw.example https://gw.example:99999 https://127.1"
+NO_URLS += " https://gw.example/a?b=c https://gw.example/#a https://gw.example/%zz https://gw.example\\a"
+
+
+@pytest.mark.parametrize("url", NO_URLS.split())
+def test_a_url_that_is_none_is_refused_when_it_is_read(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_deployment(written(tmp_path, "d.yaml", _door("url", f"'{url}'")))
+    expected = "a URL such as https://host.example/path is expected, without user name, query or fragment"
+    assert str(error.value) == f"d.yaml: listeners.operations.url: {expected}"
+
+
+@pytest.mark.parametrize("url", ["''", "https://gw.example", "https://gw.example:8443/pzp/", "'http://[::1]:80'"])
+def test_a_url_that_is_one_stays_as_it_was_written(tmp_path: Path, url: str) -> None:
+    found = read_deployment(written(tmp_path, "d.yaml", _door("url", url)))
+    assert found.listeners.operations.url == url.strip("'")
+
+
+@pytest.mark.parametrize("host", ["''", "https://a.example", "'127.0.0.1:9090'", "'[::1]'", "'127.1'", "a b"])
+def test_a_listener_binds_to_an_address_or_a_name(tmp_path: Path, host: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_deployment(written(tmp_path, "d.yaml", _door("host", host)))
+    expected = "an IP address or a host name is expected, without scheme, port or brackets"
+    assert str(error.value) == f"d.yaml: listeners.operations.host: {expected}"
+    for fine in ("0.0.0.0", "'::'", "localhost", "gw-1.example"):
+        read_deployment(written(tmp_path, "d.yaml", _door("host", fine)))
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("{kind: postgres, dsn_env: DSN}", "state.folder: is missing"),
+        ("{kind: postgres, dsn_env: DSN, folder: [a]}", "state.folder: the name of a file or folder is expected"),
+        (
+            "{kind: postgres, dsn_env: DSN, folder: a, dns: b}",
+            "state.dns: unknown key (remove it or check its spelling)",
+        ),
+        ("{kind: mysql, dsn_env: DSN, folder: a}", "state.kind: Input should be 'postgres'"),
+        ("5", "state: a mapping of settings is expected"),
+    ],
+)
+def test_the_key_of_the_state_is_the_one_in_the_file(tmp_path: Path, state: str, said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read_deployment(written(tmp_path, "d.yaml", DEPLOYMENT.replace("state: state", f"state: {state}")))
+    assert str(error.value) == f"d.yaml: {said}"

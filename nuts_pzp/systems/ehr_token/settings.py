@@ -11,6 +11,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ...outside import BaseUrl
+
 ALGORITHMS = ("ES256", "PS256")
 """What an EHR may sign with."""
 
@@ -22,6 +24,12 @@ def _fingerprint(text: str) -> str:
     if not _FINGERPRINT.fullmatch(plain):
         raise ValueError("a SHA-256 fingerprint has 64 hexadecimal digits")
     return plain
+
+
+def _without_slash(url: str) -> str:
+    if url.endswith("/"):
+        raise ValueError("no slash at the end: it is compared byte for byte")
+    return url
 
 
 class Client(BaseModel):
@@ -40,7 +48,7 @@ class TokenSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#]{1,300}[^\s?#/]$")]
+    issuer: Annotated[BaseUrl, Field(max_length=310), AfterValidator(_without_slash)]
     clients: Annotated[list[Client], Field(min_length=1)]
     lifetime_seconds: Annotated[int, Field(ge=60, le=900)] = 600
     rotate_days: Annotated[int, Field(ge=1, le=365)] = 30

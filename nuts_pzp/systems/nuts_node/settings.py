@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ...identity import Purpose
+from ...outside import BaseUrl
 
 SUBJECT_PATTERN = r"^[a-zA-Z0-9._-]+$"
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}", re.ASCII)
@@ -77,7 +78,7 @@ class ClaimNames(_Strict):
 class GatekeeperSettings(Internal):
     """The network door, kind `nuts_node`."""
 
-    issuer: str
+    issuer: BaseUrl
     """This tenant's own authorization server, compared byte for byte: `https://node.example/oauth2/wilgenhof`."""
     scopes: dict[Scope, Purpose] = Field(default_factory=lambda: {DEFAULT_SCOPE: Purpose.TREATMENT}, min_length=1)
     claims: ClaimNames = ClaimNames()
