@@ -18,7 +18,7 @@ from ..fhir.capability import Capability
 from ..fhir.envelope import RawRequest
 from ..fhir.request import FhirRequest, parse
 from ..house import Holding
-from ..identity import Organization, Patient, Standing, Tenant
+from ..identity import Bsn, Organization, Patient, Standing, Tenant
 from ..outcome import Deny, Evidence, Outcome, Permit, Stop
 from ..reasons import Reason
 from ..values import Value, replace
@@ -30,6 +30,8 @@ _log = structlog.get_logger("nuts_pzp.disclose")
 
 _TURNS = 3
 """Times that consent is asked because the patient's choice changed meanwhile."""
+_ANYBODY = Bsn("999900006")
+"""A number for tests, of whom no state says anything: whether it can be read is all that is asked."""
 _STANDING = {Standing.UNKNOWN: Reason.PATIENT_UNKNOWN, Standing.DECEASED: Reason.PATIENT_DECEASED}
 
 
@@ -118,10 +120,10 @@ class _Deciding:
             return self._denied(resting)
         patient = await self._patient(asked.request, caller.token_digest)
         if not isinstance(patient, Patient):
-            return self._denied(patient)
+            return self._denied(await self._as_of_anybody(patient))
         self._known = patient
         if (stop := _standing(patient, asked) or stated.about(patient)) is not None:
-            return self._denied(stop)
+            return self._denied(await self._as_of_anybody(stop))
 
         access = Access(caller, asked.request, patient, self._attempt.correlation)
         consented = await consent_of(house, access)
@@ -144,6 +146,13 @@ class _Deciding:
         else:
             house.recent.forget(token)
         return patient
+
+    async def _as_of_anybody(self, stop: object) -> object:
+        """State that cannot be read is told of who is known here: so it is of everybody, or it would show who is."""
+        if not isinstance(stop, Deny) or stop.reason is Reason.SOURCE_OTHER_PATIENT:
+            return stop
+        now = await self._house.generations.generation(_ANYBODY)
+        return stop if isinstance(now, Generation) else now
 
     def _denied(self, stop: object, asked: tuple[Evidence, ...] = ()) -> Denied:
         """Only a Stop says why; anything else that is not the expected value is a bug, and denies.

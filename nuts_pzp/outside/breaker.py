@@ -20,14 +20,15 @@ class Breaker:
     def admits(self, now: float | None = None) -> bool:
         """True when a call may be made; the first one after the rest is the probe."""
         now = time.monotonic() if now is None else now
-        if self._opened is None:
-            return True
-        if now - self._opened < self._rest:
+        if self.holds(now):
             return False
-        if self._probe is not None and now - self._probe < self._rest:
-            return False
-        self._probe = now
+        self._probe = None if self._opened is None else now
         return True
+
+    def holds(self, now: float | None = None) -> bool:
+        """True when a call would be held back now. Changes nothing."""
+        now = time.monotonic() if now is None else now
+        return any(since is not None and now - since < self._rest for since in (self._opened, self._probe))
 
     @property
     def is_open(self) -> bool:

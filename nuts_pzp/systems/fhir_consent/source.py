@@ -21,7 +21,7 @@ from ...exchange import Access
 from ...fhir.request import stays_below
 from ...identity import Ura
 from ...outcome import Outcome, Unavailable
-from ...outside import Bounds, Heard, Line, Surroundings, TlsFiles, Trouble
+from ...outside import Bounds, Breaker, Heard, Line, Surroundings, TlsFiles, Trouble
 from ...reasons import Reason
 from .criteria import Asked, Json, Unreadable
 from .reading import AnotherPatient, finding
@@ -74,6 +74,7 @@ class FhirConsent:
         if authorization:
             self._headers["authorization"] = authorization
         self._clock = clock or (lambda: datetime.now(UTC))
+        self._breaker = Breaker()
 
     async def ask(self, access: Access, /) -> Verdict:
         """Search, read, and let the most specific count. What cannot be read whole is an Unavailable."""
@@ -91,11 +92,7 @@ class FhirConsent:
             self._settings.type_extension,
             access.patient.birth_date,
         )
-        try:
-            async with asyncio.timeout(self._settings.total_seconds):
-                consents = await self._search(logical_id)
-        except TimeoutError:
-            return _failed(Reason.CONSENT_FHIR_TIMEOUT, "timeout")
+        consents = await self._found(logical_id)
         if isinstance(consents, Unavailable):
             return Verdict(consents, explicit=False, specificity=4)
         try:
@@ -105,6 +102,10 @@ class FhirConsent:
         except Unreadable as error:
             return _failed(Reason.CONSENT_FHIR_BROKEN, f"unreadable: {error}")
         return verdict(one for one in found if one is not None)
+
+    def resting(self) -> Unavailable | None:
+        """A server that keeps failing is left alone for a while: then nobody's consents are asked for."""
+        return _RESTING if self._breaker.holds() else None
 
     async def start(self) -> None:
         """Nothing to begin: the first call connects."""
@@ -116,7 +117,30 @@ class FhirConsent:
     async def health(self) -> Outcome[str]:
         """Ask for the server's capabilities, about no patient."""
         heard = await self._call("GET", f"{self._base}/metadata")
-        return "answers" if isinstance(heard, Heard) else heard
+        if isinstance(heard, Unavailable):
+            return heard
+        self._breaker.succeeded()
+        return "answers"
+
+    async def _found(self, logical_id: str) -> list[Json] | Unavailable:
+        """Search within the time for it, unless the server is left alone. One answer that is broken does not count."""
+        if not self._breaker.admits():
+            return _RESTING
+        try:
+            async with asyncio.timeout(self._settings.total_seconds):
+                found = await self._search(logical_id)
+        except TimeoutError:
+            found = Unavailable(Reason.CONSENT_FHIR_TIMEOUT, detail="timeout")
+        except BaseException:
+            self._breaker.abandoned()
+            raise
+        if not isinstance(found, Unavailable):
+            self._breaker.succeeded()
+        elif found.reason is Reason.CONSENT_FHIR_BROKEN:
+            self._breaker.abandoned()
+        else:
+            self._breaker.failed()
+        return found
 
     async def _search(self, logical_id: str) -> list[Json] | Unavailable:
         """Return every resource of every page, or why not all of them could be had."""
@@ -194,6 +218,9 @@ def _objects(element: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise Unreadable(name)
     return found
+
+
+_RESTING = Unavailable(Reason.CONSENT_FHIR_UNAVAILABLE, detail=Trouble.OPEN.value)
 
 
 def _unreached(trouble: Trouble) -> Unavailable:

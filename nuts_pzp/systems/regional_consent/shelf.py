@@ -64,6 +64,15 @@ class Shelf:
             raise Refused("expired")
         return self._volume
 
+    def shut(self) -> str:
+        """Say why no file is in force, by what was seen last; empty when one is, or when only a reload can tell."""
+        if self._volume is not None and self._clock() < self._volume.not_after:
+            return ""
+        look = _look(self.path)
+        if look is not None and look != self._seen:
+            return ""
+        return self._refused or ("expired" if self._volume else "unreadable")
+
     async def _reload(self) -> None:
         look = _look(self.path)
         if look is not None and look == self._seen:

@@ -65,6 +65,11 @@ class RegionalConsent:
         objections = [one for one in found if not one.permits]
         return verdict(objections or found)
 
+    def resting(self) -> Unavailable | None:
+        """Without a file in force nobody's choice can be told, whoever the patient is."""
+        why = self.shelf.shut()
+        return Unavailable(Reason.CONSENT_STATIC_INVALID, detail=why) if why else None
+
     async def start(self) -> None:
         """Nothing runs: the file is looked at when there is a question."""
 

@@ -148,3 +148,24 @@ async def test_state_that_fails_after_the_decision_lets_nothing_leave(holder: An
     reply = await ask(holder, told, fakes)
     assert isinstance(reply.content, Unavailable)
     assert isinstance(holder.consent.says, Permit)
+
+
+@pytest.mark.parametrize(
+    "patients",
+    [
+        [],
+        [{"deceasedBoolean": True}],
+        [{"active": False}],
+        [{"identifier": []}],
+        [{}],
+    ],
+)
+async def test_state_that_fails_looks_the_same_for_who_is_known_here_and_who_is_not(
+    holder: Any, told: Told, fakes: Any, patients: list[dict[str, Any]]
+) -> None:
+    """Of somebody unknown no choice is looked up: without this, an outage would tell who is a patient here."""
+    holder.records.resources = [fakes.patient("p1", fakes.OWN, **changes) for changes in patients]
+    told.now = Unavailable(Reason.CONSENT_STATE_UNREADABLE)
+    reply = await ask(holder, told, fakes)
+    assert reply.content == told.now
+    assert isinstance(reply.receipt.event, Denied)

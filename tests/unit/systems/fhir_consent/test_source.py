@@ -255,3 +255,25 @@ def test_a_secret_of_two_lines_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("Basic x\r\nX-Evil: 1")
     with pytest.raises(ValueError, match="authorization_file"):
         build({"base": "http://127.0.0.1/fhir", "authorization_file": "secret"}, around(tmp_path))
+
+
+async def test_a_server_that_keeps_failing_is_left_alone_before_a_patient_is_looked_up(wired: Wired) -> None:
+    """Else its failure would tell who is a patient here: of nobody else is it asked (design D4)."""
+    for _ in range(5):
+        assert wired.source.resting() is None
+        assert await wired.fails((503, b"")) is Reason.CONSENT_FHIR_UNAVAILABLE
+    asked = len(wired.own.asked)
+    assert wired.source.resting().reason is Reason.CONSENT_FHIR_UNAVAILABLE
+    assert await wired.fails(page(consent())) is Reason.CONSENT_FHIR_UNAVAILABLE
+    assert len(wired.own.asked) == asked
+    wired.own.answers = [{"resourceType": "CapabilityStatement"}]
+    assert await wired.source.health() == "answers"
+    assert wired.source.resting() is None
+    assert isinstance((await wired.ask(page(consent()))).outcome, Permit)
+
+
+async def test_what_is_wrong_with_one_patient_s_consents_keeps_nobody_else_out(wired: Wired) -> None:
+    for _ in range(9):
+        assert await wired.fails(page(consent(patient="p2"))) is Reason.CONSENT_FHIR_BROKEN
+        assert await wired.fails((500, b"")) is Reason.CONSENT_FHIR_BROKEN
+    assert wired.source.resting() is None

@@ -298,3 +298,31 @@ def test_a_key_that_is_none_is_refused(region: Any) -> None:
     (region.folder / "region.pem").write_text("not a key")
     with pytest.raises(ValueError, match="public_key_files"):
         region.holder()
+
+
+async def test_without_a_file_in_force_it_rests_for_everybody_before_a_patient_is_looked_up(region: Any) -> None:
+    """Else an old file would tell who is a patient here: of nobody else is the region asked (design D4)."""
+    told = Unavailable(Reason.CONSENT_STATIC_INVALID, detail="unreadable")
+    assert region.source.resting() == told
+    region.put(region.signed(region.entry()))
+    assert region.source.resting() is None, "only a look can tell"
+    assert isinstance((await region.ask()).outcome, Permit)
+    assert region.source.resting() is None
+    region.put(b"{}")
+    assert await region.ask() == await region.ask()
+    assert region.source.resting() is None, "its predecessor is in force"
+    region.now += timedelta(days=8)
+    assert region.source.resting().reason is Reason.CONSENT_STATIC_INVALID
+    (region.folder / "consents.json").unlink()
+    assert region.source.resting().reason is Reason.CONSENT_STATIC_INVALID
+    region.put(region.signed(region.entry(), serial=43))
+    assert region.source.resting() is None
+    assert isinstance((await region.ask()).outcome, Permit)
+
+
+async def test_a_file_that_was_refused_rests_until_another_is_there(region: Any) -> None:
+    region.put(b"{}")
+    assert region.source.resting() is None
+    assert region.source.resting() is None, "asking changes nothing"
+    kind = await refused(region)
+    assert region.source.resting().detail == kind
