@@ -89,13 +89,16 @@ def required_failed(heard: Heard) -> Outcome[Permit] | None:
 
 
 def denied(heard: Heard) -> Outcome[Permit] | None:
-    """Rows 8 to 10 and 16: a no at least as specific as any permit; against a permit elsewhere it is a conflict."""
+    """Rows 8 to 10 and 16: a no at least as specific as any permit; of Mitz against a permit elsewhere, a conflict.
+
+    Only that one: a conflict may be passed where a no of Mitz may, and rows 1, 2, 9 and 20 never are.
+    """
     permitting = highest(heard, PERMITS)
     denying = highest(heard, lambda said: said.denies and not (said.yields and permitting))
     if denying is None or rank(denying) < rank(permitting):
         return None
     outcome = denying.verdict.outcome
-    if permitting is None or not isinstance(outcome, Deny) or outcome.reason in NO_DECISION:
+    if permitting is None or not isinstance(outcome, Deny) or outcome.reason is not Reason.MITZ_DENY:
         return outcome
     return Deny(Reason.CONSENT_CONFLICT, permitting.verdict.outcome.evidence + outcome.evidence)
 

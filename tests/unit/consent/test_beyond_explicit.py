@@ -107,6 +107,27 @@ async def test_an_objection_that_only_a_permit_outranked_still_stops_what_is_imp
     assert not isinstance(await consent.ask(access), Permit)
 
 
+FINAL = [
+    Reason.MITZ_PARTIAL, Reason.CONSENT_CATEGORY, Reason.CONSENT_ATTRIBUTES, Reason.CONSENT_ROLE_UNMAPPED,
+    Reason.PURPOSE_NOT_ALLOWED, Reason.OWN_ORGANIZATION,
+]  # fmt: skip
+"""Rows 1, 2, 9, 20 and 21: no profile passes them."""
+
+
+@pytest.mark.parametrize("reason", FINAL)
+async def test_a_permission_of_the_holders_own_makes_no_final_refusal_passable(
+    reason: Reason, source: type, access: Access, emergency: Access
+) -> None:
+    """It was a conflict then, and a conflict was taken for a no of Mitz that the owner lets pass."""
+    final = Verdict(Deny(reason), False, 4)
+    for own in (SILENT, OUTRANKED):
+        related = holder(source([own]), source([final]), grounds=(Finds(RELATED),), implied_over_deny=True)
+        assert await related.ask(access) == Deny(reason)
+        opens = Opens(NOTHING_RECORDED | MITZ_SAYS_NO | MITZ_SAYS_NOTHING)
+        assert await holder(source([own]), source([final]), emergency=opens).ask(emergency) == Deny(reason)
+        assert opens.asked == []
+
+
 async def test_a_no_of_mitz_stands_against_a_relation_unless_the_owner_decided_otherwise(
     source: type, access: Access
 ) -> None:
