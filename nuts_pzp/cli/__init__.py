@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..memory import log_without_drawing
 from . import ending
 
@@ -44,7 +46,11 @@ def application(names: tuple[str, ...] = tuple(COMMANDS)) -> typer.Typer:
     )
 
     @app.callback()
-    def root() -> None:
+    def root(
+        version: Annotated[
+            bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version and exit")
+        ] = False,
+    ) -> None:
         """Keep sub-commands named even when only one is loaded."""
 
     for name in names:
@@ -54,6 +60,12 @@ def application(names: tuple[str, ...] = tuple(COMMANDS)) -> typer.Typer:
         else:
             app.command(name, help=COMMANDS[name])(module.run)
     return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nuts-pzp {__version__}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -121,12 +121,15 @@ async def ask(door: Door, question: Question) -> dict[str, Any]:
         raise _refused(answer)
 
 
-async def ask_fhir(door: Door, question: Question) -> dict[str, Any]:
-    """Return the searchset; raise NoAnswer otherwise, with the OperationOutcome when every source failed."""
+async def ask_fhir(door: Door, question: Question) -> tuple[dict[str, Any], str]:
+    """Return the searchset, and the meldcode beside it; raise NoAnswer otherwise.
+
+    When every source failed that holds the OperationOutcome.
+    """
     async with _post(door, question, "application/fhir+json") as answer:
         await answer.aread()
         if answer.status_code == 200:
-            return _a_searchset(_object(answer))
+            return _a_searchset(_object(answer)), answer.headers.get("x-meldcode", "?")
         raise _refused(answer)
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from ..consult.inquiry import LONGEST_TEXT
 from ..identity import Bsn, EmergencyReason
 from ..overview.shape import Overview
-from ..web.asked import CONTEXTS
+from ..web.asked import CONTEXTS, RELATION_KIND
 from . import matrix
 from .asking import Door, NoAnswer, Person, Question, Told, UnfitDoor, an_overview, ask, ask_fhir, listen
 from .bsn_input import NoBsn, read_bsn
@@ -46,6 +46,8 @@ def run(
     source: Annotated[list[str] | None, typer.Option(help="URA of a source to ask; several allowed")] = None,
     localize: Annotated[bool, typer.Option("--localize", help="With --source: ask the registers as well")] = False,
     context: Annotated[str, typer.Option(help=f"One of {', '.join(CONTEXTS)}")] = "",
+    relation: Annotated[str, typer.Option(help="The treatment relation: a short word, such as treating")] = "",
+    relation_since: Annotated[str, typer.Option(help="With --relation: since when, YYYY-MM-DD")] = "",
     emergency: Annotated[str, typer.Option(help=f"Claim an emergency: {', '.join(_REASONS)}")] = "",
     explanation_file: Annotated[
         Path | None, typer.Option(help="With --emergency: a file with what is added, at most 400 characters, no BSN")
@@ -66,7 +68,10 @@ def run(
         professional=Person(employee, name, role),
         sources=tuple(source or ()),
         deadline_ms=deadline_ms,
-        extra=_context(context) | _localize(localize, source) | _emergency(emergency, explanation_file),
+        extra=_context(context)
+        | _relation(relation, relation_since)
+        | _localize(localize, source)
+        | _emergency(emergency, explanation_file),
     )
     try:
         door = Door(url, roots, certificate, key, _token(token_file)).checked()
@@ -74,7 +79,8 @@ def run(
         raise _wrong(str(error)) from None
     try:
         if as_fhir:
-            bundle = asyncio.run(ask_fhir(door, question))
+            bundle, meldcode = asyncio.run(ask_fhir(door, question))
+            typer.echo(harmless(f"meldcode {meldcode}"), err=True)
             typer.echo(json.dumps(bundle, ensure_ascii=False))
             raise typer.Exit(0 if _whole(bundle) else 1)
         overview = asyncio.run(ask(door, question) if as_json else _watched(door, question))
@@ -110,6 +116,19 @@ def _context(context: str) -> dict[str, Any]:
     if context and context not in CONTEXTS:
         raise _wrong(f"--context: one of {', '.join(CONTEXTS)}")
     return {"context": context} if context else {}
+
+
+def _relation(kind: str, since: str) -> dict[str, Any]:
+    """Return the relation as the EHR declares it; nobody verifies it."""
+    if not kind:
+        if since:
+            raise _wrong("--relation-since: belongs to --relation")
+        return {}
+    if not RELATION_KIND.fullmatch(kind):
+        raise _wrong("--relation: a short word of a-z and -")
+    if since and day_in(since) is None:
+        raise _wrong("--relation-since: a day as YYYY-MM-DD")
+    return {"relation": {"kind": kind} | ({"since": since} if since else {})}
 
 
 def _localize(localize: bool, source: list[str] | None) -> dict[str, Any]:

@@ -35,6 +35,8 @@ _PEOPLE = ("Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Orga
 _INCLUDED = frozenset((*_PEOPLE, "Encounter", "Procedure", "Device"))
 _CODES = {"timeout": "timeout", "not-released": "forbidden", "incomplete": "incomplete"}
 """Issue code by reason; any other is an `exception` (spec pzp-fhir 4 names these four)."""
+NOTHING_CAME = "Onbekend: geen enkele bron gaf gegevens"
+"""Never that there are no agreements: nobody told."""
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 """Decimals stay as they were written."""
@@ -87,8 +89,12 @@ def outcome_entry(issues: Sequence[Any]) -> dict[str, Any]:
 
 
 def failure(overview: Overview) -> bytes:
-    """Return the OperationOutcome of a consultation in which every source failed."""
-    return ENCODER.encode({"resourceType": "OperationOutcome", "issue": list(source_issues(overview.sources))})
+    """Return the OperationOutcome of a consultation in which every source failed: that it did, and an issue of each.
+
+    Those alone are warnings, as beside an answer; a reader that heeds errors only would take that for success.
+    """
+    whole = {**issue("incomplete", NOTHING_CAME, "all sources"), "severity": "error"}
+    return ENCODER.encode({"resourceType": "OperationOutcome", "issue": [whole, *source_issues(overview.sources)]})
 
 
 def all_failed(overview: Overview) -> bool:

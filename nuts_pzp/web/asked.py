@@ -29,8 +29,9 @@ VIEWS: tuple[View, ...] = ("overview", "sources", "both")
 CONTEXTS = ("acute-admission", "planned-admission", "visit", "other")
 PURPOSES = {"treatment": Purpose.TREATMENT, "emergency": Purpose.EMERGENCY}
 
+RELATION_KIND = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
+
 _OURS = re.compile(r"[A-Za-z_]{1,40}", re.ASCII)
-_RELATION = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -245,7 +246,7 @@ def _relation(body: _Part) -> Relation | None:
     if part is None:
         return None
     kind = part.take("kind", str, must=True)
-    if kind is not None and not _RELATION.fullmatch(kind):
+    if kind is not None and not RELATION_KIND.fullmatch(kind):
         part.wrong("kind", "een kort woord van a-z en -", "a short word of a-z and -")
     since = part.date("since")
     part.ends()

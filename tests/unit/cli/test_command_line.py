@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ def run(*words: str, stdout: int = subprocess.PIPE, encoding: str = "utf-8") -> 
     command = [sys.executable, "-m", "nuts_pzp", *words]
     env = os.environ | {"PYTHONIOENCODING": encoding}
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False, env=env)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    told = run("--version")
+    assert (told.returncode, told.stdout.decode()) == (0, f"nuts-pzp {version('nuts-pzp')}\n")
 
 
 @pytest.mark.parametrize(

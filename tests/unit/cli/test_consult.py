@@ -180,9 +180,11 @@ def test_a_stream_that_breaks_off_is_no_answer(words: list[str]) -> None:
 def test_fhir_exits_by_whether_a_source_is_missing(words: list[str], issues: list[dict[str, str]], code: int) -> None:
     outcome = {"resource": {"resourceType": "OperationOutcome", "issue": issues}, "search": {"mode": "outcome"}}
     bundle = {"resourceType": "Bundle", "type": "searchset", "total": 0, "entry": [outcome] if issues else []}
-    respx.post(URL, headers={"accept": "application/fhir+json"}).respond(200, json=bundle)
+    told = {"x-meldcode": "7K2QM9XD4T0A"}
+    respx.post(URL, headers={"accept": "application/fhir+json"}).respond(200, json=bundle, headers=told)
     done = _run(words, "--fhir")
     assert (done.exit_code, json.loads(done.stdout)) == (code, bundle)
+    assert done.stderr == "meldcode 7K2QM9XD4T0A\n"
 
 
 @respx.mock
@@ -227,6 +229,15 @@ def test_without_an_emergency_the_question_is_about_treatment(words: list[str]) 
 
 
 @respx.mock
+def test_a_relation_is_declared_as_an_ehr_does(words: list[str]) -> None:
+    assert "relation" not in _asked(words)
+    assert _asked(words, "--relation", "treating")["relation"] == {"kind": "treating"}
+    body = _asked(words, "--relation", "treating", "--relation-since", "2026-01-05")
+    assert body["relation"] == {"kind": "treating", "since": "2026-01-05"}
+    assert isinstance(question_of(json.dumps(body).encode()), AskedOfUs), "the gateway takes what the command makes"
+
+
+@respx.mock
 def test_named_sources_and_the_registers_may_be_asked_together(words: list[str]) -> None:
     body = _asked(words, "--source", "90000111", "--localize")
     assert (body["sources"], body["localize"]) == (["90000111"], True)
@@ -238,6 +249,9 @@ def test_named_sources_and_the_registers_may_be_asked_together(words: list[str])
         (("--emergency", "haast"), "--emergency"),
         (("--context", "thuis"), "--context"),
         (("--localize",), "--localize"),
+        (("--relation", "Onze patiënt"), "--relation"),
+        (("--relation-since", "2026-01-05"), "--relation-since"),
+        (("--relation", "treating", "--relation-since", "2026-02-30"), "--relation-since"),
         (("--explanation-file", "/dev/null"), "--explanation-file"),
         (("--emergency", "no-time", "--explanation-file", "/dev/null"), "--explanation-file"),
         (("--emergency", "no-time", "--explanation-file", "/nowhere/at/all"), "--explanation-file"),

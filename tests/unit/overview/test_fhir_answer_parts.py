@@ -77,8 +77,9 @@ def test_a_consultation_in_which_all_failed_says_what_did() -> None:
     assert all_failed(overview)
     outcome = json.loads(failure(overview))
     assert outcome["resourceType"] == "OperationOutcome"
-    assert [(one["code"], one["details"]["text"]) for one in outcome["issue"]] == [
-        ("timeout", "Niet volledig: Huisarts Vos antwoordde niet, bel 0570-1")
+    assert [(one["severity"], one["code"], one["details"]["text"]) for one in outcome["issue"]] == [
+        ("error", "incomplete", "Onbekend: geen enkele bron gaf gegevens"),
+        ("warning", "timeout", "Niet volledig: Huisarts Vos antwoordde niet, bel 0570-1"),
     ]
 
 

@@ -87,7 +87,8 @@ async def test_all_sources_failing_is_a_502_and_no_answer(region: Any, client: C
     region.source(W, lambda request: None)
     failed = await client.patient()
     assert failed.status == 502
-    assert orjson.loads(failed.content)["issue"][0]["diagnostics"] == f"source {W}"
+    said = [(one["severity"], one["diagnostics"]) for one in orjson.loads(failed.content)["issue"]]
+    assert said == [("error", "all sources"), ("warning", f"source {W}")]
 
 
 async def test_the_capability_statement_is_public_and_true(region: Any, client: Client) -> None:
