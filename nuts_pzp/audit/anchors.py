@@ -51,14 +51,16 @@ class AnchorLines:
 class FileAnchor:
     """Appends notes to a file; each append is synced before it returns."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, begins: bool = True) -> None:
+        """`begins`: the folder is made when it is not there; else it went away with what was in it, and stays away."""
+        self.path, self._begins = path, begins
 
     def append(self, notes: list[bytes], microseconds: int) -> None:
         """Append these notes with the time; OSError when that is not durable."""
         at = timestamp(microseconds)
         written = b"".join(orjson.dumps({"at": at, "note": note.decode()}) + b"\n" for note in notes)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._begins:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.path, flags, 0o640)
         try:
@@ -68,6 +70,7 @@ class FileAnchor:
             while written:
                 written = written[os.write(descriptor, written) :]
             os.fsync(descriptor)
+            self._begins = False
         finally:
             os.close(descriptor)
 

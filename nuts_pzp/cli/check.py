@@ -23,7 +23,7 @@ from ..assembly import Estate
 from ..audit.ledger.ledger import Ledger, Place
 from ..descriptors import widen
 from ..gateway import LEDGER_REFUSED
-from ..settings import Deployment, SettingsError, read_deployment
+from ..settings import AuditSettings, Deployment, SettingsError, read_deployment
 from ..unfit_files import unfit
 from ..web.operations import Check
 from .options import Config
@@ -69,11 +69,16 @@ async def _look(deployment: Deployment, folder: Path) -> list[Check]:
         finally:
             await estate.stop()
             await ledger.aclose()
-    anchor = deployment.audit.anchor
-    found.append(
-        Check("audit.anchor", anchor is not None, "a file" if anchor else "none: a rollback of the log goes unseen")
-    )
+    found.append(_anchor(deployment.audit, folder))
     return [check for check in found if check is not None]
+
+
+def _anchor(audit: AuditSettings, folder: Path) -> Check:
+    """Say whether there is an anchor; its folder is made with the ledger, and never again."""
+    if audit.anchor is None:
+        return Check("audit.anchor", False, "none: a rollback of the log goes unseen")
+    away = (folder / audit.path).exists() and not (folder / audit.anchor.path).parent.is_dir()
+    return Check("audit.anchor", not away, "its folder is not there: is the volume mounted?" if away else "a file")
 
 
 def _listener(name: str, deployment: Deployment, folder: Path) -> Check:

@@ -84,7 +84,7 @@ class Ledger:
         """Use `Ledger.open`."""
         self.place, self._store, self._wall = place, store, wall
         self._heads = store.heads()
-        self._anchor = FileAnchor(place.anchor) if place.anchor else None
+        self._anchor = FileAnchor(place.anchor, begins=not self._heads) if place.anchor else None
         self._audits: dict[str, TenantAudit] = {}
         self._seals: dict[str, Seal] = {}
         self._writer = Writer(store, wall, monotonic, place.limits)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nuts_pzp.cli.check import _decisions, _folders, _issuers, _listed, _show, _tenants
+from nuts_pzp.cli.check import _anchor, _decisions, _folders, _issuers, _listed, _show, _tenants
 from nuts_pzp.settings import read_deployment
 from nuts_pzp.web.operations import Check
 
@@ -90,6 +90,19 @@ def test_what_the_gateway_keeps_must_be_possible_where_the_settings_say(tmp_path
     file.write_text(DEPLOYMENT.replace("keys: keys", "keys: in-the-way/keys, anchor: {kind: file, path: in-the-way}"))
     found = _folders(read_deployment(file), tmp_path)
     assert (found.ok, found.says) == (False, "this user may not make or write audit.keys")
+
+
+def test_a_folder_of_the_anchor_that_went_away_is_missed(tmp_path: Path) -> None:
+    file = tmp_path / "deployment.yaml"
+    file.write_text(DEPLOYMENT.replace("keys: keys", "keys: keys, anchor: {kind: file, path: volume/notes}"))
+    audit = read_deployment(file).audit
+    assert _anchor(audit, tmp_path).ok, "it is made with the ledger"
+    (tmp_path / "ledger.sqlite").touch()
+    found = _anchor(audit, tmp_path)
+    assert (found.ok, found.says) == (False, "its folder is not there: is the volume mounted?")
+    (tmp_path / "volume").mkdir()
+    assert _anchor(audit, tmp_path).ok
+    assert not _anchor(audit.model_copy(update={"anchor": None}), tmp_path).ok
 
 
 def test_an_adapter_that_is_listed_must_be_installed() -> None:

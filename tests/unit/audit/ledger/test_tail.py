@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,6 +136,25 @@ async def test_an_anchor_that_cannot_be_written_does_not_stop_the_log(
     age = ledger.condition().unanchored_seconds
     assert age is not None
     assert age > 0
+
+
+def test_the_folder_of_an_anchor_is_made_once_and_missed_from_then_on(
+    opening: Opening, place: Place, tmp_path: Path
+) -> None:
+    mounted = replace(place, anchor=tmp_path / "volume" / "pzp" / "notes")
+    first = opening(mounted)
+    first._upkeep.anchor_now()
+    assert mounted.anchor is not None
+    assert mounted.anchor.exists()
+    first.close()
+    (tmp_path / "volume").rename(tmp_path / "away")
+    ledger = opening(mounted)
+    ledger._upkeep.anchor_now()
+    assert not (tmp_path / "volume").exists()
+    assert (ledger.condition().unanchored_seconds or 0) > 0, "readiness tells of it in the end"
+    (tmp_path / "away").rename(tmp_path / "volume")
+    ledger._upkeep.anchor_now()
+    assert ledger.condition().unanchored_seconds == 0.0
 
 
 def test_an_anchor_that_cannot_be_read_refuses_the_start_in_words(opening: Opening, place: Place) -> None:
