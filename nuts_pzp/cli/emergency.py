@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..accounted import Administered
 from ..emergency.register import Judgment, Refused, Register, Review, Verdict
@@ -121,10 +121,13 @@ def _show(found: list[Review], every: bool) -> None:
     console.print(f"{'Spoedinzages' if every else 'Te beoordelen spoedinzages'}: {len(found)}")
     if not found:
         return
-    table = Table("id", "wanneer", "meldcode", "organisatie", "functie", "reden", "oordeel", box=None)
+    # What is typed over is never cut off, however narrow the terminal.
+    typed = Column("id", no_wrap=True), Column("meldcode", no_wrap=True)
+    others = (Column(name, overflow="fold") for name in ("wanneer", "organisatie", "functie", "reden", "oordeel"))
+    table = Table(*typed, *others, box=None)
     for one in found:
         alert = one.alert
         verdict = one.judgments[-1].verdict.value.capitalize() if one.judgments else ""
         who = f"{alert.organization} ({alert.type} {alert.ura})"
-        table.add_row(alert.id, alert.at, alert.meldcode, who, alert.role, alert.reason, verdict)
+        table.add_row(alert.id, alert.meldcode, alert.at.replace("T", " "), who, alert.role, alert.reason, verdict)
     console.print(table)

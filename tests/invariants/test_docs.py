@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from typer.main import get_command
 
 from nuts_pzp import settings
-from nuts_pzp.cli import COMMANDS
+from nuts_pzp.cli import COMMANDS, application
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_OPTION = re.compile(r"(?<![a-z0-9-])--[a-z][a-z-]+")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -64,3 +68,23 @@ def test_every_decision_has_its_parts_and_is_listed(page: Path) -> None:
     text = page.read_text("utf-8")
     assert [part for part in ("Context", "Options", "Decision", "Consequences") if f"## {part}" not in text] == []
     assert page.name in (ROOT / "docs/adr/README.md").read_text("utf-8")
+
+
+def _commands(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
+    """Each command that can be run, and its options."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _commands(inner, f"{path} {name}")
+    if not getattr(command, "commands", {}):
+        written = {word for one in command.params for word in (*one.opts, *one.secondary_opts)}
+        yield path, {word for word in written if word.startswith("--")} - {"--help"}
+
+
+def test_the_options_of_every_command_are_those_of_its_page() -> None:
+    page = (ROOT / "docs/reference/cli.md").read_text("utf-8")
+    parts = {part.partition("\n")[0].strip(): part for part in page.split("\n## ")}
+    offered: dict[str, set[str]] = {}
+    for command, options in _commands(get_command(application()), "nuts-pzp"):
+        assert command in page, "a command that the page does not name"
+        offered.setdefault(" ".join(command.split()[:2]), set()).update(options)
+    for command, options in offered.items():
+        assert (command, set(_OPTION.findall(parts[command])) - {"--help"}) == (command, options)

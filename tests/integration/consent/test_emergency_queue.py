@@ -95,6 +95,8 @@ async def test_an_emergency_is_spooled_queued_judged_and_shows_nobody(hospital: 
         assert await asyncio.to_thread(queue, hospital) == []
         shown = await asyncio.to_thread(run, hospital, "list", "--all")
         assert "Spoedinzages: 1" in shown.stdout
+        assert alert["id"] in shown.stdout, "what is typed over is not cut off"
+        assert "MELD12345678" in shown.stdout
         assert BSN not in json.dumps([alert, review]) + shown.stdout
     [record] = hospital.records("emergency")
     assert (record["event"]["code"], record["detail"]["verdict"]) == ("emergency.judged", "onrechtmatig")
