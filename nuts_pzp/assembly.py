@@ -135,8 +135,15 @@ class Estate:
             await self._replaced(self._houses.pop(gone))
         self.broken = broken
         if self.accounts:
-            for key, why in exposed(self._secret_files()):
-                _log.warning("secret_file.exposed", key=key, why=why)
+            self._warn()
+
+    def _warn(self) -> None:
+        """Say once what no request would tell of: files that others may read, certificates that end."""
+        for key, why in exposed(self._secret_files()):
+            _log.warning("secret_file.exposed", key=key, why=why)
+        for check in self.certificates.checks():
+            if not check.ok:
+                _log.warning("certificate.ends", certificate=check.what.removeprefix("certificate: "), why=check.says)
 
     async def _replaced(self, former: Furnished) -> None:
         """Stop a house at once when it is empty, else when it is; the reload does not wait for that."""

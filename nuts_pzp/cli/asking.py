@@ -7,11 +7,13 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from cryptography import x509
 
 from ..conformance.wire import cause
 from ..identity import Bsn
@@ -55,6 +57,15 @@ class Door:
             words = "no PEM files that belong together and can be read without a password"
             raise UnfitDoor(f"--certificate and --key: {words}") from None
         return context
+
+    @property
+    def ended(self) -> datetime | None:
+        """When our own certificate ended, if it did."""
+        try:
+            end = x509.load_pem_x509_certificate(self.certificate.read_bytes()).not_valid_after_utc
+        except (OSError, ValueError):
+            return None
+        return end if end < datetime.now(UTC) else None
 
     def checked(self) -> Door:
         """Return this door when it can be used; raises UnfitDoor. A BSN goes over TLS only."""
@@ -183,12 +194,14 @@ async def _post(door: Door, question: Question, accept: str) -> AsyncIterator[ht
         ):
             yield answer
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise NoAnswer(f"the gateway cannot be reached: {_why(error)}") from None
+        raise NoAnswer(f"the gateway cannot be reached: {_why(error, door)}") from None
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
-        return "it closed the connection; does it trust --certificate?"  # TLS 1.3 refuses after its handshake
+def _why(error: Exception, door: Door) -> str:
+    if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):  # TLS 1.3 refuses after its handshake
+        if door.ended is not None:
+            return f"it closed the connection; --certificate ended on {door.ended:%Y-%m-%d}"
+        return "it closed the connection; does it trust --certificate?"
     return cause(error)[1]
 
 

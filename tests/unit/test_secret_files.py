@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from nuts_pzp.assembly import Estate
+from nuts_pzp.sandbox.authority import Authority
 from nuts_pzp.secret_files import secret_files
 from nuts_pzp.settings import Deployment
 
@@ -64,6 +65,17 @@ async def test_check_and_readiness_name_the_key_and_the_file(estate: Estate, tmp
     assert await _said(estate) == [("secret file: listeners.ehr.key_file", False, why, False)]
     file.unlink()
     assert (await _said(estate))[0][1], "whoever needs it says that it is gone"
+
+
+async def test_a_certificate_that_ends_is_told_at_the_start(estate: Estate, tmp_path: Path) -> None:
+    for days, told in ((30, []), (10, ["listeners.ehr"]), (0, ["listeners.ehr"])):
+        made = Authority(tmp_path / "ca", "CA", days=days).server("ehr")
+        (tmp_path / "ehr.pem").write_bytes(made.certificate_file.read_bytes())
+        with capture_logs() as logged:
+            await estate.reload()
+        assert [line["certificate"] for line in logged if line["event"] == "certificate.ends"] == told
+    assert logged[0]["why"].startswith("ended on ")
+    await estate.stop()
 
 
 async def test_the_gateway_warns_at_its_start(estate: Estate, tmp_path: Path) -> None:

@@ -292,3 +292,16 @@ def test_a_door_that_closes_is_one_that_may_not_know_the_certificate(words: list
     respx.post(URL).mock(side_effect=httpx.ReadError("x"))
     done = _run(words)
     assert (done.exit_code, "it closed the connection; does it trust --certificate?" in done.stderr) == (4, True)
+
+
+@respx.mock
+def test_a_certificate_of_ours_that_ended_is_said_to_have(words: list[str], tmp_path: Path) -> None:
+    old = Authority(tmp_path / "ca", "Old CA", days=0).client("ehr", common_name="ehr")
+    respx.post(URL).mock(side_effect=httpx.ReadError("x"))
+    files = {"--certificate": str(old.certificate_file), "--key": str(old.key_file)}
+    done = _run([files.get(before, word) for before, word in zip(["", *words], words, strict=False)])
+    assert done.exit_code == 4
+    assert (
+        f"it closed the connection; --certificate ended on {old.certificate.not_valid_after_utc:%Y-%m-%d}"
+        in done.stderr
+    )
