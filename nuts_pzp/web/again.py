@@ -16,11 +16,9 @@ from functools import partial
 from hashlib import sha256
 
 import orjson
-import structlog
 
 from ..accounted import Shown
 from ..audit.heard import Heard
-from ..audit.port import NotRecorded
 from ..consult.flow import consult
 from ..consult.inquiry import may_speak_for
 from ..exchange import Attempt, Caller
@@ -50,8 +48,6 @@ _BAD_KEY = Fault(
     "1 tot 128 zichtbare ASCII-tekens, misschien tussen aanhalingstekens",
     "1 to 128 visible ASCII characters, perhaps within quotation marks",
 )
-
-_log = structlog.get_logger("nuts_pzp.ehr")
 
 
 def preference(call: Call) -> float | None:
@@ -150,9 +146,9 @@ class Again:
         if media_type == EVENTS and entry.pieces:
             if not began:
                 await self._accounted(call, caller, key, entry)
-            return Stream(_events(entry, key))
+            return Stream(_events(entry, key), call)
         if entry.problem is not None:
-            if not began:
+            if not began or entry.cancelled:
                 await refused(call.house.audit, call.presented, entry.stop or Deny(Reason.RESULT_GONE), caller)
             return entry.problem
         if media_type == FHIR_JSON and entry.fhir is None:
@@ -203,13 +199,10 @@ class Again:
                     begun.fails(stop, await call.refuse(stop, begun.caller))
                     return
                 await _consulted(begun)
-        except NotRecorded:
-            begun.fails(Unavailable(Reason.NOT_RECORDED))
-        except Exception as bug:
-            _log.error("consult.bug", error=type(bug).__name__, meldcode=call.code)
-            begun.fails(Unavailable(Reason.INTERNAL))
+        except Exception as error:
+            begun.fails(await call.broken(error, begun.caller))
         except asyncio.CancelledError:
-            keep = False
+            keep, entry.cancelled = False, True
             begun.fails(Deny(Reason.RESULT_GONE))
             raise
         finally:

@@ -27,14 +27,6 @@ _log = structlog.get_logger("nuts_pzp.ehr")
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """An answer that leaves piece by piece, each with its receipt."""
-
-    events: Events
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
     """One request: who came, for which house, and how answers are to be worded."""
 
@@ -43,6 +35,8 @@ class Call:
     presented: Presented
     house: Consulting
     language: Language
+    unrecorded: Callable[[Presented], Unavailable]
+    """Called when a record could not be made, for whoever watches the gateway; gives what is told then."""
     say: Callable[..., door.Response] = problem
     """How a refusal is worded: as a problem, or at the facade as an OperationOutcome."""
 
@@ -77,6 +71,26 @@ class Call:
         told = allow if stop.reason.face is Face.METHOD else ""
         return self.say(stop, self.code, self.language, faults, allow=told)
 
+    async def broken(self, error: Exception, caller: Caller | None = None) -> Stop:
+        """Account for a request that an error ended, a record that failed or a bug; return what is told of it."""
+        if not isinstance(error, NotRecorded):
+            _log.error("consult.bug", error=type(error).__name__, meldcode=self.code)
+            try:
+                await refused(self.house.audit, self.presented, Unavailable(Reason.INTERNAL), caller)
+                return Unavailable(Reason.INTERNAL)
+            except NotRecorded:
+                pass
+        return self.unrecorded(self.presented)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that leaves piece by piece, each with its receipt."""
+
+    events: Events
+    call: Call
+    status: int = 200
+
 
 def client_of(caller: Caller) -> str:
     """Return which of the tenant's clients it is: by name, else by certificate, else by how it proved itself."""
@@ -90,16 +104,16 @@ async def refused(audit: Audit, presented: Presented, stop: Stop, caller: Caller
 
 
 async def send_stream(stream: Stream, send: Any, code: tuple[bytes, bytes]) -> None:
-    """Send each event as it comes. Without a record the rest does not leave: the stream just ends with a problem."""
+    """Send each event as it comes. Without a record the rest does not leave; that, and a bug, end it with a problem."""
     headers = [(b"content-type", EVENTS.encode()), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"), code]
     await send({"type": "http.response.start", "status": stream.status, "headers": headers})
     try:
         async with aclosing(stream.events) as events:
             async for event in events:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
-    except NotRecorded:
-        _log.error("audit.not-recorded")
-        event = b"event: problem\ndata: " + problem(Unavailable(Reason.NOT_RECORDED), code[1].decode()).body + b"\n\n"
+    except Exception as error:
+        told = problem(await stream.call.broken(error), stream.call.code, stream.call.language)
+        event = b"event: problem\ndata: " + told.body + b"\n\n"
         await send({"type": "http.response.body", "body": event, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
 

@@ -108,7 +108,7 @@ class EhrDoor:
             stop = Deny(Reason.TENANT_UNKNOWN)
             await refused(self._system, presented, stop)
             return _saying(path)(stop, presented.correlation, language)
-        call = Call(scope, receive, presented, found, language, _saying(path))
+        call = Call(scope, receive, presented, found, language, self._unrecorded, _saying(path))
         allow = facade.allowed(f"/{below}".removeprefix(facade.ROOT)) if at_facade else ", ".join((*allowed, "OPTIONS"))
         if scope["method"] == "OPTIONS":
             return door.Response(204, b"", ((b"allow", allow.encode()),), "text/plain")
@@ -119,8 +119,7 @@ class EhrDoor:
         except (NotRecorded, door.ClientLeft):
             raise
         except Exception as bug:
-            _log.error("consult.bug", error=type(bug).__name__, meldcode=presented.correlation)
-            return await call.refuse(Unavailable(Reason.INTERNAL))
+            return call.say(await call.broken(bug), call.code, call.language)
 
     async def _served(self, call: Call, below: str) -> door.Response | Stream:
         if below == PATH:
@@ -154,7 +153,7 @@ class EhrDoor:
         flow = consult(call.house, call.presented, question.asked, now)
         if media_type == EVENTS:
             begun = await while_listening(told_as_it_comes(flow, manner), call.receive)
-            return begun if isinstance(begun, door.Response) else Stream(begun)
+            return begun if isinstance(begun, door.Response) else Stream(begun, call)
         return await while_listening(told_whole(flow, manner), call.receive)
 
 

@@ -14,10 +14,8 @@ from datetime import UTC, date, datetime
 
 import msgspec
 import orjson
-import structlog
 
 from ..accounted import Shown
-from ..audit.port import NotRecorded
 from ..consult.facade.answer import part, searchset
 from ..consult.facade.capability import CAPABILITY, statement
 from ..consult.facade.ids import PATIENT, Bound, Ids, Page, Whose
@@ -43,8 +41,6 @@ from .facade_request import named, posed, turned
 from .held import Asker, Entry, Held, Key
 
 ROOT, PREFIX = "/fhir", "/fhir/"
-
-_log = structlog.get_logger("nuts_pzp.facade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,8 @@ class Facade:
                 self._held.forget(key.name, entry)
             raise
         if entry.problem is not None:
-            return entry.problem if began else await self._once_more(call, caller, entry)
+            mine = began and not entry.cancelled
+            return entry.problem if mine else await self._once_more(call, caller, entry)
         shelf = SHELF.decode(key.open(entry.pieces[0]))
         found = _found(asking, shelf)
         if isinstance(found, Deny | Unknown | Unavailable):
@@ -149,22 +146,14 @@ class Facade:
             else:
                 entry.add(key.close(msgspec.msgpack.encode(found)))
                 keep = True
-        except NotRecorded:
-            entry.problem = call.say(Unavailable(Reason.NOT_RECORDED), call.code, call.language)
-        except Exception as bug:
-            _log.error("facade.bug", error=type(bug).__name__, meldcode=call.code)
-            entry.problem = await _bug(call)
+        except Exception as error:
+            stop = await call.broken(error, asking.stated.caller)
+            entry.problem = call.say(stop, call.code, call.language)
         finally:
             if not keep and entry.problem is None:
+                entry.cancelled = True
                 entry.problem = call.say(Deny(Reason.RESULT_GONE), call.code, call.language)
             self._held.ended(key, entry, keep=keep)
-
-
-async def _bug(call: Call) -> door.Response:
-    try:
-        return await call.refuse(Unavailable(Reason.INTERNAL))
-    except NotRecorded:
-        return call.say(Unavailable(Reason.NOT_RECORDED), call.code, call.language)
 
 
 async def _consulted(asking: _Asking) -> Shelf | door.Response:

@@ -78,6 +78,8 @@ class Entry:
     recorded: bool = False
     """Whether the log holds anything of it yet: until then nobody is told that it runs."""
     ended: bool = False
+    cancelled: bool = False
+    """Whether it was cut off, which is on nobody's record yet."""
     size: int = 0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)

@@ -74,3 +74,18 @@ async def test_a_refusal_that_cannot_be_recorded_is_not_told_again(region: Any, 
     region.fail_at = 1
     seen = await ask(headers=KEY, body=body)
     assert (seen.status, seen.json["code"]) == (503, "PZP-AUDIT-001")
+
+
+async def test_who_waits_for_a_consultation_that_is_cut_off_is_told_so_on_record(
+    region: Any, ask: Any, make_door: Any, state: Any
+) -> None:
+    slow, door = Slow(), make_door(state())
+    region.source("90000111", slow)
+    waiting = asyncio.create_task(ask(headers=KEY, door=door))
+    await slow.asked.wait()
+    await door.stop()
+    seen = await waiting
+    assert (seen.status, slow.cancelled) == (404, True)
+    assert isinstance(region.events[-1], Denied)
+    assert region.events[-1].stop.reason is Reason.RESULT_GONE
+    assert region.events[-1].attempt.correlation == seen.headers["x-meldcode"]
