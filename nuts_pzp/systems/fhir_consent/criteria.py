@@ -79,21 +79,38 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How one provision fits: whether it applies, how exactly the user is named (0 to 2), whether a context is."""
+    """How one provision fits: whether it applies, how exactly the user is named (0 to 2), whether a context is.
+
+    `most_user`, `most_context`: the same by the reading that is most exact, for an objection: what is not understood
+    may name this very user or data, and no permission outranks it for that.
+    """
 
     applies: Applies
     user: int = 0
     context: int = 0
+    most_user: int = 0
+    most_context: int = 0
+
+    def within(self, inner: Fit) -> Fit:
+        """Return how a provision fits inside this one: never surer, and at least as exact."""
+        return Fit(
+            min(self.applies, inner.applies),
+            max(self.user, inner.user),
+            max(self.context, inner.context),
+            max(self.most_user, inner.most_user),
+            max(self.most_context, inner.most_context),
+        )
 
 
 def fit(provision: Json, asked: Asked) -> Fit:
     """Hold every criterion of a provision itself against the question, its nested provisions left out."""
     known = Applies.SURELY if all(key.lstrip("_") in _KNOWN for key in provision) else Applies.PERHAPS
-    recipients, user, custodian = _actors(provision, asked)
+    recipients, user, most_user, custodian = _actors(provision, asked)
     purpose, has_purpose = _purpose(provision)
     data, has_data = _data(provision)
     applies = min(known, _period(provision, asked.now), recipients, custodian, _action(provision), purpose, data)
-    return Fit(applies, user, CONTEXT if has_purpose or has_data else 0)
+    context = CONTEXT if has_purpose or has_data else 0
+    return Fit(applies, user, context, most_user, context if known is Applies.SURELY else CONTEXT)
 
 
 def children(element: Json, name: str) -> list[Json]:
@@ -152,25 +169,31 @@ def _period(provision: Json, now: datetime) -> Applies:
         return Applies.PERHAPS
 
 
-def _actors(provision: Json, asked: Asked) -> tuple[Applies, int, Applies]:
-    """Say of the recipients whether the user is one and how exactly, and of a named custodian whether it is us."""
+def _actors(provision: Json, asked: Asked) -> tuple[Applies, int, int, Applies]:
+    """Say of the recipients whether the user is one, how exactly and how exactly at most, and of custodians if we are.
+
+    Any recipient will do. Of custodians all are the holder, or none is: where only some are, it is not sure.
+    """
     recipients: list[tuple[Applies, int]] = []
-    custodian = Applies.SURELY
+    custodians: list[Applies] = []
     for actor in children(provision, "actor"):
         roles = {code for system, code in codings(child(actor, "role")) if system == PARTICIPATION}
         reference = child(actor, "reference")
         strange = bool(actor.get("modifierExtension"))
         if roles and roles <= _RECIPIENTS:
-            applies, rank = _recipient(reference, asked)
-            recipients.append((min(applies, Applies.PERHAPS) if strange else applies, rank))
+            recipients.append(_PERHAPS_THE_USER if strange else _recipient(reference, asked))
         elif roles == {_CUSTODIAN}:
-            custodian = min(custodian, Applies.PERHAPS if strange else is_holder(reference, asked))
+            custodians.append(Applies.PERHAPS if strange else is_holder(reference, asked))
         else:
-            recipients.append((Applies.PERHAPS, 0))
+            recipients.append(_PERHAPS_THE_USER)
+    custodian = custodians[0] if len(set(custodians)) == 1 else Applies.PERHAPS if custodians else Applies.SURELY
     if not recipients:
-        return Applies.SURELY, 0, custodian
+        return Applies.SURELY, 0, 0, custodian
     applies, rank = max(recipients)
-    return applies, rank, custodian
+    return applies, rank, max(most for _, most in recipients), custodian
+
+
+_PERHAPS_THE_USER = (Applies.PERHAPS, 2)
 
 
 def _recipient(reference: Json, asked: Asked) -> tuple[Applies, int]:
@@ -178,8 +201,11 @@ def _recipient(reference: Json, asked: Asked) -> tuple[Applies, int]:
         return (Applies.SURELY, 2) if ura == asked.user.ura else (Applies.NO, 0)
     types = list(_types(reference, asked.type_extension))
     if types and all(system == ORGANIZATION_TYPE_SYSTEM and organization_type(code) for system, code in types):
-        return (Applies.SURELY, 1) if asked.user.type in {code for _, code in types} else (Applies.NO, 0)
-    return Applies.PERHAPS, 0
+        if asked.user.type not in {code for _, code in types}:
+            return Applies.NO, 0
+        one_of_them = "reference" in reference or "identifier" in reference
+        return _PERHAPS_THE_USER if one_of_them else (Applies.SURELY, 1)
+    return _PERHAPS_THE_USER
 
 
 def _types(reference: Json, url: str) -> Iterator[tuple[str, str]]:
@@ -218,10 +244,14 @@ def _purpose(provision: Json) -> tuple[Applies, bool]:
 
 
 def _data(provision: Json) -> tuple[Applies, bool]:
-    """A kind of data is named: all of PZP must belong to it. Part of it is perhaps, for PZP is shown as a whole."""
-    kinds = [coding(one) for one in children(provision, "class")]
-    kinds += [pair for concept in children(provision, "code") for pair in codings(concept)]
-    named = "class" in provision or "code" in provision
-    if not named:
-        return Applies.SURELY, False
-    return (Applies.SURELY if any(kind in TREATMENT_DATA for kind in kinds) else Applies.PERHAPS), True
+    """A kind of data is named: all of PZP must belong to it. Part of it is perhaps, for PZP is shown as a whole.
+
+    By class and by code: what names both is about what is of both.
+    """
+    named = []
+    if "class" in provision:
+        named.append([coding(one) for one in children(provision, "class")])
+    if "code" in provision:
+        named.append([pair for concept in children(provision, "code") for pair in codings(concept)])
+    covered = all(any(kind in TREATMENT_DATA for kind in kinds) for kinds in named)
+    return (Applies.SURELY if covered else Applies.PERHAPS), bool(named)

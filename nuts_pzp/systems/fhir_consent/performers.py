@@ -18,15 +18,18 @@ from .criteria import Asked, Json, child, children, text
 def may_permit(consent: Json, asked: Asked) -> bool:
     """True unless it is surely somebody's word who could not permit then, or whose word ended since.
 
-    Only patients and RelatedPersons speak: any other performer, or none, says nothing of whose word it is. The day is
-    `dateTime`; without one, it may be any day since the birth, and the word that ends first counts.
+    Patients and RelatedPersons speak. Any other performer, or none, does not say whose word it is: then it is that of
+    whoever could speak on that day. The day is `dateTime`; without one, it may be any day since the birth, and the word
+    that ends first counts; nothing is held against what names neither a day nor who spoke.
     """
-    performers, born = children(consent, "performer"), asked.born
-    patient = any(_is_patient(one, asked) for one in performers)
-    related = any(_is_related(one) for one in performers)
-    if born is None or not (patient or related):
+    born, day = asked.born, _day(text(consent, "dateTime"))
+    spoke = {_who(one, consent, asked) for one in children(consent, "performer")}
+    patient, related = _PATIENT in spoke, _RELATED in spoke
+    if born is None or (day is None and not (patient or related)):
         return True
-    given = max(_day(text(consent, "dateTime")) or born, born)
+    if not (patient or related):
+        patient = related = True
+    given = max(day or born, born)
     return any(
         refuses(voice, relation, born, given) is None and _lasts(voice, born, given, asked)
         for voice, relation in _voices(patient, related, born, given)
@@ -58,12 +61,23 @@ def _day(moment: str) -> date | None:
         return None
 
 
-def _is_patient(performer: Json, asked: Asked) -> bool:
-    identifier = child(performer, "identifier")
-    if (text(identifier, "system"), text(identifier, "value")) == (BSN_SYSTEM, asked.bsn.value):
-        return True
-    return text(performer, "reference").removeprefix(f"{asked.base}/") == f"Patient/{asked.logical_id}"
+def _who(performer: Json, consent: Json, asked: Asked) -> str:
+    """Return who it is: the patient, somebody related (also one who is a patient here too), or neither."""
+    identifier, reference = child(performer, "identifier"), text(performer, "reference")
+    if text(identifier, "system") == BSN_SYSTEM:
+        return _PATIENT if text(identifier, "value") == asked.bsn.value else _RELATED
+    target = reference.removeprefix(f"{asked.base}/").partition("/_history/")[0]
+    if reference.startswith("#"):
+        held = [one for one in children(consent, "contained") if text(one, "id") == reference[1:]]
+        kinds = {text(one, "resourceType") for one in held}
+    else:
+        kinds = {text(performer, "type"), *target.split("/")[:-1]}
+    if _RELATED in kinds:
+        return _RELATED
+    if _PATIENT not in kinds:
+        return ""
+    another = target and not reference.startswith("#") and target != f"Patient/{asked.logical_id}"
+    return _RELATED if another else _PATIENT
 
 
-def _is_related(performer: Json) -> bool:
-    return text(performer, "type") == "RelatedPerson" or "RelatedPerson/" in text(performer, "reference")
+_PATIENT, _RELATED = "Patient", "RelatedPerson"

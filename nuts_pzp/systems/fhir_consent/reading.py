@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from ...consent.choice import HOLDER, Finding
+from ...consent.choice import CONTEXT, HOLDER, Finding
+from ...consent.period import NotAMoment, Period
 from ...identity import BSN_SYSTEM
 from ...outcome import Evidence
 from .criteria import Applies, Asked, Fit, Json, Unreadable, child, children, codings, fit, is_holder, text
@@ -28,6 +29,8 @@ CLINICAL = frozenset(
 NOTIFICATION = "http://vzvz.nl/fhir/StructureDefinition/Consent-Mitz-Notify"
 USER_CATEGORY = "http://fhir.nl/StructureDefinition/OTV-ProviderCategory"
 
+ACTS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_OPT_OUT = frozenset({"OPTOUT", "OPTOUTE"})
 _NOT_IN_FORCE = frozenset({"draft", "proposed", "rejected", "inactive", "entered-in-error"})
 _CATEGORY_OF = {
     **dict.fromkeys(("H1", "Z3", "N6"), "RPZAC001"),
@@ -61,19 +64,23 @@ def finding(consent: Json, asked: Asked) -> Finding | None:
         raise Unreadable("resourceType")
     if not _is_sharing(consent):
         return None
-    cap = min(_plain(consent), _patient(consent, asked), _voice(consent, asked))
+    plain = _plain(consent)
+    cap = min(plain, _patient(consent, asked), _given(consent, asked), _verified(consent), _voice(consent, asked))
     if any(profile.partition("|")[0] == NOTIFICATION for profile in _profiles(consent)):
         return _notified(consent, asked)
     if text(consent, "status") in _NOT_IN_FORCE:
         return None
     if text(consent, "status") != "active":
         cap = Applies.PERHAPS
-    holder = _organization(consent, asked)
-    said = _weigh(child(consent, "provision"), asked, Fit(min(cap, holder)), None)
+    holder, provision = _organization(consent, asked), child(consent, "provision")
+    if _opts_out(consent) and not text(provision, "type"):
+        cap, provision = Applies.PERHAPS, {**provision, "type": "deny"}
+    around = Fit(min(cap, holder), most_context=0 if plain is Applies.SURELY else CONTEXT)
+    said = _weigh(provision, asked, around, None)
     if said is None:
         return None
-    rank = (HOLDER if holder is Applies.SURELY else 0) + said.user + said.context
-    return Finding(said.permits, rank, _evidence(consent))
+    ours = holder is Applies.SURELY or (not said.permits and bool(consent.get("organization")))
+    return Finding(said.permits, (HOLDER if ours else 0) + said.user + said.context, _evidence(consent))
 
 
 def _is_sharing(consent: Json) -> bool:
@@ -115,6 +122,25 @@ def _patient(consent: Json, asked: Asked) -> Applies:
     return applies
 
 
+def _given(consent: Json, asked: Asked) -> Applies:
+    """Perhaps, when it was given on a day that has not surely come, or that cannot be read."""
+    try:
+        return Applies.SURELY if Period(start=text(consent, "dateTime")).surely(asked.now) else Applies.PERHAPS
+    except NotAMoment:
+        return Applies.PERHAPS
+
+
+def _verified(consent: Json) -> Applies:
+    """Perhaps, when it says that it was to be verified, and not that it was."""
+    found = children(consent, "verification")
+    return Applies.SURELY if not found or any(one.get("verified") is True for one in found) else Applies.PERHAPS
+
+
+def _opts_out(consent: Json) -> bool:
+    """True when its provision builds on a rule that nothing is shared: without a word of its own it objects."""
+    return any(system == ACTS and code in _OPT_OUT for system, code in codings(child(consent, "policyRule")))
+
+
 def _voice(consent: Json, asked: Asked) -> Applies:
     """Perhaps, when whose word it is could not permit, or does so no more: a permit needs more, an objection less."""
     return Applies.SURELY if may_permit(consent, asked) else Applies.PERHAPS
@@ -135,7 +161,7 @@ def _weigh(provision: Json, asked: Asked, outer: Fit, parent: bool | None) -> _S
     if not provision:
         return None
     own = fit(provision, asked)
-    here = Fit(min(outer.applies, own.applies), max(outer.user, own.user), max(outer.context, own.context))
+    here = outer.within(own)
     if here.applies is Applies.NO:
         return None
     permits = _effect(provision, parent)
@@ -145,7 +171,7 @@ def _weigh(provision: Json, asked: Asked, outer: Fit, parent: bool | None) -> _S
         return min(exceptions, key=lambda one: one.permits)
     if permits is None or (permits and (here.applies is not Applies.SURELY or not here.user)):
         return None  # a permit applies surely, and names who may look
-    return _Said(permits, here.user, here.context)
+    return _Said(True, here.user, here.context) if permits else _Said(False, here.most_user, here.most_context)
 
 
 def _effect(provision: Json, parent: bool | None) -> bool | None:

@@ -148,16 +148,18 @@ class FhirConsent:
         heard = await self._call("POST", f"{self._base}/Consent/_search", form)
         found: dict[bytes, Json] = {}
         seen: set[str] = set()
+        came, total = 0, 0
         while True:
             if isinstance(heard, Unavailable):
                 return heard
             try:
-                resources, link = _page(heard)
+                resources, link, said = _page(heard)
             except (Unreadable, orjson.JSONDecodeError) as error:
                 return _broken(f"not a searchset: {error}" if isinstance(error, Unreadable) else "not JSON")
             found |= {orjson.dumps(one): one for one in resources}
+            came, total = came + len(resources), max(total, said)
             if link is None:
-                return list(found.values())
+                return _whole(list(found.values())) if came >= total else _broken("fewer than its total")
             further = self._further(link)
             if further is None:
                 return _broken("a next link outside the base")
@@ -191,8 +193,21 @@ class FhirConsent:
         return self._base + below if stays_below(below) else None
 
 
-def _page(heard: Heard) -> tuple[list[Json], str | None]:
-    """Return the consents of one page and where it goes on; Unreadable when it is no searchset or tells of trouble."""
+_LEFT_OUT = frozenset({"suppressed", "incomplete", "too-costly", "timeout", "throttled", "transient", "exception"})
+"""Codes of issues that say, also as a warning, that the answer is not whole."""
+
+
+def _whole(consents: list[Json]) -> list[Json] | Unavailable:
+    """Return the consents unless one is there in two versions: which of them holds is not known."""
+    ids = [one["id"] for one in consents if "id" in one]
+    return consents if len({str(id) for id in ids}) == len(ids) else _broken("one consent in two versions")
+
+
+def _page(heard: Heard) -> tuple[list[Json], str | None, int]:
+    """Return the consents of one page, where it goes on and how many it says there are (0 when it does not say).
+
+    Unreadable when it is no searchset or tells of trouble.
+    """
     bundle = orjson.loads(heard.body)
     if not isinstance(bundle, dict) or (bundle.get("resourceType"), bundle.get("type")) != ("Bundle", "searchset"):
         raise Unreadable("resourceType")
@@ -205,12 +220,15 @@ def _page(heard: Heard) -> tuple[list[Json], str | None]:
         if not isinstance(resource, dict):
             raise Unreadable("entry.resource")
         if resource.get("resourceType") == "OperationOutcome":
-            severities = {one.get("severity") for one in _objects(resource, "issue")}
-            if not severities <= {"information", "warning"}:
-                raise Unreadable("OperationOutcome")
+            for issue in _objects(resource, "issue"):
+                if issue.get("severity") not in ("information", "warning") or issue.get("code") in _LEFT_OUT:
+                    raise Unreadable("OperationOutcome")
             continue
         resources.append(resource)
-    return resources, links[0]["url"] if links else None
+    total = bundle.get("total", 0)
+    if type(total) is not int:
+        raise Unreadable("total")
+    return resources, links[0]["url"] if links else None, total
 
 
 def _objects(element: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -52,6 +52,10 @@ def page(*resources: dict[str, Any], next: str | None = None) -> dict[str, Any]:
     return bundle
 
 
+def issue(severity: str, code: str) -> dict[str, Any]:
+    return {"resourceType": "OperationOutcome", "issue": [{"severity": severity, "code": code}]}
+
+
 class Own:
     """The holder's own server: answers in turn, remembers what was asked."""
 
@@ -198,10 +202,25 @@ async def test_a_next_page_elsewhere_is_not_followed(wired: Wired, link: str) ->
         (page(consent(), {"resourceType": "Goal"}), Reason.CONSENT_FHIR_BROKEN),
         (page(consent(), consent(2, patient="p2")), Reason.CONSENT_FHIR_BROKEN),
         (page({**consent(), "provision": []}), Reason.CONSENT_FHIR_BROKEN),
+        (page(consent(), {**consent(), "status": "inactive"}), Reason.CONSENT_FHIR_BROKEN),
+        ({**page(consent()), "total": 2}, Reason.CONSENT_FHIR_BROKEN),
+        ({**page(consent()), "total": "1"}, Reason.CONSENT_FHIR_BROKEN),
+        (page(consent(), issue("warning", "suppressed")), Reason.CONSENT_FHIR_BROKEN),
+        (page(consent(), issue("information", "incomplete")), Reason.CONSENT_FHIR_BROKEN),
+        (page(consent(), issue("warning", "too-costly")), Reason.CONSENT_FHIR_BROKEN),
     ],
 )
 async def test_what_is_no_whole_answer_is_not_read_as_no_choice(wired: Wired, answer: Any, reason: Reason) -> None:
     assert await wired.fails(answer) is reason
+
+
+async def test_an_answer_is_whole_when_all_of_its_total_came(wired: Wired) -> None:
+    first, second = {**page(consent(1), next="Consent?page=2"), "total": 2}, {**page(consent(2)), "total": 2}
+    assert isinstance((await wired.ask(first, second)).outcome, Permit)
+    assert isinstance((await wired.ask({**page(consent(), consent()), "total": 1})).outcome, Permit), "the same twice"
+    empty = {**page(), "total": 0}
+    assert (await wired.ask(empty)).outcome == Unknown(Reason.CONSENT_NONE)
+    assert await wired.fails(first, {**page(), "total": 2}) is Reason.CONSENT_FHIR_BROKEN
 
 
 async def test_another_media_type_is_not_read(wired: Wired) -> None:
