@@ -161,3 +161,26 @@ def test_a_treatment_by_code_and_in_words_keeps_its_words(pen: Any, look: Any) -
     group = pen.group("1421", {"linkId": "1422", "answer": [named]}, pen.choice("1402", "2"))
     item = look(vvt=[pen.form("2026-01-01", group)])["treatment:89666000"]
     assert (item["display"], item["comment"]) == ("Niet uitvoeren", "Alleen buiten het ziekenhuis")
+
+
+NONE = "Geen besluit vastgelegd"
+
+
+def test_a_decision_below_one_of_several_names_is_of_that_one(pen: Any, look: Any) -> None:
+    """Not of the first: that one has no decision."""
+    named = [{"valueString": "Dialyse"}, {"valueString": "Sondevoeding", "item": [pen.choice("1402", "2")]}]
+    assert _shown(look(vvt=[pen.form(DATE, pen.group("1421", {"linkId": "1422", "answer": named}))])) == {
+        "treatment:other:dialyse": ("Overige behandeling: Dialyse", NONE),
+        "treatment:other:sondevoeding": ("Overige behandeling: Sondevoeding", "Niet uitvoeren"),
+    }
+
+
+def test_after_a_pair_names_and_decisions_may_come_together(pen: Any, look: Any) -> None:
+    names = [pen.words("1422", name) for name in ("Dialyse", "Pleisters", "Zalf")]
+    no, yes, last = pen.choice("1402", "2"), pen.choice("1402", "0"), pen.choice("1402", "2")
+    group = pen.group("1421", names[0], no, names[1], names[2], yes, last)
+    assert _shown(look(vvt=[pen.form(DATE, group)])) == {
+        "treatment:other:dialyse": ("Overige behandeling: Dialyse", "Niet uitvoeren"),
+        "treatment:other:pleisters": ("Overige behandeling: Pleisters", "Wel uitvoeren"),
+        "treatment:other:zalf": ("Overige behandeling: Zalf", "Niet uitvoeren"),
+    }
