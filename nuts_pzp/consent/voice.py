@@ -63,6 +63,17 @@ def last_day(voice: Voice, birth: date, day: date) -> date | None:
     return None
 
 
+def outgrown(birth: date, day: date) -> date | None:
+    """Return the last day of a permission given on that day by whoever could speak then; None when it does not end.
+
+    Of a child the parents, or both: whoever it was, that word ends at the birthday.
+    """
+    age = _age(birth, day)
+    if age >= _OWN_AGE:
+        return None
+    return last_day(Voice.PARENTS if age < _JOINT_AGE else Voice.TOGETHER, birth, day)
+
+
 def _age(birth: date, day: date) -> int:
     """Whole years; whoever was born on 29 February is a year older on 1 March."""
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))

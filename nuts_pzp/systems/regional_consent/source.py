@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from ...consent.choice import HOLDER, Finding, Users, verdict
 from ...consent.period import Period
 from ...consent.port import Verdict
+from ...consent.voice import outgrown
 from ...exchange import Access
 from ...identity import Organization
 from ...keys import BadKeyFile, secret
@@ -61,7 +62,8 @@ class RegionalConsent:
             return Verdict(stop, explicit=False, specificity=4)
         entries = volume.entries.get(pseudonym(self._key, access.patient.bsn), ())
         user, now = access.caller.organization, self._clock()
-        found = [finding for one in entries if (finding := _finding(one, user, now, volume.digest))]
+        born = access.patient.birth_date
+        found = [finding for one in entries if (finding := _finding(one, user, now, volume.digest, born))]
         objections = [one for one in found if not one.permits]
         return verdict(objections or found)
 
@@ -85,11 +87,14 @@ class RegionalConsent:
         return f"serial {volume.serial}, until {volume.not_after:%Y-%m-%d %H:%M} UTC"
 
 
-def _finding(entry: Entry, user: Organization, now: datetime, digest: str) -> Finding | None:
+def _finding(entry: Entry, user: Organization, now: datetime, digest: str, born: date | None) -> Finding | None:
     users = Users(frozenset(entry.requester.uras), frozenset(entry.requester.org_types))
-    specificity = users.specificity(user)
-    period, permits = Period(entry.valid_from, entry.valid_to or ""), entry.effect == "permit"
+    specificity, permits = users.specificity(user), entry.effect == "permit"
+    period = Period(entry.valid_from, entry.valid_to or "")
     if specificity is None or not (period.surely(now) if permits else period.possibly(now)):
+        return None
+    last = outgrown(born, date.fromisoformat(entry.valid_from)) if permits and born else None
+    if last and not Period(end=last.isoformat()).surely(now):
         return None
     return Finding(permits, HOLDER + specificity, Evidence("regional_consent", entry.id, digest))
 

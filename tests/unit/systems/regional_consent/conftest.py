@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +91,12 @@ class Region:
         draft.write_bytes(raw)
         draft.replace(self.folder / "consents.json")
 
-    async def ask(self, user: Organization | None = None, bsn: str = "999912008") -> Any:
+    async def ask(self, user: Organization | None = None, bsn: str = "999912008", born: date | None = None) -> Any:
         user = user or Organization(Ura("90000444"), "N6", "Huisartsenpost De Kade")
         caller = Caller(
             user, Professional("k-17", "huisarts"), frozenset({"pzp-gf"}), Purpose.TREATMENT, None, {}, "nuts-bearer"
         )
-        patient = Patient(Bsn(bsn), "p1", Standing.KNOWN)
+        patient = Patient(Bsn(bsn), "p1", Standing.KNOWN, born)
         return await self.source.ask(Access(caller, FhirRequest("search-type", "Consent"), patient))
 
 

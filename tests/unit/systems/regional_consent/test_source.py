@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -76,6 +76,37 @@ async def test_an_objection_to_part_of_it_is_one_to_all_of_it(region: Any) -> No
 async def test_expired_period(region: Any, since: str, until: str | None, holds: bool) -> None:
     region.put(region.signed(region.entry(valid_from=since, valid_to=until)))
     assert isinstance((await region.ask()).outcome, Permit) is holds
+
+
+@pytest.mark.parametrize(
+    ("born", "since", "now", "holds"),
+    [
+        (date(2014, 11, 29), "2020-03-01", "2026-11-28T12:00:00Z", True),
+        (date(2014, 11, 29), "2020-03-01", "2026-11-28T22:30:00Z", False),
+        (date(2014, 11, 29), "2020-03-01", "2026-11-29T12:00:00Z", False),
+        (date(2014, 11, 29), "2026-11-29", "2030-11-28T12:00:00Z", True),
+        (date(2014, 11, 29), "2026-11-29", "2030-11-29T12:00:00Z", False),
+        (date(2014, 11, 29), "2030-11-29", "2050-01-01T12:00:00Z", True),
+        (date(2012, 2, 29), "2020-03-01", "2024-02-28T12:00:00Z", True),
+        (date(2012, 2, 29), "2020-03-01", "2024-02-29T12:00:00Z", False),
+        (date(2014, 11, 29), "2010-01-01", "2026-11-29T12:00:00Z", False),
+        (None, "2020-03-01", "2050-01-01T12:00:00Z", True),
+    ],
+)
+async def test_whoever_spoke_for_a_child_is_outgrown(
+    region: Any, born: date | None, since: str, now: str, holds: bool
+) -> None:
+    """Nobody wrote an end: the holder's own birth date gives it (spec consent 5 item 5)."""
+    region.now = datetime.fromisoformat(now)
+    region.put(region.signed(region.entry(valid_from=since)))
+    assert isinstance((await region.ask(born=born)).outcome, Permit) is holds
+    region.put(region.signed(region.entry("deny", valid_from=since), serial=43))
+    assert isinstance((await region.ask(born=born)).outcome, Deny), "an objection does not end by age"
+
+
+async def test_an_end_that_was_written_before_the_birthday_counts(region: Any) -> None:
+    region.put(region.signed(region.entry(valid_from="2020-01-01", valid_to="2026-11-21")))
+    assert (await region.ask(born=date(2018, 1, 1))).outcome == Unknown(Reason.CONSENT_NONE)
 
 
 async def test_static_bad_signature(region: Any) -> None:
