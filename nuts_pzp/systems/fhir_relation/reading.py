@@ -23,7 +23,8 @@ INCLUDES = {
     "Encounter": "Encounter:service-provider",
 }
 """The types that are looked at, and how a search brings the organizations they name."""
-_ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order", "plan", "directive"})
+_ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+"""What refers. A plan authorizes nobody yet, and a directive is the patient's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ def shows(resource: Json, sought: Sought) -> str | None:
     try:
         kind = resource.get("resourceType")
         reader = _READERS.get(kind) if isinstance(kind, str) else None
-        if reader is None or resource.get("modifierExtension") or not _about(resource, sought):
+        strange = resource.get("modifierExtension") or resource.get("implicitRules")
+        if reader is None or strange or not _about(resource, sought):
             return None
         return reader(resource, sought)
     except (NotAMoment, TypeError, ValueError, AttributeError):

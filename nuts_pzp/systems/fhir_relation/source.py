@@ -118,7 +118,9 @@ class FhirRelation:
         if not isinstance(entries, list):
             return _broken("entry")
         resources = [one.get("resource") for one in entries if isinstance(one, dict)]
-        return [one for one in resources if isinstance(one, dict)]
+        found = {orjson.dumps(one): one for one in resources if isinstance(one, dict)}.values()
+        names = [(str(one.get("resourceType")), str(one["id"])) for one in found if "id" in one]
+        return list(found) if len(set(names)) == len(names) else _broken("one resource in two versions")
 
     async def _call(self, method: str, path: str, form: bytes | None) -> Heard | Unavailable:
         headers = {**self._headers, "content-type": "application/x-www-form-urlencoded"} if form else self._headers

@@ -84,6 +84,8 @@ class Recorded:
     def __init__(self) -> None:
         self.source: Any = None
         self.status, self.hangs = 200, False
+        self.versions: list[dict[str, Any]] = [{}]
+        """What each version of the care team has of its own."""
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         body = (await receive()).get("body", b"").decode()
@@ -97,7 +99,7 @@ class Recorded:
             "participant": [{"member": {"identifier": {"system": URA_SYSTEM, "value": USER}}}],
         }
         # A server that ignores what is asked: what it gives is read all the same.
-        found = [team] if "CareTeam" in scope["path"] or "p2" in body else []
+        found = [team | one for one in self.versions] if "CareTeam" in scope["path"] or "p2" in body else []
         raw = json.dumps(
             {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": one} for one in found]}
         ).encode()
@@ -218,3 +220,19 @@ async def test_a_statement_holds_within_its_days(since: int, until: int, tmp_pat
     await one.state(statement("relation-9", since, until))
     assert await one.source.ground(access()) == Unknown(Reason.CONSENT_NONE)
     one.store.close()
+
+
+@pytest.mark.parametrize("versions", [[{}, {"status": "inactive"}], [{"status": "inactive"}, {}]])
+async def test_one_care_team_in_two_versions_shows_nothing(tmp_path: Path, versions: list[dict[str, Any]]) -> None:
+    """Which of them holds is not known: that is a failure, and not the absence of a relation."""
+    async with recorded(tmp_path) as one:
+        one.versions = versions
+        found = await one.source.ground(access())
+        assert isinstance(found, Unavailable)
+        assert found.reason is Reason.RELATION_UNKNOWN
+
+
+async def test_one_care_team_twice_is_one(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as one:
+        one.versions = [{}, {}]
+        assert isinstance(await one.source.ground(access()), Permit)
