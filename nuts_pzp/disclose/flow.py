@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
 from ..accounted import Allowed, Denied, Disclosed, Receipt
+from ..audit.port import NotRecorded
 from ..authentication.certificate import described
 from ..exchange import Attempt, Caller, Generation, Presented
 from ..fhir.envelope import RawRequest
@@ -77,7 +79,8 @@ def _died(house: Holding, denied: Denied) -> None:
     """Let the register know of whom the own server says that he or she died."""
     patient = denied.attempt.patient
     if house.correspondence is not None and patient is not None and patient.standing is Standing.DECEASED:
-        house.correspondence.interested.died(patient)
+        with _besides(denied.attempt):
+            house.correspondence.interested.died(patient)
 
 
 def _has(house: Holding, allowed: Allowed, content: Outcome[Minimized]) -> None:
@@ -85,7 +88,17 @@ def _has(house: Holding, allowed: Allowed, content: Outcome[Minimized]) -> None:
     if house.correspondence is None or not isinstance(content, Minimized):
         return
     if any(not reference.startswith("Patient/") for reference in content.references):
-        house.correspondence.interested.has(allowed.access.patient)
+        with _besides(allowed.attempt):
+            house.correspondence.interested.has(allowed.access.patient)
+
+
+@contextmanager
+def _besides(attempt: Attempt) -> Iterator[None]:
+    """What the register is told changes neither the answer nor its record."""
+    try:
+        yield
+    except Exception as error:
+        internal(error, attempt.correlation)
 
 
 async def verified(house: Holding, presented: Presented) -> Outcome[Caller]:
@@ -120,10 +133,22 @@ async def still(
     """Return the content while the choice it was allowed by still stands; else what a new question says.
 
     Beside it what it leaves by: a permit in the stead of the one that is gone is recorded first, as that one was. The
-    last thing before the result is recorded: what changes after that was disclosed before the change.
+    last thing before the result is recorded: what changes after that was disclosed before the change. When looking
+    breaks, that is the result: who was allowed, and about whom, stays on record with it.
     """
     if isinstance(content, Stop):
         return allowed, content
+    try:
+        return await _still(house, allowed, content)
+    except (asyncio.CancelledError, NotRecorded):
+        raise
+    except Exception as error:
+        return allowed, internal(error, allowed.event.attempt.correlation)
+
+
+async def _still(
+    house: Holding, allowed: Receipt[Allowed], content: Minimized
+) -> tuple[Receipt[Allowed], Outcome[Minimized]]:
     access, generation = allowed.event.access, allowed.event.generation
     for _ in range(_DECISIONS):
         now = await house.generations.generation(access.patient.bsn)

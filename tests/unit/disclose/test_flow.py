@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from nuts_pzp.accounted import Allowed, Denied, Disclosed
+from nuts_pzp.disclose.flow import disclose
 from nuts_pzp.disclose.minimize import Minimized
 from nuts_pzp.fhir.envelope import RawRequest
 from nuts_pzp.outcome import Deny, Unavailable
@@ -128,3 +130,30 @@ async def test_cancelling_a_fetch_is_not_answered(holder: Any) -> None:
     with pytest.raises(asyncio.CancelledError):
         await holder.disclose(SEARCH)
     assert [type(event) for event in holder.audit.events] == [Allowed]
+
+
+class Broken:
+    """A register that breaks whenever it is told something."""
+
+    def _breaks(self, patient: Any) -> None:
+        raise RuntimeError("bug")
+
+    has = died = _breaks
+
+    @property
+    def interested(self) -> Broken:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("dead", "events"), [(False, ["Allowed", "Disclosed"]), (True, ["Denied"])], ids=["alive", "dead"]
+)
+async def test_a_register_that_breaks_when_it_is_told_changes_neither_answer_nor_record(
+    holder: Any, fakes: Any, dead: bool, events: list[str]
+) -> None:
+    holder.records.resources[0]["deceasedBoolean"] = dead
+    house = dataclasses.replace(holder.house, correspondence=Broken())
+    raw = fakes.get("/Consent", "patient=Patient/p1")
+    reply = await disclose(house, fakes.PRESENTED, raw, lambda: fakes.NOW)
+    assert [type(event).__name__ for event in holder.audit.events] == events
+    assert reply.receipt.event is holder.audit.events[-1]
