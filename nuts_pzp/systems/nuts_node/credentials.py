@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,7 +45,7 @@ class _Want:
 class _Held:
     token: Token
     renewed: float
-    """Unix time at which it was fetched past the node's memory; 0 when it was not."""
+    """Steady seconds at which it was fetched past the node's memory; minus infinity when it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,12 @@ class NutsCredentials:
         outbound: Outbound,
         *,
         clock: Clock = time.time,
+        steady: Clock = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`clock` gives Unix time; `pause` waits between two attempts."""
-        self._node, self._settings, self._outbound, self._clock = node, settings, outbound, clock
+        """`clock` gives Unix time, `steady` seconds never set back; `pause` waits between two attempts."""
+        self._node, self._settings, self._outbound = node, settings, outbound
+        self._clock, self._steady = clock, steady
         self._retrying = AsyncRetrying(
             stop=stop_after_attempt(2),
             wait=wait_random_exponential(multiplier=0.2, max=0.5),
@@ -77,7 +80,7 @@ class NutsCredentials:
             sleep=pause,
         )
         self._flights: Flights[tuple[bytes, bool], _Held | _Failed] = Flights()
-        self._memory: Memory[bytes, _Held] = Memory(_REMEMBERED)
+        self._memory: Memory[bytes, _Held] = Memory(_REMEMBERED, steady)
         self._servers: dict[str, bool] = {}
 
     async def grant(self, source: Source, inquiry: Inquiry, /) -> Outcome[Signer]:
@@ -159,9 +162,8 @@ class NutsCredentials:
         return _Want(sha256(body).digest(), body)
 
     async def _token(self, want: _Want, *, fresh: bool) -> _Held | _Failed:
-        now = self._clock()
-        held = self._memory.get(want.key, now)
-        if held is not None and (not fresh or now - held.renewed < _JUST_NOW):
+        held = self._memory.get(want.key, self._clock())
+        if held is not None and (not fresh or self._steady() - held.renewed < _JUST_NOW):
             return held
         return await self._flights.join((want.key, fresh), lambda: self._fetch(want, fresh=fresh))
 
@@ -176,8 +178,8 @@ class NutsCredentials:
         now = self._clock()
         if got.expires <= now:
             return _Failed(Unavailable(Reason.TOKEN_UNAVAILABLE, detail="a token that is already past"))
-        held = _Held(got, now if fresh else 0.0)
-        self._memory.put(want.key, held, got.expires - _MARGIN)
+        held, until = _Held(got, self._steady() if fresh else -inf), got.expires - _MARGIN
+        self._memory.put(want.key, held, until, until - now)
         return held
 
 

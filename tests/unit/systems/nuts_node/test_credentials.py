@@ -22,12 +22,14 @@ GOAL = "https://pep.meerwijck.example/fhir/Goal"
 END = 1_790_001_000.0
 
 
-def credentials(node: Any, clock: Any, outbound: Outbound | None = None, **settings: Any) -> NutsCredentials:
+def credentials(
+    node: Any, clock: Any, outbound: Outbound | None = None, steady: Any = None, **settings: Any
+) -> NutsCredentials:
     async def pause(_: float) -> None:
         await asyncio.sleep(0)
 
     read = CredentialsSettings.model_validate({"node": "http://127.0.0.1:1", "subject": "wilgenhof", **settings})
-    return NutsCredentials(node, read, outbound or Outbound(), clock=clock, pause=pause)
+    return NutsCredentials(node, read, outbound or Outbound(), clock=clock, steady=steady or clock, pause=pause)
 
 
 async def test_the_request_names_the_user_in_the_same_bytes_every_time(
@@ -98,6 +100,19 @@ async def test_fresh_goes_past_the_nodes_memory(node: Any, clock: Any, source: A
     clock.now += 2.0
     assert (await signer("GET", GOAL, fresh=True))["authorization"] == "Bearer t-2"
     assert [asked[3] for asked in node.asked] == [False, True, True]
+
+
+async def test_a_clock_that_is_set_back_keeps_no_token_longer_and_nobody_from_a_fresh_one(
+    node: Any, clock: Any, source: Any, inquire: Any
+) -> None:
+    node.tokens, steady = [Token(f"t-{number}", END) for number in range(4)], [100.0]
+    signer = await credentials(node, clock, steady=lambda: steady[0]).grant(source, inquire())
+    assert (await signer("GET", GOAL, fresh=True))["authorization"] == "Bearer t-1"
+    clock.now, steady[0] = clock.now - 7200, 102.0
+    assert (await signer("GET", GOAL))["authorization"] == "Bearer t-1"
+    assert (await signer("GET", GOAL, fresh=True))["authorization"] == "Bearer t-2"
+    clock.now, steady[0] = END - 3600, 102.0 + END - 30.0 - (END - 900.0 - 7200)
+    assert (await signer("GET", GOAL))["authorization"] == "Bearer t-3"
 
 
 async def test_a_bound_token_gets_a_proof_without_the_query(node: Any, clock: Any, source: Any, inquire: Any) -> None:
