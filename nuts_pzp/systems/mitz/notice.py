@@ -27,6 +27,7 @@ _MOST = 500
 _USERS = "http://fhir.nl/StructureDefinition/OTV-ProviderCategory"
 _USER_SYSTEM = "http://fhir.nl/otv/CodeSystem/raadplegende-zorgaanbiedercategorie"
 _DATA_SYSTEM = "http://fhir.nl/otv/CodeSystem/gegevenscategorie"
+_REASONS = frozenset({"http://hl7.org/fhir/v3/ActReason", "http://terminology.hl7.org/CodeSystem/v3-ActReason"})
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,40}", re.ASCII)
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
@@ -123,17 +124,19 @@ def _belongs(consent: Node, patient: str, holder: str) -> None:
 def _changes(consent: Node) -> Iterator[Change]:
     """Give one change per category of users and of data that the Consent names."""
     refuses = _refuses(consent)
-    at = _moment(consent.text("dateTime"), exactly=refuses)
-    users = [
-        coding
-        for extension in consent.all("extension")
-        if extension.text("url") == _USERS
-        for coding in extension.all("valueCodeableConcept", "coding")
-    ]
-    data = consent.all("category", "coding")
-    for user in _codes(users, _USER_SYSTEM, refuses):
-        for kind in _codes(data, _DATA_SYSTEM, refuses):
+    at = _moment(consent.text("dateTime"), exactly=refuses) if refuses or _is_whole(consent) else ""
+    for user in _users(consent, refuses):
+        for kind in _codes(consent.all("category", "coding"), _DATA_SYSTEM, refuses):
             yield Change(user, kind, refuses, at)
+
+
+def _users(consent: Node, refuses: bool) -> list[str]:
+    """Return the categories of users. One that nobody knows, of a refusal, is all of them."""
+    found: set[str] = set()
+    for extension in consent.all("extension"):
+        if extension.text("url") == _USERS:
+            found.update(_codes(extension.all("valueCodeableConcept", "coding"), _USER_SYSTEM, refuses))
+    return sorted(found) or ([ALL] if refuses else [])
 
 
 def _refuses(consent: Node) -> bool:
@@ -144,6 +147,23 @@ def _refuses(consent: Node) -> bool:
         and not consent.all("modifierExtension")
         and not consent.all("provision", "modifierExtension")
         and not consent.all("provision", "provision")
+    )
+
+
+_PLAIN = frozenset({"id", "extension", "type", "period", "actor", "purpose"})
+
+
+def _is_whole(consent: Node) -> bool:
+    """False for a permission of some of it only, or for a while: that ends no refusal."""
+    provisions, purposes = consent.all("provision"), consent.all("provision", "purpose")
+    treats = any(one.text("system") in _REASONS and one.text("code") == "TREAT" for one in purposes)
+    return (
+        not consent.all("implicitRules")
+        and _PLAIN.issuperset(name for one in provisions for name, found in one.children.items() if found)
+        and len(consent.all("provision", "actor")) == 1
+        and not consent.all("provision", "actor", "modifierExtension")
+        and not consent.all("provision", "period", "end")
+        and (treats or not purposes)
     )
 
 

@@ -101,6 +101,65 @@ def test_a_refusal_that_names_no_users_or_data_is_one_of_all_and_such_a_permissi
             assert changes(found) == expected
 
 
+def users(name: str, code: str) -> dict[str, Any]:
+    coding = {"system": f"http://fhir.nl/otv/CodeSystem/{name}", "code": code}
+    url = "http://fhir.nl/StructureDefinition/OTV-ProviderCategory"
+    return {"url": url, "valueCodeableConcept": {"coding": [coding]}}
+
+
+@pytest.mark.parametrize("other", [users("zorgaanbieders-van-morgen", "X1"), {"url": users("", "")["url"]}])
+def test_a_refusal_of_users_that_nobody_knows_is_one_of_all_beside_those_it_names(
+    other: dict[str, Any], bundle: Any
+) -> None:
+    content = bundle(("RPZAC104", "deny"))
+    consent(content)["extension"].append(other)
+    for found in both(content):
+        assert {one.users for one in changes(found)} == {"RPZAC104", "*"}
+    content = bundle(("RPZAC104", "permit"))
+    consent(content)["extension"].append(other)
+    for found in both(content):
+        assert [(one.users, one.refuses) for one in changes(found)] == [("RPZAC104", False)]
+
+
+def reason(*codes: str) -> list[dict[str, Any]]:
+    return [{"system": "http://hl7.org/fhir/v3/ActReason", "code": code} for code in codes]
+
+
+SOME_OF_IT: dict[str, Edit] = {
+    "for research": lambda c: c["provision"].update(purpose=reason("HRESCH")),
+    "for presumed consent": lambda c: c["provision"].update(purpose=reason("COC")),
+    "for a while": lambda c: c["provision"].update(period={"start": "2026-01-01", "end": "2026-12-31"}),
+    "to collect": lambda c: c["provision"].update(action=[{"coding": [{"code": "collect"}]}]),
+    "of a label": lambda c: c["provision"].update(securityLabel=[{"code": "R"}]),
+    "of a kind of data": lambda c: c["provision"].update({"class": [{"code": "Goal"}]}),
+    "for one organization": lambda c: c["provision"]["actor"].append(
+        {"role": {"coding": [{"code": "IRCP"}]}, "reference": {"display": "x"}}
+    ),
+    "under rules nobody knows": lambda c: c.update(implicitRules="https://example.org/rules"),
+}
+
+
+@pytest.mark.parametrize("name", SOME_OF_IT)
+def test_a_permission_of_some_of_it_has_no_moment_from_which_it_ends_a_refusal(name: str, bundle: Any) -> None:
+    content = bundle(("RPZAC104", "permit"))
+    SOME_OF_IT[name](consent(content))
+    for found in both(content):
+        assert changes(found) == (Change("RPZAC104", "GGC002", False, ""),)
+    refused = bundle(("RPZAC104", "deny"))
+    SOME_OF_IT[name](consent(refused))
+    for found in both(refused):
+        assert changes(found) == (Change("RPZAC104", "GGC002", True, UTC),)
+
+
+@pytest.mark.parametrize(
+    "change", [{"purpose": reason("TREAT", "COC")}, {"period": {"start": "2026-01-01"}}, {"purpose": []}]
+)
+def test_a_permission_of_all_of_it_ends_a_refusal(change: dict[str, Any], bundle: Any) -> None:
+    content = bundle(("RPZAC104", "permit"))
+    consent(content)["provision"].update(change)
+    assert changes(read(JSON, as_json(content))) == (Change("RPZAC104", "GGC002", False, UTC),)
+
+
 MOMENTS = {
     "2026-11-24T14:05:00.123456789+01:00": ("2026-11-24T13:05:00.123456+00:00", "2026-11-24T13:05:00.123456+00:00"),
     "2026-11-24": ("", "2026-11-24T00:00:00.000000+00:00"),
