@@ -15,7 +15,7 @@ from ..authentication.certificate import described
 from ..consent.notice import Correspondence, NotForUs, Notice, Unreadable
 from ..exchange import Attempt, Presented
 from ..house import Holding
-from ..outcome import Deny, Outcome
+from ..outcome import Deny, Outcome, Stop, Unavailable
 from ..reasons import Reason
 from . import door
 from .meter import Meter
@@ -71,19 +71,21 @@ async def _taken(
     """What restricts counts before it is recorded, what relaxes only after that (ADR 0055)."""
     restricted = await letters.informant.restrict(notice)
     if not isinstance(restricted, int):
-        return _failed(attempt, restricted)
+        return await _failed(house, attempt, restricted)
     await house.audit.append(Notified(REGISTER, attempt, notice.bsn, _told(notice)))
     relaxed = await letters.informant.relax(notice)
     if not isinstance(relaxed, int):
-        return _failed(attempt, relaxed)
+        return await _failed(house, attempt, relaxed)
     meter.noticed(house.tenant.id, "kept" if notice.known else "unknown-patient")
     return door.Response(200, _TAKEN)
 
 
-def _failed(attempt: Attempt, stop: Outcome[int]) -> door.Response:
-    reason = Reason.INTERNAL if isinstance(stop, int) else stop.reason
-    _log.error("notice.not-kept", register=REGISTER, reason=reason.code, meldcode=attempt.correlation)
-    return door.refused(reason, attempt.correlation)
+async def _failed(house: Holding, attempt: Attempt, said: Outcome[int]) -> door.Response:
+    """Refuse a notice that could not be kept: it is sent again. That it was refused is on record like any refusal."""
+    stop = said if isinstance(said, Stop) else Unavailable(Reason.INTERNAL, detail="an informant gave no stop")
+    _log.error("notice.not-kept", register=REGISTER, reason=stop.reason.code, meldcode=attempt.correlation)
+    await house.audit.append(Denied(attempt, stop))
+    return door.refused(stop.reason, attempt.correlation)
 
 
 async def _unreadable(house: Holding, attempt: Attempt, flaw: str, meter: Meter) -> door.Response:

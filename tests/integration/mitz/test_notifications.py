@@ -112,8 +112,12 @@ async def test_notification_persist_fails_5xx(ward: Ward, monkeypatch: pytest.Mo
     assert (await ward.says()).reason is Reason.CONSENT_OBJECTION, "what relaxes does not"
     ward.audit.down = False
     ward.mitz.letters.told._patients.vault._store._store.close()  # type: ignore[union-attr,attr-defined]
-    assert (await ward.notify(as_json(ward.bundle()))).status_code == 503
-    assert ward.audit.written == []
+    unkept = await ward.notify(as_json(ward.bundle()))
+    assert unkept.status_code == 503
+    [refused] = ward.audit.written
+    assert isinstance(refused, Denied)
+    assert refused.stop.reason is Reason.CONSENT_STATE_UNREADABLE
+    assert refused.attempt.correlation == unkept.headers["x-meldcode"]
 
 
 @pytest.mark.parametrize(
