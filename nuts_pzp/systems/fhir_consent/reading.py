@@ -29,6 +29,7 @@ CLINICAL = frozenset(
 NOTIFICATION = "http://vzvz.nl/fhir/StructureDefinition/Consent-Mitz-Notify"
 USER_CATEGORY = "http://fhir.nl/StructureDefinition/OTV-ProviderCategory"
 
+_USER_SYSTEM = "http://fhir.nl/otv/CodeSystem/raadplegende-zorgaanbiedercategorie"
 ACTS = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _OPT_OUT = frozenset({"OPTOUT", "OPTOUTE"})
 _NOT_IN_FORCE = frozenset({"draft", "proposed", "rejected", "inactive", "entered-in-error"})
@@ -203,12 +204,11 @@ def _names(consent: Json, asked: Asked) -> bool:
     """True unless every category of users that it names is known and surely another one than the user's."""
     own = _CATEGORY_OF.get(asked.user.type)
     named = [
-        code
+        {code for system, code in codings(child(extension, "valueCodeableConcept")) if system == _USER_SYSTEM}
         for extension in children(consent, "extension")
         if text(extension, "url") == USER_CATEGORY
-        for _, code in codings(child(extension, "valueCodeableConcept"))
     ]
-    return own is None or not named or any(code == own or code not in _CATEGORIES for code in named)
+    return own is None or not named or any(not codes or own in codes or codes - _CATEGORIES for codes in named)
 
 
 def _evidence(consent: Json) -> Evidence:

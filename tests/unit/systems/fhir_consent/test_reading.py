@@ -211,6 +211,15 @@ def test_a_notified_objection_is_about_the_users_and_the_holder_it_names() -> No
     assert says(notified("inactive", None, holder="90000333")) is None
 
 
+def test_a_notified_objection_of_users_that_nobody_knows_is_one_of_all() -> None:
+    """Also beside those it names: they are not the user's, and the unknown may be."""
+    one = notified("inactive", None, "RPZAC104")
+    url = one["extension"][0]["url"]
+    elsewhere = {"url": url, "valueCodeableConcept": concept("https://example.org", "RPZAC003")}
+    for other in ({"url": url}, {"url": url, "valueCodeableConcept": {"text": "huisartsen"}}, elsewhere):
+        assert says({**one, "extension": [*one["extension"], other]}) == ("deny", 2)
+
+
 def test_nested_exception_deny() -> None:
     no = {"type": "deny", "actor": [actor(ura("90000444"))]}
     assert says(consent(actor=[actor(of_type("N6"))], provision=[no])) == ("deny", 3)
