@@ -176,9 +176,12 @@ def _weigh(provision: Json, asked: Asked, outer: Fit, parent: bool | None) -> _S
 
 
 def _effect(provision: Json, parent: bool | None) -> bool | None:
-    """True for permit, False for deny; without a type the opposite of its parent; an unknown word is a deny."""
+    """True for permit, False for deny; without a type the opposite of its parent.
+
+    An unknown word is a deny, and so is one that is kept back (`_type` alone).
+    """
     said = text(provision, "type")
-    if not said:
+    if not said and "_type" not in provision:
         return None if parent is None else not parent
     return said == "permit"
 

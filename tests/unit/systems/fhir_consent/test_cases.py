@@ -99,6 +99,13 @@ CASES: dict[str, tuple[list[One], str]] = {
         [consent(rule(None, provision=[rule("deny", actor(USER))]), policyRule=concept(ACT, "OPTIN"))],
         "deny",
     ),
+    # a type that only an extension tells
+    "a rule whose type is kept back": ([consent(rule(None, actor(USER), _type={"extension": [{"url": "x"}]}))], "deny"),
+    "the same for another": ([consent(rule(None, actor(OTHER), _type={"extension": [{"url": "x"}]}))], "nothing"),
+    "an exception whose type is kept back": (
+        [consent(rule("deny", provision=[rule(None, actor(USER), _type={"extension": [{"url": "x"}]})]))],
+        "deny",
+    ),
     # organization
     "a permission of another holder": ([yes(organization=[OTHER])], "nothing"),
     "a permission of two holders": ([yes(organization=[OTHER, US])], "permit"),
