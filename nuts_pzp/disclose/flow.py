@@ -61,8 +61,7 @@ async def disclose(
     decision = await decide(house, attempt, caller, raw, clock())
 
     if isinstance(decision, Denied):
-        if (incident := house.guard.refused(decision)) is not None:
-            await house.audit.append(incident)
+        await watched(house, decision)
         _alarm(house, decision.stop, presented)
         _died(house, decision)
         return Reply(await house.audit.append(decision), decision.stop)
@@ -73,6 +72,20 @@ async def disclose(
     receipt = await house.audit.append(_disclosed(decision.attempt, content))
     _has(house, decision, content)
     return Reply(receipt, content, allowed.event.broke_glass)
+
+
+async def watched(house: Holding, denied: Denied) -> None:
+    """Record the incident that a refusal makes. One whose record failed is recorded at the next refusal."""
+    incidents = house.guard.memory.incidents
+    if (incident := house.guard.refused(denied)) is not None:
+        incidents.append(incident)
+    while incidents:
+        incident = incidents.popleft()
+        try:
+            await house.audit.append(incident)
+        except BaseException:
+            incidents.appendleft(incident)
+            raise
 
 
 def _died(house: Holding, denied: Denied) -> None:

@@ -7,7 +7,7 @@ from outside, whether a patient exists or not: a limit counts what is asked, nev
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from ..reasons import Face, Reason
 from .rates import Buckets, Rate
 from .turns import Turns
 
-_ORGANIZATIONS = 10_000
+_ORGANIZATIONS, _INCIDENTS = 10_000, 1_000
 _TELLING = frozenset(
     reason
     for reason in Reason
@@ -87,6 +87,8 @@ class Memory:
     turns: Turns = field(default_factory=Turns)
     counts: Counter[str] = field(default_factory=Counter)
     """How often something stopped: refusals by a limit, and incidents."""
+    incidents: deque[Kept] = field(default_factory=lambda: deque(maxlen=_INCIDENTS), repr=False)
+    """What is still to be recorded: an organization is stopped once, so its incident may not be lost with a record."""
 
 
 class Guard:

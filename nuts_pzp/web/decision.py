@@ -18,7 +18,7 @@ from ..accounted import Denied, Receipt
 from ..audit.port import Audit, NotRecorded
 from ..authorization.knooppunt import LARGEST, Misshapen, Unparsable
 from ..disclose.decide import decide, internal
-from ..disclose.flow import verified
+from ..disclose.flow import verified, watched
 from ..exchange import Attempt, Caller, Presented
 from ..fhir.request import headless
 from ..house import Deciding, House
@@ -260,7 +260,6 @@ class _Asking:
         question, holding = self._question, deciding.holding
         decision = await decide(holding, self._attempt, who, headless(question.raw), self._now, stated=question.stated)
         if isinstance(decision, Denied):
-            if (incident := holding.guard.refused(decision)) is not None:
-                await holding.audit.append(incident)
+            await watched(holding, decision)
             return Ruled(name, await holding.audit.append(decision))
         return Ruled(name, await holding.audit.append(decision))

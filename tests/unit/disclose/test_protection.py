@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nuts_pzp.accounted import Denied, Disclosed, Kept
+from nuts_pzp.audit.port import NotRecorded
 from nuts_pzp.disclose.flow import Reply, disclose
 from nuts_pzp.identity import BSN_SYSTEM, Organization, Ura, eleven_test
 from nuts_pzp.outcome import Deny, Stop
@@ -106,6 +107,19 @@ async def test_the_incident_is_on_record_before_its_refusal_leaves(holder: Any, 
     await door.search(STRANGERS[0])
     await door.search(STRANGERS[1])
     assert holder.journal[-2:] == ["audit Kept", "audit Denied"]
+
+
+async def test_an_incident_whose_record_failed_is_on_record_at_the_next_refusal(holder: Any, fakes: Any) -> None:
+    door = Door(holder, fakes, refusals=Refusals(1, 60.0, 120.0))
+    await door.search(STRANGERS[0])
+    holder.audit.fails_at = 2
+    with pytest.raises(NotRecorded):
+        await door.search(STRANGERS[1])
+    assert [type(event) for event in holder.audit.events] == [Denied]
+    holder.audit.fails_at = 0
+    assert await door.consents() is Reason.ENUMERATION
+    incidents = [event for event in holder.audit.events if isinstance(event, Kept)]
+    assert [event.code for event in incidents] == ["protection.enumeration"]
 
 
 async def test_who_is_stopped_hears_the_same_about_a_patient_that_is_known(holder: Any, fakes: Any) -> None:
