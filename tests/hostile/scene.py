@@ -194,7 +194,10 @@ class Scene:
         return whole.replace(b"{length}", b"%d" % len(whole.partition(b"\r\n\r\n")[2]))
 
     async def send(self, attack: Attack, seconds: float = 1.5) -> list[Raw]:
-        """Send the bytes and return every answer that came before the connection ended."""
+        """Send the bytes and return every answer that came before the connection ended.
+
+        A connection that stays open is let go after so many seconds: ten times as many while an answer is to come.
+        """
         gateway = self.stage.region.gateways["meerwijck" if attack.door == "hospital" else "providers"]
         port = gateway.operations if attack.door == "operations" else gateway.network
         heard = b""
@@ -203,11 +206,13 @@ class Scene:
         except (ssl.SSLError, ConnectionError):
             return []
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(10 * seconds if attack.status else seconds) as patience:
                 writer.write(self.filled(attack.sent))
                 await writer.drain()
                 while more := await reader.read(262_144):
                     heard += more
+                    if heard.count(b"HTTP/1.1 ") >= len(attack.status):
+                        patience.reschedule(asyncio.get_running_loop().time() + seconds)
         except (TimeoutError, ConnectionError, ssl.SSLError):
             pass
         finally:
