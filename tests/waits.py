@@ -10,8 +10,8 @@ from nuts_pzp.audit.port import NotRecorded
 
 
 @dataclass
-class Waits:
-    """The ports of `inner`, counted. `at` 0 does nothing; `hangs` waits there for ever, else it breaks there."""
+class Counted:
+    """The waits on ports, counted. `at` 0 does nothing; `hangs` waits there for ever, else it breaks there."""
 
     inner: Any
     at: int
@@ -29,6 +29,10 @@ class Waits:
         if self.hangs:
             await asyncio.Event().wait()
         raise NotRecorded if name == "append" else RuntimeError("bug")
+
+
+class Waits(Counted):
+    """The ports of `inner`, a region."""
 
     async def verify(self, presented: Any) -> Any:
         await self._wait("verify")

@@ -6,14 +6,14 @@ The first wait that a disclosure does not come to ends each series.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from waits import Counted
 
 from nuts_pzp.accounted import Allowed, Denied, Disclosed
-from nuts_pzp.audit.port import NotRecorded
 from nuts_pzp.exchange import Generation
 from nuts_pzp.house import House
 from nuts_pzp.values import replace as with_values
@@ -23,45 +23,27 @@ from nuts_pzp.web.network import NetworkDoor
 SEARCH, READ = (b"/fhir/Consent", b"patient=Patient/p1"), (b"/fhir/Consent/c1", b"")
 
 
-@dataclass
-class Waits:
-    """The rooms of a holder, counted; at the n-th wait something happens."""
-
-    holder: Any
-    at: int
-    hangs: bool = False
-    count: int = 0
-    where: str = ""
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def _wait(self, name: str) -> None:
-        self.count += 1
-        if self.count != self.at:
-            return
-        self.where = name
-        self.reached.set()
-        if self.hangs:
-            await asyncio.Event().wait()
-        raise NotRecorded if name == "append" else RuntimeError("bug")
+class Waits(Counted):
+    """The rooms of `inner`, a holder."""
 
     async def verify(self, presented: Any) -> Any:
         await self._wait("verify")
-        return await self.holder.network.verify(presented)
+        return await self.inner.network.verify(presented)
 
     async def organization(self, ura: Any) -> Any:
         await self._wait("organization")
-        return await self.holder.directory.organization(ura)
+        return await self.inner.directory.organization(ura)
 
     async def send(self, request: Any) -> Any:
         await self._wait("send")
-        return await self.holder.records.send(request)
+        return await self.inner.records.send(request)
 
     async def ask(self, access: Any) -> Any:
         await self._wait("ask")
-        return await self.holder.consent.ask(access)
+        return await self.inner.consent.ask(access)
 
     def resting(self, caller: Any) -> Any:
-        return self.holder.consent.resting(caller)
+        return self.inner.consent.resting(caller)
 
     async def generation(self, bsn: Any) -> Any:
         await self._wait("generation")
@@ -69,16 +51,16 @@ class Waits:
 
     async def append(self, event: Any) -> Any:
         await self._wait("append")
-        return await self.holder.audit.append(event)
+        return await self.inner.audit.append(event)
 
     @property
     def holding(self) -> Any:
-        house = self.holder.house
+        house = self.inner.house
         return replace(house, network=self, directory=self, records=self, consent=self, generations=self, audit=self)
 
 
 async def asked(waits: Waits, path: bytes, query: bytes) -> tuple[list[Any], Any, Any]:
-    network = waits.holder.network
+    network = waits.inner.network
     network.says = with_values(network.says, expires=0)
     holding, registry, sent = waits.holding, CollectorRegistry(), []
     scope = {
@@ -92,7 +74,7 @@ async def asked(waits: Waits, path: bytes, query: bytes) -> tuple[list[Any], Any
     async def send(message: Any) -> None:
         sent.append(message)
 
-    system = waits.holder.audit
+    system = waits.inner.audit
     door = NetworkDoor({"meerwijck": House(holding.tenant, holding, None)}.get, system, "https://gw", Meter(registry))
     task = asyncio.create_task(door(scope, receive, send))
     if waits.hangs:
@@ -121,14 +103,14 @@ async def test_whatever_breaks_nothing_leaves_but_a_refusal_with_one_result_on_r
         assert start["status"] >= 403, (at, waits.where)
         assert b'"OperationOutcome"' in body["body"]
         assert turns.inside == 0
-        kinds = [type(event) for event in waits.holder.audit.events]
+        kinds = [type(event) for event in waits.inner.audit.events]
         if waits.where == "append":
             assert (unrecorded, Disclosed in kinds, Denied in kinds) == (1, False, False)
             continue
         assert unrecorded == 0
         assert kinds in ([Denied], [Allowed, Disclosed]), (at, waits.where, kinds)
         code = dict(start["headers"])[b"x-meldcode"].decode()
-        assert waits.holder.audit.events[-1].attempt.correlation == code
+        assert waits.inner.audit.events[-1].attempt.correlation == code
     assert broke == {"verify", "organization", "send", "ask", "generation", "append"}
 
 
@@ -142,6 +124,6 @@ async def test_a_request_that_is_ended_at_any_wait_leaves_neither_a_result_nor_a
         if not waits.where:
             break
         assert (sent, turns.inside, turns.waiting) == ([], 0, 0)
-        kinds = [type(event) for event in waits.holder.audit.events]
+        kinds = [type(event) for event in waits.inner.audit.events]
         assert kinds in ([], [Allowed]), (at, waits.where)
     assert at > 8
